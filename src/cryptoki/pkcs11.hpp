@@ -1,0 +1,15 @@
+// The one place that chooses the PKCS#11 header: our own, or OASIS's where P11TAPE_CRYPTOKI_INCLUDE_DIR names their folder.
+#pragma once
+
+#ifdef P11TAPE_OASIS_HEADER
+#define CK_PTR *
+#define CK_DECLARE_FUNCTION(type, name) type name
+#define CK_DECLARE_FUNCTION_POINTER(type, name) type(*name)
+#define CK_CALLBACK_FUNCTION(type, name) type(*name)
+#ifndef NULL_PTR
+#define NULL_PTR 0
+#endif
+#include <pkcs11.h>
+#else
+#include <p11tape/pkcs11.h>
+#endif

@@ -1,0 +1,190 @@
+#include "cryptoki/tables.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace p11tape::cryptoki {
+namespace {
+
+// ---- Attributes: rows, then a dense index, so that the recorder finds a type with one load ----
+
+constexpr secrecy attribute_secrecy(form kind, std::string_view notes) {
+  if (kind == form::value) return secrecy::value;
+  const field f = parse_field(types, "CK_ULONG", "", notes);
+  if (f.broken) throw "these notes of an attribute do not parse";
+  return f.secret == secrecy::scalar ? secrecy::open : f.secret;
+}
+
+constexpr std::string_view attribute_meaning(std::string_view notes) {
+  return parse_field(types, "CK_ULONG", "", notes).meaning;
+}
+
+constexpr attribute_row attribute_rows[] = {
+#define template template_
+#define ATTRIBUTE(name, kind, ...) \
+  {#name, name, form::kind, attribute_meaning(#__VA_ARGS__), attribute_secrecy(form::kind, #__VA_ARGS__)},
+#define ATTRIBUTE_ALIAS(name)
+#include "cryptoki/attributes.def"
+#undef ATTRIBUTE
+#undef ATTRIBUTE_ALIAS
+#undef template
+};
+
+constexpr std::size_t dense_attributes = 0x700;
+
+// CKF_ARRAY_ATTRIBUTE is left out of the index, so that both values of the 3.2 KEM templates find their row; CKA_TOKEN
+// with that bit set would not be a template, hence the check in find_attribute.
+consteval auto index_attributes() {
+  std::array<std::uint8_t, dense_attributes> index{};
+  for (std::size_t i = 0; i < std::size(attribute_rows); ++i) {
+    const auto type = attribute_rows[i].type & ~std::uint64_t{CKF_ARRAY_ATTRIBUTE};
+    if (type < dense_attributes) index[type] = static_cast<std::uint8_t>(i + 1);
+  }
+  return index;
+}
+constexpr auto attribute_index = index_attributes();
+static_assert(std::size(attribute_rows) < 255);
+
+// ---- Mechanisms ----
+
+constexpr mechanism_row mechanism_rows[] = {
+#define MECHANISM(name, ...) {#name, name, #__VA_ARGS__},
+#define MECHANISM_ALIAS(name)
+#include "cryptoki/mechanisms.def"
+#undef MECHANISM
+#undef MECHANISM_ALIAS
+};
+
+consteval auto sort_mechanisms() {
+  std::array<std::uint16_t, std::size(mechanism_rows)> order{};
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint16_t>(i);
+  std::sort(order.begin(), order.end(), [](auto a, auto b) { return mechanism_rows[a].type < mechanism_rows[b].type; });
+  return order;
+}
+constexpr auto mechanism_order = sort_mechanisms();
+
+// ---- Constants ----
+
+constexpr constant_row constant_rows[] = {
+#define CONSTANT(group, name) {#group, #name, static_cast<std::uint64_t>(name), false},
+#define ALIAS(group, name) {#group, #name, static_cast<std::uint64_t>(name), true},
+#include "cryptoki/constants/attribute_values.def"
+#include "cryptoki/constants/classes.def"
+#include "cryptoki/constants/flags.def"
+#include "cryptoki/constants/key_types.def"
+#include "cryptoki/constants/parameters.def"
+#include "cryptoki/constants/return_values.def"
+#undef CONSTANT
+#undef ALIAS
+#define ATTRIBUTE(name, ...) {"attribute", #name, name, false},
+#define ATTRIBUTE_ALIAS(name) {"attribute", #name, name, true},
+#include "cryptoki/attributes.def"
+#undef ATTRIBUTE
+#undef ATTRIBUTE_ALIAS
+#define MECHANISM(name, ...) {"mechanism", #name, name, false},
+#define MECHANISM_ALIAS(name) {"mechanism", #name, name, true},
+#include "cryptoki/mechanisms.def"
+#undef MECHANISM
+#undef MECHANISM_ALIAS
+};
+
+struct by_value {
+  constexpr bool operator()(std::uint16_t a, std::uint16_t b) const {
+    const auto &x = constant_rows[a], &y = constant_rows[b];
+    if (x.group != y.group) return x.group < y.group;
+    if (x.value != y.value) return x.value < y.value;
+    return x.alias < y.alias;
+  }
+};
+
+template <class Order>
+auto sorted(Order order) {
+  std::array<std::uint16_t, std::size(constant_rows)> index{};
+  for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::uint16_t>(i);
+  std::sort(index.begin(), index.end(), order);
+  return index;
+}
+
+constexpr struct {
+  std::string_view group, base;
+} vendor_ranges[] = {
+    {"return_value", "CKR_VENDOR_DEFINED"}, {"mechanism", "CKM_VENDOR_DEFINED"},
+    {"attribute", "CKA_VENDOR_DEFINED"},    {"key_type", "CKK_VENDOR_DEFINED"},
+    {"object_class", "CKO_VENDOR_DEFINED"}, {"certificate_type", "CKC_VENDOR_DEFINED"},
+    {"hardware_feature", "CKH_VENDOR_DEFINED"}, {"profile", "CKP_VENDOR_DEFINED"},
+};
+constexpr std::uint64_t vendor_start = 0x80000000;
+
+constexpr char schema[] =
+#define TYPE(name, kind, meaning) "T " #name " " #kind " " #meaning "\n"
+#include "cryptoki/types.def"
+#undef TYPE
+#define P11TAPE_TEXT(T, N, ...) " " #T " " #N __VA_OPT__(" " #__VA_ARGS__) "\n"
+#define STRUCT(name, ...) "S " #name "\n" P11TAPE_EACH(P11TAPE_TEXT, __VA_ARGS__)
+#include "cryptoki/structs.def"
+#undef STRUCT
+#define FN(name, since, family, does, ...) \
+  "F " #name " " #since " " #family " " #does "\n" P11TAPE_EACH(P11TAPE_TEXT, __VA_ARGS__)
+#include "cryptoki/functions.def"
+#undef FN
+    ;
+
+}  // namespace
+
+const attribute_row* find_attribute(std::uint64_t type) noexcept {
+  const auto plain = type & ~std::uint64_t{CKF_ARRAY_ATTRIBUTE};
+  if (plain >= dense_attributes || attribute_index[plain] == 0) return nullptr;
+  const auto& row = attribute_rows[attribute_index[plain] - 1];
+  if (row.type == type || row.kind == form::template_) return &row;
+  return nullptr;
+}
+
+std::span<const attribute_row> attributes() noexcept { return attribute_rows; }
+
+const mechanism_row* find_mechanism(std::uint64_t type) noexcept {
+  const auto at = std::lower_bound(mechanism_order.begin(), mechanism_order.end(), type,
+                                   [](std::uint16_t i, std::uint64_t t) { return mechanism_rows[i].type < t; });
+  if (at == mechanism_order.end() || mechanism_rows[*at].type != type) return nullptr;
+  return &mechanism_rows[*at];
+}
+
+std::span<const mechanism_row> mechanisms() noexcept { return mechanism_rows; }
+
+std::span<const constant_row> constants() noexcept { return constant_rows; }
+
+std::string_view name_of(std::string_view group, std::uint64_t value) noexcept {
+  static const auto index = sorted(by_value{});
+  const auto before = [&](std::uint16_t i, std::uint64_t v) {
+    const auto& c = constant_rows[i];
+    return c.group != group ? c.group < group : c.value < v;
+  };
+  const auto at = std::lower_bound(index.begin(), index.end(), value, before);
+  if (at == index.end()) return {};
+  const auto& c = constant_rows[*at];
+  return c.group == group && c.value == value ? c.name : std::string_view{};
+}
+
+std::string display_name(std::string_view group, std::uint64_t value) {
+  if (const auto name = name_of(group, value); !name.empty()) return std::string{name};
+  for (const auto& r : vendor_ranges)
+    if (r.group == group && value >= vendor_start && value <= 0xffffffff) {
+      char digits[17];
+      const auto end = std::to_chars(digits, digits + sizeof digits, value - vendor_start, 16).ptr;
+      return std::string{r.base} + "+0x" + std::string{digits, end};
+    }
+  return {};
+}
+
+bool value_of(std::string_view name, std::uint64_t& value) noexcept {
+  static const auto index =
+      sorted([](std::uint16_t a, std::uint16_t b) { return constant_rows[a].name < constant_rows[b].name; });
+  const auto at = std::lower_bound(index.begin(), index.end(), name,
+                                   [](std::uint16_t i, std::string_view n) { return constant_rows[i].name < n; });
+  if (at == index.end() || constant_rows[*at].name != name) return false;
+  value = constant_rows[*at].value;
+  return true;
+}
+
+std::string_view schema_text() noexcept { return {schema, sizeof schema - 1}; }
+
+}  // namespace p11tape::cryptoki

@@ -1,0 +1,173 @@
+// The tape format as constants and structs; include/p11tape/FORMAT.md explains it and is the authority.
+//
+// The structs describe bytes in a file. Writers store into them through le(), readers load through le(), so that a tape is
+// little-endian on every host.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace p11tape::tape {
+
+using u8 = std::uint8_t;
+using u16 = std::uint16_t;
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+
+/// A host number as the file stores it, and back: the same bytes on a little-endian host.
+template <class T>
+constexpr T le(T v) noexcept {
+  if constexpr (std::endian::native == std::endian::little || sizeof(T) == 1) {
+    return v;
+  } else if constexpr (sizeof(T) == 2) {
+    return static_cast<T>(__builtin_bswap16(v));
+  } else if constexpr (sizeof(T) == 4) {
+    return static_cast<T>(__builtin_bswap32(v));
+  } else {
+    return static_cast<T>(__builtin_bswap64(v));
+  }
+}
+
+inline constexpr char file_magic[8] = {'p', '1', '1', 't', 'a', 'p', 'e', '\n'};
+inline constexpr u16 format_major = 1;
+inline constexpr u16 format_minor = 0;
+inline constexpr u32 unit = 4096;  ///< chunks start and end at its multiples
+inline constexpr u64 feature_filtered = 1;
+
+enum class profile : u32 { standard = 1, strict = 2, payload = 3 };
+
+enum class stop_reason : u64 { none, no_space, full, cannot_grow, switched_off };
+
+/// Indexes into file_header::counters.
+enum class counter : u8 { no_space, interrupted, orphan_results, shortened, overwritten_chunks, loops, switched_off };
+
+struct file_header {
+  char magic[8];
+  u16 major;
+  u16 minor;
+  u32 header_size;
+  u64 features;
+  u32 word_size;
+  u32 profile;
+  u64 pid;
+  u64 parent_pid;
+  u64 monotonic;
+  u64 wall;
+  u64 properties_offset;
+  u64 properties_size;
+  u64 schema_offset;
+  u64 schema_size;
+  u64 data_offset;
+  u64 limit;
+  u64 kept_limit;
+  u64 stopped;
+  u64 stopped_at;
+  u8 reserved_1[120];
+  u64 counters[32];
+  u64 filtered[256];
+  u8 reserved_2[4096 - 2560];
+};
+static_assert(sizeof(file_header) == 4096);
+static_assert(offsetof(file_header, counters) == 256 && offsetof(file_header, filtered) == 512);
+
+inline constexpr u32 chunk_magic = 0x4b4e4843;  // "CHNK"
+enum class chunk_kind : u16 { kept = 1, ring = 2 };
+
+struct chunk_header {
+  u32 magic;
+  u16 kind;
+  u16 header_size;
+  u32 size;
+  u32 handed_on;
+  u64 sequence;
+  u64 thread;
+  u64 thread_number;
+  u64 monotonic;
+  u64 wall;
+  u64 committed;
+};
+static_assert(sizeof(chunk_header) == 64);
+
+enum class record_kind : u8 { enter = 1, leave = 2, part = 3, thread = 4, note = 5 };
+
+struct record_header {
+  u32 size;
+  u8 kind;
+  u8 depth;
+  u16 function;
+  u32 call;
+  u32 ordinal;
+  u64 time;
+};
+static_assert(sizeof(record_header) == 24);
+
+/// Bits of the word of a pointer.
+enum pointer_bits : u64 {
+  pointer_given = 1,
+  pointer_bad = 2,
+  pointer_withheld = 4,
+  pointer_length_withheld = 8,
+  pointer_length_rounded = 16,
+};
+
+enum class item_form : u8 {
+  none = 0,
+  bytes = 1,
+  number = 2,
+  numbers = 3,
+  record = 4,
+  records = 5,
+  template_ = 6,
+  mechanism = 7,
+  pin = 8,
+  sum = 9,
+  text = 10,
+};
+
+enum item_flags : u8 {
+  item_unreadable = 1,
+  item_cut = 2,
+  item_withheld = 4,
+  item_length_rounded = 16,
+  item_null = 128,
+};
+
+struct item_header {
+  u16 field;
+  u8 form;
+  u8 flags;
+  u32 size;
+};
+static_assert(sizeof(item_header) == 8);
+
+struct attribute_header {
+  u64 type;
+  u64 length;
+  u8 form;
+  u8 flags;
+  u16 reserved;
+  u32 size;
+};
+static_assert(sizeof(attribute_header) == 24);
+
+enum pin_anomaly : u32 {
+  pin_blank_at_end = 1,
+  pin_line_break = 2,
+  pin_nul = 4,
+  pin_quote = 8,
+  pin_semicolon = 16,
+  pin_non_ascii = 32,
+  pin_protected = 64,
+};
+
+struct pin_facts {
+  u64 length;
+  u32 anomalies;
+  u32 number;
+};
+static_assert(sizeof(pin_facts) == 16);
+
+constexpr u64 padded(u64 n) noexcept { return (n + 7) & ~u64{7}; }
+
+}  // namespace p11tape::tape
