@@ -39,11 +39,11 @@ enum class secrecy : std::uint8_t {
   parameter,     ///< public parts of mechanism parameters
   data,          ///< input of sign, verify and digest
   plain,         ///< input of encrypt
-  cipher_in,     ///< input of decrypt and unwrap, signatures to verify
+  cipher_in,     ///< input of decrypt and decapsulate, signatures to verify
   ciphertext,    ///< output of encrypt
   signature,     ///< output of sign
   digest,        ///< output of digest
-  wrapped,       ///< output of wrap
+  wrapped,       ///< output of wrap, input of unwrap
   plain_out,     ///< output of decrypt, verify-recover
   random,        ///< random and seeds
   state,         ///< operation state
@@ -139,6 +139,10 @@ struct field {
   flow way = flow::none;
   secrecy secret = secrecy::scalar;
 };
+
+/// Called where a row makes no sense while the compiler evaluates it: the call is what stops the compilation, with `why`
+/// in its message. It is never defined, and needs no exceptions, which the recorder is compiled without.
+void invalid_row(const char* why);
 
 /// True where the field's value is a pointer.
 constexpr bool is_pointer(shape s) noexcept { return s >= shape::bytes; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cryptoki/extra_names.hpp"
+
 namespace p11tape::cryptoki {
 namespace {
 
@@ -11,7 +13,7 @@ namespace {
 constexpr secrecy attribute_secrecy(form kind, std::string_view notes) {
   if (kind == form::value) return secrecy::value;
   const field f = parse_field(types, "CK_ULONG", "", notes);
-  if (f.broken) throw "these notes of an attribute do not parse";
+  if (f.broken) invalid_row("these notes of an attribute do not parse");
   return f.secret == secrecy::scalar ? secrecy::open : f.secret;
 }
 
@@ -32,8 +34,13 @@ constexpr attribute_row attribute_rows[] = {
 
 constexpr std::size_t dense_attributes = 0x700;
 
-// CKF_ARRAY_ATTRIBUTE is left out of the index, so that both values of the 3.2 KEM templates find their row; CKA_TOKEN
-// with that bit set would not be a template, hence the check in find_attribute.
+// CKF_ARRAY_ATTRIBUTE is left out of the index, so that both values of the 3.2 KEM templates find their row: the published
+// header has them without that bit, later working headers with it. For all others the bit belongs to the type.
+constexpr bool is_kem_template(std::uint64_t plain) {
+  return plain == (CKA_ENCAPSULATE_TEMPLATE & ~CKF_ARRAY_ATTRIBUTE) ||
+         plain == (CKA_DECAPSULATE_TEMPLATE & ~CKF_ARRAY_ATTRIBUTE);
+}
+
 consteval auto index_attributes() {
   std::array<std::uint8_t, dense_attributes> index{};
   for (std::size_t i = 0; i < std::size(attribute_rows); ++i) {
@@ -135,7 +142,7 @@ const attribute_row* find_attribute(std::uint64_t type) noexcept {
   const auto plain = type & ~std::uint64_t{CKF_ARRAY_ATTRIBUTE};
   if (plain >= dense_attributes || attribute_index[plain] == 0) return nullptr;
   const auto& row = attribute_rows[attribute_index[plain] - 1];
-  if (row.type == type || row.kind == form::template_) return &row;
+  if (row.type == type || is_kem_template(plain)) return &row;
   return nullptr;
 }
 
@@ -159,13 +166,16 @@ std::string_view name_of(std::string_view group, std::uint64_t value) noexcept {
     return c.group != group ? c.group < group : c.value < v;
   };
   const auto at = std::lower_bound(index.begin(), index.end(), value, before);
-  if (at == index.end()) return {};
-  const auto& c = constant_rows[*at];
-  return c.group == group && c.value == value ? c.name : std::string_view{};
+  if (at != index.end() && constant_rows[*at].group == group && constant_rows[*at].value == value)
+    return constant_rows[*at].name;
+  if (group == "attribute")  // the other value of a KEM template
+    if (const auto* attribute = find_attribute(value)) return attribute->name;
+  return {};
 }
 
 std::string display_name(std::string_view group, std::uint64_t value) {
   if (const auto name = name_of(group, value); !name.empty()) return std::string{name};
+  if (const auto name = extra_name(group, value); !name.empty()) return std::string{name};
   for (const auto& r : vendor_ranges)
     if (r.group == group && value >= vendor_start && value <= 0xffffffff) {
       char digits[17];
@@ -180,7 +190,7 @@ bool value_of(std::string_view name, std::uint64_t& value) noexcept {
       sorted([](std::uint16_t a, std::uint16_t b) { return constant_rows[a].name < constant_rows[b].name; });
   const auto at = std::lower_bound(index.begin(), index.end(), name,
                                    [](std::uint16_t i, std::string_view n) { return constant_rows[i].name < n; });
-  if (at == index.end() || constant_rows[*at].name != name) return false;
+  if (at == index.end() || constant_rows[*at].name != name) return extra_value(name, value);
   value = constant_rows[*at].value;
   return true;
 }

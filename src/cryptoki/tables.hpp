@@ -26,7 +26,7 @@ template <std::size_t N>
 consteval std::array<field, N> make_row(std::array<field, N> row) {
   link_fields(row);
   for (const auto& f : row)
-    if (f.broken) throw "this row does not parse: unknown type, word, or counting field";
+    if (f.broken) invalid_row("this row does not parse: unknown type, word, or counting field");
   return row;
 }
 
@@ -104,10 +104,10 @@ template <std::size_t N>
 consteval std::array<place, N> cover(std::array<place, N> places, std::size_t size, std::size_t alignment) {
   std::size_t end = 0;
   for (const auto& p : places) {
-    if (p.offset < end || p.offset - end >= alignment) throw "the fields of this struct row leave a hole or overlap";
+    if (p.offset < end || p.offset - end >= alignment) invalid_row("the fields of this struct row leave a hole or overlap");
     end = p.offset + p.size;
   }
-  if (end > size || size - end >= alignment) throw "the fields of this struct row do not reach the struct's end";
+  if (end > size || size - end >= alignment) invalid_row("the fields of this struct row do not reach the struct's end");
   return places;
 }
 
@@ -192,10 +192,11 @@ std::span<const constant_row> constants() noexcept;
 /// The name of a value in a group, "" where it has none.
 std::string_view name_of(std::string_view group, std::uint64_t value) noexcept;
 
-/// The name of a value in a group; values at and above the group's vendor range as "CKM_VENDOR_DEFINED+0x10"; "" else.
+/// The name of a value in a group, those of extra_names.hpp included; other values of the group's vendor range as
+/// "CKM_VENDOR_DEFINED+0x10"; "" else.
 std::string display_name(std::string_view group, std::uint64_t value);
 
-/// The value of a name, in any group; aliases are understood. False where the name is unknown.
+/// The value of a name, in any group; aliases and the names of extra_names.hpp are understood. False where it is unknown.
 bool value_of(std::string_view name, std::uint64_t& value) noexcept;
 
 /// True for groups whose values are bits to be named one by one.

@@ -1,7 +1,7 @@
 // The tape format as constants and structs; include/p11tape/FORMAT.md explains it and is the authority.
 //
-// The structs describe bytes in a file. Writers store into them through le(), readers load through le(), so that a tape is
-// little-endian on every host.
+// The structs describe bytes in a file. Writers store into them through le(), readers load through le(), so that a tape
+// is little-endian on every host.
 #pragma once
 
 #include <bit>

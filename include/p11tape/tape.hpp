@@ -1,0 +1,124 @@
+// Reading a tape: `reader` opens the file and knows its threads, `cursor` walks over the records of one thread.
+//
+// Nothing in the file is trusted. Whatever is damaged behind the header is skipped, counted in damage(), and never fatal;
+// only a file that is no tape at all throws. The file is read in pieces (pread), not mapped: so memory stays bounded for a
+// tape of any size, a file that is cut while it is read is no SIGBUS, and a chunk that the recorder overwrites in this
+// very moment is noticed: the chunk's sequence is compared after its bytes were copied, and what changed is thrown away.
+//
+//   tape::reader tape(path);
+//   for (std::size_t t = 0; t < tape.threads().size(); ++t)
+//     for (tape::cursor c = tape.records(t); c.next(record);) ...
+//
+// A tape that is still being written: refresh() looks again, and cursors that had come to the end go on.
+// A reader and its cursors belong to one thread at a time; different readers are independent.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "p11tape/record.hpp"
+#include "p11tape/schema.hpp"
+
+namespace p11tape::tape {
+
+/// The file is no tape, or cannot be read. what() is a sentence for people that names the file.
+class tape_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What the reader could not understand. What the recorder itself left out is in reader::counter() instead.
+struct damage {
+  u64 skipped_bytes = 0;  ///< bytes that are neither chunk nor free space
+  u64 cut_chunks = 0;     ///< chunks that reach past the end of the file, or count more bytes than they have
+  u64 bad_records = 0;    ///< records that make no sense; the rest of their chunk is lost
+  u64 lost_parts = 0;     ///< large records of which a piece is missing
+  u64 overwritten = 0;    ///< chunks that the recorder overwrote while they were read
+  std::vector<std::string> notes;  ///< sentences about header, properties and schema
+
+  bool any() const noexcept {
+    return skipped_bytes || cut_chunks || bad_records || lost_parts || overwritten || !notes.empty();
+  }
+};
+
+struct thread_info {
+  u64 number;  ///< 1, 2, 3 ... within the tape
+  u64 id;      ///< the kernel's; may be used again by a later thread
+};
+
+namespace detail {
+struct tape_file;
+struct strand;
+}  // namespace detail
+
+/// Walks over the records of one thread in order, those of kept and ring chunks merged by their ordinal.
+/// A copy goes on from the same place, independently. The reader must outlive it.
+class cursor {
+ public:
+  cursor(const cursor&);
+  cursor(cursor&&) noexcept;
+  cursor& operator=(const cursor&);
+  cursor& operator=(cursor&&) noexcept;
+  ~cursor();
+
+  /// The next ENTER, LEAVE or NOTE. False when there is none (for now: after reader::refresh() there may be more).
+  /// On a tape that is being written a record may come after one with a higher ordinal, if refresh() finds it later.
+  bool next(record_view& out);
+
+ private:
+  friend class reader;
+  cursor(detail::tape_file* file, std::size_t thread);
+  bool join_parts(record_view& out);
+
+  detail::tape_file* file_;
+  std::unique_ptr<detail::strand> kept_, ring_;
+  std::vector<std::byte> parts_;  // bodies of PARTs whose record has not come yet
+  u32 parts_call_ = 0;
+  bool has_parts_ = false, parts_lost_ = false;
+  bool started_ = false;
+  u32 last_ordinal_ = 0;
+};
+
+class reader {
+ public:
+  /// Opens a tape and indexes its chunks. Throws tape_error.
+  explicit reader(std::string path);
+  reader(reader&&) noexcept;
+  reader& operator=(reader&&) noexcept;
+  ~reader();
+
+  const std::string& path() const noexcept;
+
+  /// The header as of the last look, in the host's byte order.
+  const file_header& header() const noexcept;
+  u64 counter(tape::counter which) const noexcept { return header().counters[static_cast<u8>(which)]; }
+  u64 word_size() const noexcept { return header().word_size; }
+
+  /// The first property of that name, "" where there is none.
+  std::string_view property(std::string_view key) const noexcept;
+  const std::vector<std::pair<std::string, std::string>>& properties() const noexcept;
+
+  const schema& rows() const noexcept;
+
+  /// The threads in the order of their numbers at the first look; threads found by refresh() come behind.
+  std::span<const thread_info> threads() const noexcept;
+
+  /// A cursor at the first record of threads()[index].
+  cursor records(std::size_t index) const;
+
+  /// Looks at the file again: header, counters, new chunks and threads. Throws tape_error where it cannot be read.
+  void refresh();
+
+  /// What could not be understood so far. It grows while cursors walk.
+  const tape::damage& damage() const noexcept;
+
+ private:
+  std::unique_ptr<detail::tape_file> file_;
+};
+
+}  // namespace p11tape::tape

@@ -1,0 +1,149 @@
+// Templates: attributes with the values that their class allows.
+#include <bit>
+#include <cstring>
+
+#include "capture/encode.hpp"
+#include "cryptoki/redaction.hpp"
+
+namespace p11tape::capture {
+
+using cryptoki::form;
+using cryptoki::secrecy;
+using cryptoki::treatment;
+using tape::item_form;
+
+namespace {
+
+constexpr u64 most_attributes = 512;  // a longer template is a wrong count, and what follows it is somebody's memory
+constexpr int deepest_template = 3;
+constexpr CK_ULONG unavailable = CK_UNAVAILABLE_INFORMATION;
+
+bool is_scalar(form f) noexcept {
+  return f == form::flag || f == form::number || f == form::numbers || f == form::mechanisms || f == form::version;
+}
+
+}  // namespace
+
+// `values`: the caller's, or what the call has written (`outputs`). Before a call that writes, only types and room.
+u64 encoder::attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept {
+  if (count > most_attributes) return tape::pointer_bad;
+  u8* item = out.begin_item(index, item_form::template_);
+  bool cut = false;
+  attribute_list(out, at, count, values, outputs, depth, cut);
+  if (cut && item != nullptr) item[offsetof(tape::item_header, flags)] |= tape::item_unreadable;
+  out.end_item(item);
+  return cut ? u64{tape::pointer_bad} : 0;
+}
+
+void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth,
+                             bool& cut) noexcept {
+  const bool certificate = values && is_certificate(at, count);
+  const bool top = depth == 0 && outputs;
+  if (top && !values) caps_.attributes = static_cast<u32>(count < capacities::most ? count : capacities::most);
+  for (u64 i = 0; i < count && !out.overflowed(); ++i) {
+    CK_ATTRIBUTE a;
+    if (!readable(pages_, at + i * sizeof a, sizeof a)) {
+      cut = true;
+      return;
+    }
+    copy_from_caller(&a, at + i * sizeof a, sizeof a);
+    tape::attribute_header h{le<u64>(a.type), le<u64>(a.ulValueLen), 0, 0, 0, 0};
+    if (a.pValue == nullptr) h.flags |= tape::item_null;
+    u8* header = out.take(sizeof h);
+    const u8* start = out.position();
+    if (top && !values && i < capacities::most) caps_.attribute[i] = a.pValue == nullptr ? 0 : a.ulValueLen;
+    if (values && a.pValue != nullptr && a.ulValueLen != unavailable) {
+      u64 size = a.ulValueLen;
+      // A module that claims to have written more than it was given room for is believed up to the room.
+      if (top) size = i >= caps_.attributes ? 0 : size < caps_.attribute[i] ? size : caps_.attribute[i];
+      attribute_value(out, h, static_cast<const u8*>(a.pValue), size, certificate, depth);
+    }
+    if (header == nullptr || out.overflowed()) return;
+    h.size = le(static_cast<u32>(out.position() - start));
+    std::memcpy(header, &h, sizeof h);
+    out.pad(start);
+  }
+}
+
+// True if the template itself says that the object is a certificate.
+bool encoder::is_certificate(const u8* at, u64 count) noexcept {
+  for (u64 i = 0; i < count; ++i) {
+    CK_ATTRIBUTE a;
+    if (!readable(pages_, at + i * sizeof a, sizeof a)) return false;
+    copy_from_caller(&a, at + i * sizeof a, sizeof a);
+    if (a.type != CKA_CLASS || a.ulValueLen != sizeof(CK_OBJECT_CLASS)) continue;
+    CK_OBJECT_CLASS object = 0;
+    if (!readable(pages_, a.pValue, sizeof object)) return false;
+    copy_from_caller(&object, a.pValue, sizeof object);
+    return object == CKO_CERTIFICATE;
+  }
+  return false;
+}
+
+void encoder::attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, bool certificate,
+                              int depth) noexcept {
+  const auto* row = cryptoki::find_attribute(le(h.type));
+  const auto kind = row != nullptr ? row->kind : form::bytes;
+  auto secret = row != nullptr ? row->secret : secrecy::key;
+  if (size > absurd_length || (size != 0 && !readable(pages_, value, size))) {
+    h.flags |= tape::item_unreadable;
+    return;
+  }
+
+  if (kind == form::template_ && size % sizeof(CK_ATTRIBUTE) == 0 && depth < deepest_template) {
+    bool cut = size / sizeof(CK_ATTRIBUTE) > most_attributes;
+    h.form = static_cast<u8>(item_form::template_);
+    if (!cut) attribute_list(out, value, size / sizeof(CK_ATTRIBUTE), true, false, depth + 1, cut);
+    if (cut) h.flags |= tape::item_unreadable;
+    return;
+  }
+
+  if (secret == secrecy::value) {
+    // Looked at in memory of ours, so that what was looked at is what is copied.
+    const bool fits = size <= scratch::size && room_ != nullptr;
+    if (fits) copy_from_caller(room_->bytes, value, size);
+    certificate = fits && (certificate || looks_like_certificate(room_->bytes, size));
+    if (certificate && cryptoki::treat(how_.profile, secrecy::open) == treatment::whole) {
+      value = room_->bytes;
+      secret = secrecy::open;
+    } else if (certificate) {
+      h.form = static_cast<u8>(item_form::sum);
+      u8 digest[32];
+      sha256(room_->bytes, size, digest);
+      if (u8* room = out.take(sizeof digest)) std::memcpy(room, digest, sizeof digest);
+      return;
+    } else {
+      secret = secrecy::key;
+    }
+  }
+
+  auto how = cryptoki::treat(how_.profile, secret);
+  if (secret == secrecy::open && is_scalar(kind)) how = treatment::whole;
+  if (how == treatment::whole && kind == form::text && holds_pin_value(value, size)) how = treatment::length;
+  if (how != treatment::whole) {
+    h.flags |= tape::item_withheld;
+    if (how == treatment::rounded_length) {
+      h.length = le(u64{size == 0 ? 0 : std::bit_ceil(size)});
+      h.flags |= tape::item_length_rounded;
+    }
+    return;
+  }
+
+  const bool list = kind == form::numbers || kind == form::mechanisms;
+  if ((kind == form::number && size == sizeof(CK_ULONG)) || (list && size % sizeof(CK_ULONG) == 0)) {
+    h.form = static_cast<u8>(list ? item_form::numbers : item_form::number);
+    for (u64 i = 0; i < size && !out.overflowed(); i += sizeof(CK_ULONG)) {
+      CK_ULONG n = 0;
+      copy_from_caller(&n, value + i, sizeof n);
+      out.number(n);
+    }
+    return;
+  }
+  const u64 limit = limit_for(secret);
+  const u64 kept = size < limit ? size : limit;
+  if (kept < size) h.flags |= tape::item_cut;
+  h.form = static_cast<u8>(item_form::bytes);
+  if (u8* room = out.take(kept)) copy_from_caller(room, value, kept);
+}
+
+}  // namespace p11tape::capture

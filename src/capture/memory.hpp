@@ -1,0 +1,64 @@
+// Reading the caller's memory without trusting its pointers.
+//
+// NULL, the first 64 KiB, addresses that no process has and absurd lengths are refused without a system call. Any other
+// page is probed once per thread and remembered. The probe is rt_sigprocmask with an operation that does not exist: the
+// kernel reads the eight bytes of the new mask first and answers EFAULT where it cannot, EINVAL where it can, and does
+// nothing else. It needs no descriptor (a pipe's could have been closed by the host and be somebody else's by now),
+// costs one short system call, and is allowed in every sandbox that lets a thread run.
+//
+// What remains: a page that is unmapped after its probe, and passed to us afterwards by a caller whose module does not
+// touch it either.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tape/layout.hpp"
+
+namespace p11tape::capture {
+
+using tape::u32;
+using tape::u64;
+using tape::u8;
+
+/// The pages that one thread has found to be readable.
+struct known_pages {
+  static constexpr unsigned slots = 64;
+  std::array<std::uintptr_t, slots> page;  ///< page number; 0: none
+};
+
+/// Nothing longer is taken for a length of caller memory.
+inline constexpr u64 absurd_length = u64{1} << 40;
+
+/// Probes a page; keeps errno.
+bool probe_page(known_pages& known, std::uintptr_t page) noexcept;
+
+/// True where all `size` bytes at `address` can be read.
+inline bool readable(known_pages& known, const void* address, u64 size) noexcept {
+  constexpr unsigned page_bits = 12;
+  const auto start = reinterpret_cast<std::uintptr_t>(address);
+  if (start < 0x10000 || size > absurd_length || start + size < start) return false;
+  if constexpr (sizeof(void*) == 8) {
+    if (start >> 56 != 0) return false;  // no address of a process, with four or five levels of page tables
+  }
+  if (size == 0) return true;
+  const auto last = (start + size - 1) >> page_bits;
+  for (auto page = start >> page_bits; page <= last; ++page)
+    if (known.page[page % known_pages::slots] != page && !probe_page(known, page)) return false;
+  return true;
+}
+
+/// memcpy from the caller's memory. It is its own function because a sanitizer must not judge the length that a caller
+/// claims: the module would be the one to fail.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+__attribute__((no_sanitize("address", "thread"), noinline, optimize("no-tree-loop-distribute-patterns"))) inline void
+copy_from_caller(void* to, const void* from, u64 size) noexcept {
+  auto* out = static_cast<volatile u8*>(to);
+  const auto* in = static_cast<const volatile u8*>(from);
+  for (u64 i = 0; i < size; ++i) out[i] = in[i];
+}
+#else
+inline void copy_from_caller(void* to, const void* from, u64 size) noexcept { __builtin_memcpy(to, from, size); }
+#endif
+
+}  // namespace p11tape::capture

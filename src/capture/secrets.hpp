@@ -1,0 +1,38 @@
+// What may be told of secrets: facts about a PIN, whether bytes are a certificate, and a fingerprint of public bytes.
+#pragma once
+
+#include <atomic>
+
+#include "tape/layout.hpp"
+
+namespace p11tape::capture {
+
+using tape::u32;
+using tape::u64;
+using tape::u8;
+
+/// Tells the PINs of one process apart without keeping them: a keyed hash of each, in memory that a child of fork does
+/// not get and a core dump leaves out. Neither hash nor key is ever written: a short PIN could be searched for.
+struct pin_memory {
+  static constexpr u32 most = 64;
+  u64 key[2];
+  std::atomic<u64> hashes[most];
+};
+
+/// The number of this PIN among those of the process, from 1; 0 when there are too many to tell apart.
+u32 number_of_pin(pin_memory& memory, const u8* pin, u64 size) noexcept;
+
+/// tape::pin_anomaly bits.
+u32 anomalies_of_pin(const u8* pin, u64 size) noexcept;
+
+/// True if the bytes have the outline of an X.509 certificate: an outer SEQUENCE of exactly that length, holding
+/// version, serial number, algorithm, names, validity, key and signature. Keys and data objects do not pass.
+bool looks_like_certificate(const u8* bytes, u64 size) noexcept;
+
+/// True if text holds a PIN in a PKCS#11 URI (pin-value=, RFC 7512).
+bool holds_pin_value(const u8* text, u64 size) noexcept;
+
+/// SHA-256 (FIPS 180-4).
+void sha256(const u8* bytes, u64 size, u8 (&digest)[32]) noexcept;
+
+}  // namespace p11tape::capture

@@ -1,0 +1,82 @@
+// Where a record's bytes are put together: a bounded piece of the tape, or of scratch memory.
+//
+// A sink that is full swallows what comes and remembers that it did; the writer then gives the record more room and has
+// it encoded again. Nothing here can fail otherwise.
+#pragma once
+
+#include <cstring>
+
+#include "tape/layout.hpp"
+
+namespace p11tape::capture {
+
+using tape::le;
+using tape::u16;
+using tape::u32;
+using tape::u64;
+using tape::u8;
+
+class sink {
+ public:
+  sink(u8* from, u64 size) noexcept : at_(from), end_(from + size) {}
+
+  bool overflowed() const noexcept { return overflowed_; }
+  u8* position() const noexcept { return at_; }
+
+  /// Room for `size` bytes, or nullptr.
+  u8* take(u64 size) noexcept {
+    if (static_cast<u64>(end_ - at_) < size) [[unlikely]] {
+      overflowed_ = true;
+      return nullptr;
+    }
+    u8* here = at_;
+    at_ += size;
+    return here;
+  }
+
+  void number(u64 value) noexcept {
+    if (u8* here = take(8)) {
+      value = le(value);
+      std::memcpy(here, &value, 8);
+    }
+  }
+
+  /// Zeros up to the next multiple of 8; `start` is where the value began, itself a multiple of 8.
+  void pad(const u8* start) noexcept {
+    const auto size = static_cast<u64>(at_ - start);
+    if (u8* here = take(tape::padded(size) - size)) std::memset(here, 0, static_cast<u64>(at_ - here));
+  }
+
+  /// An item whose payload follows; end_item() fills in its size.
+  u8* begin_item(u16 field, tape::item_form form, u8 flags = 0) noexcept {
+    u8* here = take(sizeof(tape::item_header));
+    if (here != nullptr) {
+      const tape::item_header h{le(field), static_cast<u8>(form), flags, 0};
+      std::memcpy(here, &h, sizeof h);
+    }
+    return here;
+  }
+
+  void end_item(u8* item) noexcept {
+    if (item == nullptr || overflowed_) return;
+    const u32 size = le(static_cast<u32>(at_ - item - static_cast<std::ptrdiff_t>(sizeof(tape::item_header))));
+    std::memcpy(item + offsetof(tape::item_header, size), &size, sizeof size);
+    pad(item);
+  }
+
+  void number_item(u16 field, u64 value) noexcept {
+    if (u8* here = take(16)) {
+      const tape::item_header h{le(field), static_cast<u8>(tape::item_form::number), 0, le(u32{8})};
+      value = le(value);
+      std::memcpy(here, &h, sizeof h);
+      std::memcpy(here + 8, &value, 8);
+    }
+  }
+
+ private:
+  u8* at_;
+  u8* end_;
+  bool overflowed_ = false;
+};
+
+}  // namespace p11tape::capture

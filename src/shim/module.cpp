@@ -1,0 +1,183 @@
+#include "shim/module.hpp"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "capture/message.hpp"
+#include "capture/recorder.hpp"
+#include "shim/lists.hpp"
+
+namespace p11tape::shim {
+
+constinit target_set targets[set_count]{};
+constinit std::atomic<bool> ready{false};
+
+namespace {
+
+using cryptoki::function;
+
+enum class stage : int { unloaded, loading, loaded, failed };
+
+constinit std::atomic<stage> state{stage::unloaded};
+constinit std::atomic<long> loader{0};  // the thread that loads
+constinit std::atomic<long> loading_process{0};
+constinit void* handle = nullptr;
+constinit CK_FUNCTION_LIST_PTR first_list = nullptr;
+constinit capture::settings settings{};
+constinit capture::recorded_module about{};
+constinit char shim_path[PATH_MAX] = {};
+constinit char resolved[PATH_MAX] = {};
+constinit char reason[1024] = {};
+
+const void* object_of(const void* address) noexcept {
+  Dl_info info{};
+  return dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
+}
+
+const void* my_object() noexcept { return object_of(reinterpret_cast<const void*>(&load_module)); }
+
+bool same_file(const char* a, const char* b) noexcept {
+  struct stat x {
+  }, y{};
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+__attribute__((format(printf, 1, 2))) bool fail(const char* format, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(reason, sizeof reason, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+// A symbol of the module, and not of a library that it depends on: dlsym searches those too. Where C_GetFunctionList
+// itself comes from a dependency (a thin wrapper), its interface functions may as well.
+any_function symbol(const char* name, const void* also_in) noexcept {
+  void* found = dlsym(handle, name);
+  if (found == nullptr) return nullptr;
+  const void* object = object_of(found);
+  link_map* map = nullptr;
+  const bool known = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr;
+  const bool own = known && reinterpret_cast<const void*>(map->l_addr) == object;
+  return own || object == also_in ? reinterpret_cast<any_function>(found) : nullptr;
+}
+
+bool open_module() noexcept {
+  Dl_info me{};
+  if (dladdr(reinterpret_cast<const void*>(&load_module), &me) != 0 && me.dli_fname != nullptr)
+    std::snprintf(shim_path, sizeof shim_path, "%s", me.dli_fname);
+  capture::read_settings(settings, shim_path);
+  about.shim = shim_path;
+  about.shim_base = me.dli_fbase;
+  about.path = settings.module.value;
+  capture::introduce(settings, about);
+  if (settings.problems[0] != 0) capture::say("%s", settings.problems);
+
+  const char* path = settings.module.value;
+  if (path[0] == 0)
+    return fail(
+        "no PKCS#11 module is named. Set P11TAPE_MODULE to the path of the real module, for example "
+        "P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so");
+  const char* from = settings.module.from;
+  if (same_file(path, shim_path))
+    return fail("%s names %s, which is p11tape itself. Set it to the path of the real module", from, path);
+  if (realpath(path, resolved) != nullptr) about.resolved = resolved;
+  dlerror();
+  handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* why = dlerror();
+    return fail("the PKCS#11 module %s (%s) cannot be loaded: %s", path, from,
+                why != nullptr ? why : "no reason given");
+  }
+  link_map* map = nullptr;
+  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr)
+    about.module_base = object_of(reinterpret_cast<const void*>(map->l_ld));
+  if (about.module_base == me.dli_fbase)
+    return fail("%s names %s, which is p11tape itself. Set it to the path of the real module", from, path);
+
+  void* get_list = dlsym(handle, "C_GetFunctionList");
+  if (get_list == nullptr)
+    return fail("%s (%s) is no PKCS#11 module: it has no function C_GetFunctionList", path, from);
+  auto& set = targets[0].function;
+  set[static_cast<int>(function::C_GetFunctionList)] = reinterpret_cast<any_function>(get_list);
+  // A name that a host's RTLD_GLOBAL has led back to us is not the module's; dlsym on its handle never is.
+  const void* list_object = object_of(get_list);
+  for (std::size_t i = cryptoki::functions_in(cryptoki::version::v2_40); i < cryptoki::function_count; ++i)
+    set[i] = symbol(cryptoki::functions[i].name.data(), list_object);
+
+  CK_FUNCTION_LIST_PTR list = nullptr;
+  const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(get_list)(&list);
+  if (rv != CKR_OK || list == nullptr)
+    return fail("C_GetFunctionList of the PKCS#11 module %s (%s) answers 0x%lx instead of a list", path, from, rv);
+  first_list = list;
+  adopt_list(list, cryptoki::version::v2_40);
+  return true;
+}
+
+void load() noexcept {
+  const bool ok = open_module();
+  dlerror();  // what our look-ups left behind is not the host's business
+  if (ok) {
+    state.store(stage::loaded, std::memory_order_release);
+    ready.store(true, std::memory_order_release);
+    return;
+  }
+  about.error = reason;
+  capture::say("%s. C_GetFunctionList answers CKR_GENERAL_ERROR.", reason);
+  capture::make_tape();
+  state.store(stage::failed, std::memory_order_release);
+}
+
+}  // namespace
+
+CK_RV load_module() noexcept {
+  const int e = errno;
+  for (;;) {
+    auto seen = state.load(std::memory_order_acquire);
+    if (seen == stage::loaded || seen == stage::failed) {
+      errno = e;
+      return seen == stage::loaded ? CKR_OK : CKR_GENERAL_ERROR;
+    }
+    const long me = syscall(SYS_gettid);
+    if (seen == stage::loading) {
+      // The module's own constructor calls back, or leads back, into this shim: there is nothing to forward to yet.
+      if (loader.load() == me) return CKR_GENERAL_ERROR;
+      if (loading_process.load() != getpid()) {  // the parent was loading when this process was forked
+        state.compare_exchange_strong(seen, stage::unloaded);
+        continue;
+      }
+      const timespec pause{0, 100000};
+      nanosleep(&pause, nullptr);
+      continue;
+    }
+    if (state.compare_exchange_strong(seen, stage::loading)) {
+      loader.store(me);
+      loading_process.store(getpid());
+      load();
+    }
+  }
+}
+
+CK_FUNCTION_LIST_PTR module_list() noexcept { return first_list; }
+
+bool is_ours(const void* address) noexcept { return address != nullptr && object_of(address) == my_object(); }
+
+any_function own_function(const char* name) noexcept {
+  void* found = dlsym(handle, name);
+  dlerror();
+  return found != nullptr && !is_ours(found) ? reinterpret_cast<any_function>(found) : nullptr;
+}
+
+}  // namespace p11tape::shim

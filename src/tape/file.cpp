@@ -1,0 +1,401 @@
+#include "tape/file.hpp"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace p11tape::tape {
+namespace {
+
+constexpr u64 first_extent = 128 * 1024;
+constexpr u64 largest_extent = 4 * 1024 * 1024;
+constexpr u64 xfs_magic = 0x58465342;
+constexpr u32 ring_least = 8;  // chunks: a smaller ring is not worth going round
+
+u64 clock_ns(clockid_t id) noexcept {
+  timespec t{};
+  clock_gettime(id, &t);
+  return static_cast<u64>(t.tv_sec) * 1000000000u + static_cast<u64>(t.tv_nsec);
+}
+
+bool maps_honestly(int descriptor) noexcept {
+  struct statfs fs {};
+  if (fstatfs(descriptor, &fs) != 0) return false;
+  switch (static_cast<u64>(fs.f_type)) {
+    case EXT4_SUPER_MAGIC:  // ext2, ext3 and ext4 share it
+    case xfs_magic:
+    case OVERLAYFS_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Past RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills the host: look first.
+bool allowed_size(u64 end) noexcept {
+  rlimit r{};
+  return getrlimit(RLIMIT_FSIZE, &r) != 0 || r.rlim_cur == RLIM_INFINITY || end <= r.rlim_cur;
+}
+
+bool is_dead(u32 thread) noexcept {
+  const int e = errno;
+  const bool dead = syscall(SYS_tgkill, getpid(), static_cast<pid_t>(thread), 0) != 0 && errno == ESRCH;
+  errno = e;
+  return dead;
+}
+
+}  // namespace
+
+void file::bump(u64& n) noexcept {
+  std::atomic_ref<u64> cell(n);
+  if constexpr (std::endian::native == std::endian::little) {
+    cell.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    u64 old = cell.load(std::memory_order_relaxed);
+    while (!cell.compare_exchange_weak(old, le<u64>(le<u64>(old) + 1), std::memory_order_relaxed)) {
+    }
+  }
+}
+
+create_error file::create(const creation& how) noexcept {
+  // In a child of fork these are the parent's: its mapping is not inherited, its descriptor is.
+  if (descriptor_ >= 0 && still_ours()) close(descriptor_);
+  base_ = nullptr;
+  descriptor_ = -1;
+  path_[0] = 0;
+  next_ = reserved_ = kept_used_ = sequence_ = 0;
+  growing_ = ring_count_ = ring_next_ = 0;
+
+  if (mkdir(how.folder, 0700) != 0 && errno != EEXIST) {
+    error_number_ = errno;
+    return errno == ENOENT ? create_error::folder_missing : create_error::folder_denied;
+  }
+  const int folder = open(how.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (how.own_folder ? O_NOFOLLOW : 0));
+  if (folder < 0) {
+    error_number_ = errno;
+    return how.own_folder && (errno == ELOOP || errno == ENOTDIR) ? create_error::folder_unsafe
+                                                                  : create_error::folder_denied;
+  }
+  struct stat st {};
+  fstat(folder, &st);
+  const bool anyone_may_write = (st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0;
+  const bool not_mine = how.own_folder && (st.st_uid != geteuid() || (st.st_mode & 077) != 0);
+  const auto result = anyone_may_write || not_mine ? create_error::folder_unsafe : open_in(how, folder);
+  if (result == create_error::none && how.keep != 0) thin_out(folder, how.keep);
+  close(folder);
+  return result;
+}
+
+create_error file::open_in(const creation& how, int folder) noexcept {
+  char name[256];
+  int fd = -1;
+  for (int attempt = 0; attempt < 100 && fd < 0; ++attempt) {
+    if (attempt == 0) {
+      std::snprintf(name, sizeof name, "%.230s.p11tape", how.name);
+    } else {
+      std::snprintf(name, sizeof name, "%.230s.%d.p11tape", how.name, attempt);
+    }
+    fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) break;
+  }
+  if (fd < 0) {
+    error_number_ = errno;
+    return errno == ENOSPC ? create_error::no_space : create_error::file_denied;
+  }
+  // Out of the way of programs that count on getting low descriptor numbers.
+  if (const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256); high >= 0) {
+    close(fd);
+    fd = high;
+  }
+  descriptor_ = fd;
+  fchmod(fd, 0600);
+  struct stat st {};
+  fstat(fd, &st);
+  device_ = st.st_dev;
+  inode_ = st.st_ino;
+  by_write_ = !maps_honestly(fd);
+  ring_ = how.ring;
+  std::snprintf(path_, sizeof path_, "%s/%s", how.folder, name);
+
+  const int kind = by_write_ ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+  // Address space may be scarce (RLIMIT_AS): then the tape is smaller.
+  for (limit_ = how.limit / unit * unit;; limit_ = limit_ / 2 / unit * unit) {
+    void* at = limit_ < first_extent ? MAP_FAILED
+                                     : mmap(nullptr, limit_, PROT_READ | PROT_WRITE, kind, by_write_ ? -1 : fd, 0);
+    if (at != MAP_FAILED) {
+      base_ = static_cast<u8*>(at);
+      break;
+    }
+    if (limit_ < first_extent) break;
+  }
+  ring_capacity_ = limit_ / ring_chunk + 1;
+  void* ring = mmap(nullptr, ring_capacity_ * sizeof(ring_entry), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base_ == nullptr || ring == MAP_FAILED || !lay_out(how)) {
+    error_number_ = errno;
+    const bool space = base_ != nullptr && ring != MAP_FAILED;
+    if (base_ != nullptr) munmap(base_, limit_);
+    base_ = nullptr;
+    unlinkat(folder, name, 0);
+    close(descriptor_);
+    descriptor_ = -1;
+    path_[0] = 0;
+    return space ? create_error::no_space : create_error::no_memory;
+  }
+  ring_chunks_ = static_cast<ring_entry*>(ring);
+  return create_error::none;
+}
+
+bool file::lay_out(const creation& how) noexcept {
+  const u64 properties = sizeof(file_header);
+  const u64 schema = properties + padded(how.properties.size());
+  const u64 data = (schema + how.schema.size() + unit - 1) / unit * unit;
+  if (data + ring_chunk > limit_ || !reserve(data)) return false;
+  // A child of fork must not write to this tape by accident: it does not get the mapping.
+  madvise(base_, limit_, MADV_DONTFORK);
+  std::memcpy(base_ + properties, how.properties.data(), how.properties.size());
+  std::memcpy(base_ + schema, how.schema.data(), how.schema.size());
+  kept_limit_ = limit_ / 8;
+  next_ = data;
+
+  auto& h = *header();
+  h.major = le<u16>(format_major);
+  h.minor = le<u16>(format_minor);
+  h.header_size = le<u32>(sizeof h);
+  h.features = le<u64>(how.features);
+  h.word_size = le<u32>(sizeof(unsigned long));
+  h.profile = le<u32>(static_cast<u32>(how.records));
+  h.pid = le<u64>(static_cast<u64>(getpid()));
+  h.parent_pid = le<u64>(static_cast<u64>(getppid()));
+  h.monotonic = le<u64>(clock_ns(CLOCK_MONOTONIC));
+  h.wall = le<u64>(clock_ns(CLOCK_REALTIME));
+  h.properties_offset = le<u64>(properties);
+  h.properties_size = le<u64>(how.properties.size());
+  h.schema_offset = le<u64>(schema);
+  h.schema_size = le<u64>(how.schema.size());
+  h.data_offset = le<u64>(data);
+  h.limit = le<u64>(limit_);
+  h.kept_limit = le<u64>(kept_limit_);
+  std::atomic_signal_fence(std::memory_order_release);
+  std::memcpy(h.magic, file_magic, sizeof file_magic);
+  if (by_write_) write_at(base_, data, 0);
+  return true;
+}
+
+// The host may have closed our descriptor and been given its number for something else (closefrom in daemons).
+bool file::still_ours() const noexcept {
+  struct stat st {};
+  return fstat(descriptor_, &st) == 0 && st.st_dev == device_ && st.st_ino == inode_;
+}
+
+bool file::reserve(u64 end) noexcept {
+  for (int waits = 0; reserved_.load(std::memory_order_acquire) < end; ++waits) {
+    if (growing_.exchange(1, std::memory_order_acquire) == 0) {
+      const bool enough = reserved_.load(std::memory_order_acquire) >= end || grow(end);
+      growing_.store(0, std::memory_order_release);
+      if (!enough) return false;
+    } else if (waits > 100000) {
+      return false;  // whoever was growing the file is gone
+    } else {
+      sched_yield();
+    }
+  }
+  return true;
+}
+
+bool file::grow(u64 end) noexcept {
+  const u64 have = reserved_.load(std::memory_order_relaxed);
+  u64 more = have / 4;
+  if (more < first_extent) more = first_extent;
+  if (more > largest_extent) more = largest_extent;
+  u64 want = (end > have + more ? end : have + more) / unit * unit;
+  if (want < end) want = end;
+  if (want > limit_) want = limit_;
+  if (!allowed_size(want)) want = end;
+  if (want < end || !allowed_size(want)) return false;
+  if (!still_ours()) {
+    const int fd = open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return false;
+    const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
+    close(fd);
+    descriptor_ = high;
+    if (high < 0 || !still_ours()) {
+      if (high >= 0) close(high);
+      descriptor_ = -1;
+      return false;
+    }
+  }
+  struct stat st {};
+  if (fstat(descriptor_, &st) != 0 || st.st_nlink == 0) return false;  // deleted: nobody could read what we write
+  if (!by_write_) {
+    int error = 0;
+    do {
+      error = posix_fallocate(descriptor_, static_cast<off_t>(have), static_cast<off_t>(want - have));
+    } while (error == EINTR);
+    if (error != 0) {
+      errno = error;
+      return false;
+    }
+  }
+  reserved_.store(want, std::memory_order_release);
+  return true;
+}
+
+bool file::take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 thread_number) noexcept {
+  if (!is_open()) return false;
+  if (std::atomic_ref<u64>(header()->stopped).load(std::memory_order_relaxed) != 0) return false;
+  const u32 size = kind == chunk_kind::ring ? ring_chunk : (least + 64 + unit - 1) / unit * unit;
+  u8* at = nullptr;
+  u64 offset = next_.load(std::memory_order_relaxed);
+  bool reserved = true;
+  while (offset + size <= limit_) {
+    if (!reserve(offset + size)) {
+      reserved = false;
+      break;
+    }
+    if (next_.compare_exchange_weak(offset, offset + size, std::memory_order_relaxed)) {
+      at = base_ + offset;
+      break;
+    }
+  }
+  if (at != nullptr) {
+    if (kind == chunk_kind::kept) {
+      kept_used_.fetch_add(size, std::memory_order_relaxed);
+    } else {
+      if (where.chunk != nullptr) ring_chunks_[where.ring_index].holder.store(0, std::memory_order_release);
+      const u32 index = ring_count_.fetch_add(1, std::memory_order_acq_rel);
+      ring_chunks_[index].holder.store(static_cast<u32>(thread), std::memory_order_relaxed);
+      std::atomic_ref<u32>(ring_chunks_[index].place).store(static_cast<u32>(offset / unit), std::memory_order_release);
+      where.ring_index = index;
+    }
+    // All pages at once: cheaper than a fault for each, and not in the middle of a record.
+    if (!by_write_) madvise(at, size, MADV_POPULATE_WRITE);
+  } else if (kind == chunk_kind::ring && ring_ && (at = recycle(where)) != nullptr) {
+    ring_chunks_[where.ring_index].holder.store(static_cast<u32>(thread), std::memory_order_release);
+    count(counter::overwritten_chunks);
+  } else {
+    if (kind == chunk_kind::ring && (!ring_ || ring_count_.load() < ring_least)) {
+      stop(reserved ? stop_reason::full : stop_reason::no_space, clock_ns(CLOCK_MONOTONIC));
+    }
+    return false;
+  }
+  start_chunk(at, kind, size, thread, thread_number);
+  where.chunk = at;
+  where.size = size;
+  where.used = sizeof(chunk_header);
+  return true;
+}
+
+// Goes round the ring once and takes the first chunk that no living thread writes to. An idle thread keeps the one
+// chunk that it is in, and so its open ENTER; everybody else goes round it.
+u8* file::recycle(lane& where) noexcept {
+  const u32 count = ring_count_.load(std::memory_order_acquire);
+  if (count < ring_least) return nullptr;
+  for (u32 tried = 0; tried < count; ++tried) {
+    const u32 index = ring_next_.fetch_add(1, std::memory_order_relaxed) % count;
+    auto& entry = ring_chunks_[index];
+    const u32 place = std::atomic_ref<u32>(entry.place).load(std::memory_order_acquire);
+    if (place == 0) continue;
+    u32 holder = entry.holder.load(std::memory_order_acquire);
+    if (holder != 0 && !is_dead(holder)) continue;
+    if (!entry.holder.compare_exchange_strong(holder, ~u32{0}, std::memory_order_acq_rel)) continue;
+    if (where.chunk != nullptr) ring_chunks_[where.ring_index].holder.store(0, std::memory_order_release);
+    where.ring_index = index;
+    return base_ + u64{place} * unit;
+  }
+  return nullptr;
+}
+
+void file::start_chunk(u8* at, chunk_kind kind, u32 size, u64 thread, u64 thread_number) noexcept {
+  auto& h = *reinterpret_cast<chunk_header*>(at);
+  std::atomic_ref<u64>(h.committed).store(0, std::memory_order_release);
+  std::atomic_ref<u64>(h.sequence)
+      .store(le<u64>(sequence_.fetch_add(1, std::memory_order_relaxed) + 1), std::memory_order_release);
+  h.kind = le<u16>(static_cast<u16>(kind));
+  h.header_size = le<u16>(sizeof h);
+  h.size = le<u32>(size);
+  h.handed_on = 0;
+  h.thread = le<u64>(thread);
+  h.thread_number = le<u64>(thread_number);
+  h.monotonic = le<u64>(clock_ns(CLOCK_MONOTONIC));
+  h.wall = le<u64>(clock_ns(CLOCK_REALTIME));
+  std::atomic_ref<u32>(h.magic).store(le<u32>(chunk_magic), std::memory_order_release);
+  std::atomic_ref<u64>(h.committed).store(le<u64>(sizeof h), std::memory_order_release);
+  if (by_write_) write_at(at, sizeof h, static_cast<u64>(at - base_));
+}
+
+void file::hand_on(lane& where, u64 thread, u64 thread_number, u64 time) noexcept {
+  constexpr u32 size = sizeof(record_header) + 16;
+  if (where.chunk == nullptr || where.size - where.used < size) {
+    where.size = where.used;  // the next record takes a new chunk
+    return;
+  }
+  auto* record = where.chunk + where.used;
+  record_header h{};
+  h.size = le<u32>(size);
+  h.kind = static_cast<u8>(record_kind::thread);
+  h.time = le<u64>(time);
+  const u64 body[2] = {le<u64>(thread), le<u64>(thread_number)};
+  std::memcpy(record, &h, sizeof h);
+  std::memcpy(record + sizeof h, body, sizeof body);
+  auto& chunk = *reinterpret_cast<chunk_header*>(where.chunk);
+  std::atomic_ref<u32>(chunk.handed_on).store(le<u32>(le<u32>(chunk.handed_on) + 1), std::memory_order_release);
+  if (by_write_) write_at(&chunk.handed_on, 4, static_cast<u64>(where.chunk - base_) + 12);
+  const bool ring = le<u16>(chunk.kind) == static_cast<u16>(chunk_kind::ring);
+  if (ring) ring_chunks_[where.ring_index].holder.store(static_cast<u32>(thread), std::memory_order_release);
+  publish(where, size);
+}
+
+void file::stop(stop_reason why, u64 time) noexcept {
+  if (!is_open()) return;
+  u64 running = 0;
+  if (std::atomic_ref<u64>(header()->stopped)
+          .compare_exchange_strong(running, le<u64>(static_cast<u64>(why)), std::memory_order_relaxed)) {
+    header()->stopped_at = le<u64>(time);
+    if (by_write_) write_at(&header()->stopped, 16, offsetof(file_header, stopped));
+  }
+}
+
+void file::write_through(const lane& where, u32 size) noexcept {
+  const u64 chunk = static_cast<u64>(where.chunk - base_);
+  write_at(where.chunk + where.used - size, size, chunk + where.used - size);
+  write_at(where.chunk + offsetof(chunk_header, committed), 8, chunk + offsetof(chunk_header, committed));
+}
+
+void file::write_at(const void* bytes, u64 size, u64 offset) noexcept {
+  const int e = errno;
+  if (still_ours() && allowed_size(offset + size)) {
+    const auto* from = static_cast<const char*>(bytes);
+    while (size > 0) {
+      const ssize_t n = pwrite(descriptor_, from, size, static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) {
+        std::atomic_ref<u64>(header()->stopped).store(le<u64>(static_cast<u64>(stop_reason::no_space)));
+        break;
+      }
+      from += n;
+      offset += static_cast<u64>(n);
+      size -= static_cast<u64>(n);
+    }
+  }
+  errno = e;
+}
+
+}  // namespace p11tape::tape

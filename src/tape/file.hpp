@@ -1,0 +1,125 @@
+// The file behind a tape, on the recording side: creating it, growing it, and handing out its chunks.
+//
+// Everything here runs inside the host process: no exceptions, no allocation, no lock that is held across a call of the
+// module, no signal (space is reserved before it is touched, and never past RLIMIT_FSIZE). The object lives in static
+// storage and is never destroyed: calls may come after main and after static destructors.
+//
+// Where the file system is known to keep a shared mapping honest (ext4, xfs, overlay, tmpfs) the file is mapped whole;
+// elsewhere the same bytes are kept in private memory and written with pwrite as they are published.
+#pragma once
+
+#include <atomic>
+#include <string_view>
+
+#include "tape/layout.hpp"
+
+namespace p11tape::tape {
+
+/// Where a thread's next record goes.
+struct lane {
+  u8* chunk = nullptr;  ///< start of the chunk in memory; nullptr: none taken yet
+  u32 used = 0;         ///< bytes of it that are published
+  u32 size = 0;
+  u32 ring_index = 0;  ///< of a ring chunk, its place in the ring
+};
+
+/// How a tape is to be made. The strings need to live during create() only.
+struct creation {
+  const char* folder;           ///< existing or to be made (0700, one level)
+  bool own_folder;              ///< the default folder: must be ours alone
+  const char* name;             ///< file name without the suffix
+  std::string_view properties;  ///< as FORMAT.md has them
+  std::string_view schema;
+  u64 limit;  ///< bytes
+  u32 keep;   ///< tapes to keep in the folder, this one included; 0: all
+  bool ring;  ///< overwrite the oldest when full, or stop
+  profile records;
+  u64 features;
+};
+
+enum class create_error : u8 { none, folder_missing, folder_unsafe, folder_denied, file_denied, no_space, no_memory };
+
+class file {
+ public:
+  /// Makes the tape. On failure the object stays closed; `error_number()` has errno. May be called again in a child of
+  /// fork, where it forgets the parent's file without touching it.
+  create_error create(const creation& how) noexcept;
+
+  bool is_open() const noexcept { return base_ != nullptr; }
+  int error_number() const noexcept { return error_number_; }
+
+  /// The tape's path, NUL-terminated; empty before create().
+  const char* path() const noexcept { return path_; }
+
+  /// Gives `where` a fresh chunk of the kind for a thread; its old ring chunk may be overwritten from now on.
+  /// False where there is no space; the reason is then in the header.
+  bool take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 thread_number) noexcept;
+
+  /// Says that a lane now belongs to another thread (the one before has ended): appends a THREAD record.
+  void hand_on(lane& where, u64 thread, u64 thread_number, u64 time) noexcept;
+
+  /// Makes `size` bytes behind the lane's published end count. They must be filled in already.
+  void publish(lane& where, u32 size) noexcept {
+    where.used += size;
+    auto* header = reinterpret_cast<chunk_header*>(where.chunk);
+    std::atomic_ref<u64>(header->committed).store(le<u64>(where.used), std::memory_order_release);
+    if (by_write_) [[unlikely]]
+      write_through(where, size);
+  }
+
+  void count(counter which) noexcept {
+    if (is_open()) bump(header()->counters[static_cast<u8>(which)]);
+  }
+  void count_filtered(u16 function) noexcept {
+    if (is_open() && function < 256) bump(header()->filtered[function]);
+  }
+
+  /// Bytes that kept chunks may still take; kept calls go to the ring when it is used up.
+  bool kept_has_room() const noexcept { return kept_used_.load(std::memory_order_relaxed) < kept_limit_; }
+  bool kept_has_half() const noexcept { return kept_used_.load(std::memory_order_relaxed) < kept_limit_ / 2; }
+
+  void stop(stop_reason why, u64 time) noexcept;
+
+ private:
+  static constexpr u32 ring_chunk = 4 * unit;
+
+  file_header* header() const noexcept { return reinterpret_cast<file_header*>(base_); }
+  static void bump(u64& n) noexcept;
+  create_error open_in(const creation& how, int folder) noexcept;
+  bool lay_out(const creation& how) noexcept;
+  bool reserve(u64 end) noexcept;
+  bool grow(u64 end) noexcept;
+  bool still_ours() const noexcept;
+  u8* recycle(lane& where) noexcept;
+  void start_chunk(u8* at, chunk_kind kind, u32 size, u64 thread, u64 thread_number) noexcept;
+  void write_through(const lane& where, u32 size) noexcept;
+  void write_at(const void* bytes, u64 size, u64 offset) noexcept;
+
+  u8* base_ = nullptr;
+  int descriptor_ = -1;
+  u64 device_ = 0, inode_ = 0;
+  bool by_write_ = false;
+  bool ring_ = true;
+  int error_number_ = 0;
+  u64 limit_ = 0, kept_limit_ = 0;
+  std::atomic<u64> next_{0};      // first byte that no chunk has
+  std::atomic<u64> reserved_{0};  // bytes of the file that are backed by disk
+  std::atomic<u32> growing_{0};
+  std::atomic<u64> kept_used_{0};
+  std::atomic<u64> sequence_{0};
+  // The ring: where its chunks are, and which are in the hands of a thread. Private memory, one entry a chunk.
+  struct ring_entry {
+    u32 place;                // offset in units
+    std::atomic<u32> holder;  // thread id of the living thread that writes to it, 0: free
+  };
+  ring_entry* ring_chunks_ = nullptr;
+  u64 ring_capacity_ = 0;
+  std::atomic<u32> ring_count_{0};
+  std::atomic<u32> ring_next_{0};
+  char path_[4352] = {};
+};
+
+/// Removes the oldest tapes of a folder until `keep` are left; tapes of processes that still run are spared.
+void thin_out(int folder, u32 keep) noexcept;
+
+}  // namespace p11tape::tape

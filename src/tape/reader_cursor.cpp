@@ -1,0 +1,254 @@
+// Walking over the records of one thread.
+#include <algorithm>
+
+#include "tape/reader_file.hpp"
+
+namespace p11tape::tape {
+namespace detail {
+
+// The thread's chunks of one kind, as one line of records. What is read is copied first, a window of a chunk at a time,
+// and the chunk's sequence compared afterwards: what the recorder overwrites meanwhile is never looked at.
+struct strand {
+  strand(tape_file* tape, std::size_t thread, bool kept) : tape_(tape), thread_(thread), kept_(kept) {}
+
+  /// Has the next record ready in `head`. False at the end, for now.
+  bool peek() {
+    while (!ready_) {
+      if (tape_->generation != generation_) relocate();
+      if (exhausted_) return false;
+      if (!inside_ && !enter()) break;
+      if (!decode()) leave();
+    }
+    exhausted_ = !ready_;
+    return ready_;
+  }
+
+  /// Makes the next peek() look at the file again where there was no more.
+  void look_again() noexcept { exhausted_ = false; }
+
+  /// Hands out the record that peek() found.
+  void take(record_view& out) {
+    out.kind = static_cast<record_kind>(head.kind);
+    out.depth = head.depth;
+    out.function = head.function;
+    out.call = head.call;
+    out.ordinal = head.ordinal;
+    out.time = head.time;
+    out.wall = wall_offset_ + head.time;
+    out.body = window().subspan(position_ - window_begin_ + sizeof head, head.size - sizeof head);
+    if (out.keep != window_) out.keep = window_;
+    position_ += head.size;
+    ready_ = false;
+  }
+
+  record_header head{};
+
+ private:
+  static constexpr std::size_t window_bytes = 64 << 10;
+
+  const std::vector<stretch>& list() const { return (kept_ ? tape_->kept : tape_->ring)[thread_]; }
+  byte_view window() const noexcept { return {window_.get(), window_size_}; }
+
+  // Goes to the stretch that comes next. False at the end.
+  bool enter() {
+    if (next_ == list().size()) return false;
+    now_ = list()[next_++];
+    inside_ = true;
+    position_ = limit_ = window_begin_ = now_.begin;
+    window_size_ = 0;
+    return true;
+  }
+
+  // There are no more records in this stretch. The last one of the list is kept: it may grow.
+  void leave() {
+    if (abandoned_ || next_ != list().size()) {
+      inside_ = abandoned_ = false;
+    } else {
+      exhausted_ = true;
+    }
+  }
+
+  void abandon(u64& why) {
+    ++why;
+    abandoned_ = true;
+  }
+
+  // Reads the header of the record at position_. False where there is none.
+  bool decode() {
+    if (!has(sizeof head)) return false;
+    const auto bytes = window().subspan(position_ - window_begin_);
+    std::memcpy(&head, bytes.data(), sizeof head);
+    head.size = le(head.size);
+    head.function = le(head.function);
+    head.call = le(head.call);
+    head.ordinal = le(head.ordinal);
+    head.time = le(head.time);
+    if (head.size < sizeof head || head.size % 8 != 0 || head.size > limit_ - position_ ||
+        head.size > largest_record) {
+      abandon(tape_->damage.bad_records);
+      return false;
+    }
+    if (static_cast<record_kind>(head.kind) == record_kind::thread) {
+      abandoned_ = true;  // handed on since the index was made
+      return false;
+    }
+    ready_ = has(head.size);
+    return ready_;
+  }
+
+  // True where the window has `wanted` bytes at position_; reads more of the chunk if need be.
+  bool has(std::size_t wanted) {
+    if (position_ + wanted <= window_begin_ + window_size_) return true;
+    return load_window(wanted) && position_ + wanted <= window_begin_ + window_size_;
+  }
+
+  bool load_window(std::size_t wanted) {
+    const auto chunk_at = u64{now_.place} * unit;
+    chunk_header chunk;
+    if (!is_same_chunk(chunk_at, chunk)) return false;
+    wall_offset_ = chunk.wall - chunk.monotonic;
+    limit_ = std::min<u64>({chunk.committed, chunk.size, now_.end == 0 ? largest_chunk : now_.end});
+    limit_ = std::max<u64>(limit_, position_);
+    const auto size = std::min<u64>(limit_ - position_, std::max(wanted, window_bytes));
+    if (size == 0) return false;
+    auto buffer = std::make_shared_for_overwrite<std::byte[]>(size);
+    const auto have = tape_->read(buffer.get(), size, chunk_at + position_);
+    if (!is_same_chunk(chunk_at, chunk)) return false;
+    if (have < size) limit_ = position_ + have;
+    if (have < wanted) {
+      if (have != 0) abandon(tape_->damage.bad_records);
+      return false;
+    }
+    window_ = std::move(buffer);
+    window_begin_ = position_;
+    window_size_ = have;
+    return true;
+  }
+
+  bool is_same_chunk(u64 offset, chunk_header& out) {
+    if (tape_->read_chunk_header(offset, out) && out.sequence == now_.sequence && out.committed != 0) return true;
+    abandon(tape_->damage.overwritten);
+    return false;
+  }
+
+  // The index was made again: finds the place where we were in it.
+  void relocate() {
+    generation_ = tape_->generation;
+    exhausted_ = false;
+    if (next_ == 0) return;
+    const auto& all = list();
+    const auto at = std::lower_bound(all.begin(), all.end(), now_);
+    next_ = static_cast<std::size_t>(at - all.begin());
+    if (at != all.end() && at->key() == now_.key()) {
+      now_.end = at->end;
+      ++next_;
+    } else {
+      inside_ = false;  // overwritten: go on with what is younger
+    }
+  }
+
+  tape_file* tape_;
+  std::size_t thread_;
+  bool kept_;
+  u64 generation_ = 0;
+  std::size_t next_ = 0;  // in the list
+  stretch now_{};
+  bool inside_ = false;     // a stretch
+  bool abandoned_ = false;  // the rest of it is of no use
+  bool exhausted_ = false;
+  bool ready_ = false;
+  u64 position_ = 0, limit_ = 0;  // bytes from the start of the chunk
+  u64 wall_offset_ = 0;
+  std::shared_ptr<std::byte[]> window_;
+  u64 window_begin_ = 0, window_size_ = 0;
+};
+
+}  // namespace detail
+
+cursor::cursor(detail::tape_file* file, std::size_t thread)
+    : file_(file),
+      kept_(std::make_unique<detail::strand>(file, thread, true)),
+      ring_(std::make_unique<detail::strand>(file, thread, false)) {}
+
+cursor::cursor(const cursor& other)
+    : file_(other.file_),
+      kept_(std::make_unique<detail::strand>(*other.kept_)),
+      ring_(std::make_unique<detail::strand>(*other.ring_)),
+      parts_(other.parts_),
+      parts_call_(other.parts_call_),
+      has_parts_(other.has_parts_),
+      parts_lost_(other.parts_lost_),
+      started_(other.started_),
+      last_ordinal_(other.last_ordinal_) {}
+
+cursor& cursor::operator=(const cursor& other) { return *this = cursor(other); }
+cursor::cursor(cursor&&) noexcept = default;
+cursor& cursor::operator=(cursor&&) noexcept = default;
+cursor::~cursor() = default;
+
+bool cursor::next(record_view& out) {
+  for (;;) {
+    bool kept = kept_->peek(), ring = ring_->peek();
+    if (!kept && !ring) return false;
+    // On a tape that is being written, the record that seems to be missing may have come a moment ago.
+    if (kept != ring && started_ && (kept ? kept_ : ring_)->head.ordinal != last_ordinal_ + 1) {
+      auto& other = kept ? ring_ : kept_;
+      other->look_again();
+      (kept ? ring : kept) = other->peek();
+    }
+    // Ordinals may wrap around, so it is their distance that counts.
+    const bool take_kept =
+        kept && (!ring || static_cast<std::int32_t>(kept_->head.ordinal - ring_->head.ordinal) <= 0);
+    (take_kept ? kept_ : ring_)->take(out);
+    out.gap = started_ ? out.ordinal != last_ordinal_ + 1 : out.ordinal > 1;
+    out.body_lost = false;
+    started_ = true;
+    last_ordinal_ = out.ordinal;
+    switch (out.kind) {
+      case record_kind::enter:
+      case record_kind::leave:
+      case record_kind::note:
+      case record_kind::part:
+        if (join_parts(out)) return true;
+        break;
+      default:  // of a newer version
+        break;
+    }
+  }
+}
+
+// Collects the PARTs of a large record and puts them in front of its body. False where more is to come.
+bool cursor::join_parts(record_view& out) {
+  const bool is_part = out.kind == record_kind::part;
+  if (!is_part && !has_parts_) return true;
+  if (has_parts_ && out.call != parts_call_) {
+    ++file_->damage.lost_parts;
+    has_parts_ = false;
+    if (!is_part) return true;
+  }
+  if (!has_parts_) {
+    parts_.clear();
+    parts_lost_ = false;
+    parts_call_ = out.call;
+    has_parts_ = true;
+  }
+  parts_lost_ |= out.gap || parts_.size() + out.body.size() > detail::largest_record;
+  if (!parts_lost_) parts_.insert(parts_.end(), out.body.begin(), out.body.end());
+  if (is_part) return false;
+
+  has_parts_ = false;
+  out.gap = out.body_lost = parts_lost_;
+  if (parts_lost_) {
+    ++file_->damage.lost_parts;
+    out.body = {};
+    out.keep.reset();
+    return true;
+  }
+  auto whole = std::make_shared_for_overwrite<std::byte[]>(parts_.size());
+  std::copy(parts_.begin(), parts_.end(), whole.get());
+  out.body = {whole.get(), parts_.size()};
+  out.keep = std::move(whole);
+  return true;
+}
+
+}  // namespace p11tape::tape

@@ -1,0 +1,83 @@
+// What the reader and its cursors share: the open file and the index of its chunks. Not part of the interface.
+//
+// The index holds, for each thread and each kind of chunk, the stretches of chunks that hold the thread's records, sorted
+// by the time of their first record. (A chunk's sequence would not do: a thread may be handed the rest of a chunk that is
+// older than the one it has.)
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "p11tape/tape.hpp"
+
+namespace p11tape::tape::detail {
+
+/// Larger ones are taken for damage, so that a forged size cannot make a reader ask for all the memory there is.
+inline constexpr u64 largest_chunk = u64{64} << 20;
+inline constexpr u64 largest_record = u64{16} << 20;
+inline constexpr u64 largest_text = u64{16} << 20;  ///< properties, schema
+
+/// A stretch of a chunk that belongs to one thread.
+struct stretch {
+  u64 time;      ///< of its first record
+  u64 sequence;  ///< of the chunk
+  u32 place;     ///< of the chunk, in units
+  u32 begin;     ///< bytes from the start of the chunk
+  u32 end;       ///< where the next thread's records begin; 0: all that is committed
+  u32 ordinal;   ///< of its first record
+
+  auto key() const noexcept { return std::tuple(time, ordinal, sequence, begin); }
+  bool operator<(const stretch& other) const noexcept { return key() < other.key(); }
+};
+
+struct tape_file {
+  explicit tape_file(std::string file_path);
+  ~tape_file();
+  tape_file(const tape_file&) = delete;
+  tape_file& operator=(const tape_file&) = delete;
+
+  /// Reads header and index again.
+  void look();
+
+  /// Reads up to `size` bytes at `offset`; returns how many there were. Throws where the file cannot be read.
+  std::size_t read(void* into, std::size_t size, u64 offset) const;
+
+  /// Reads the header of the chunk at `place`, host order. False where there is none that makes sense.
+  bool read_chunk_header(u64 offset, chunk_header& out) const;
+
+  std::string path;
+  int descriptor = -1;
+  u64 size = 0;
+  file_header header{};
+  std::vector<std::pair<std::string, std::string>> properties;
+  schema rows = schema::built_in();
+  std::vector<thread_info> threads;
+  std::vector<std::vector<stretch>> kept, ring;  // by index of the thread
+  u64 generation = 0;                            // counts looks
+  tape::damage damage;
+
+ private:
+  void open();
+  void read_header();
+  void read_texts();
+  std::string read_text(u64 offset, u64 text_size, const char* what);
+  void index();
+  void index_chunk(u64 offset, const chunk_header& chunk, byte_view start);
+  void add_stretch(u64 offset, const chunk_header& chunk, thread_info owner, u32 begin, u32 end,
+                   byte_view first_record);
+  void split(u64 offset, const chunk_header& chunk);
+  u64 skip_to_chunk(u64 offset, bool before_data);
+
+  struct found_thread {
+    u64 id = 0;
+    std::vector<stretch> kept, ring;
+  };
+
+  bool texts_read_ = false;
+  std::map<u64, std::size_t> thread_index_;  // by thread number
+  std::map<u64, found_thread> found_;        // while indexing, by thread number
+};
+
+}  // namespace p11tape::tape::detail
