@@ -54,7 +54,6 @@ bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
 void encoder::enter(sink& out, cryptoki::function f, const u64* words) noexcept {
   function_ = f;
   caps_.counter_known = false;
-  caps_.attributes = 0;
   body(out, {plan_of(f).steps, reinterpret_cast<const u8*>(words)}, phase::before, false, 0);
 }
 
@@ -324,8 +323,7 @@ u64 encoder::text(sink& out, const step& s, u16 index, const u8* at) noexcept {
     if (c == 0) break;
     ++size;
   }
-  if (cryptoki::treat(how_.profile, s.secret) != treatment::whole && s.secret != secrecy::open)
-    return tape::pointer_withheld;
+  if (cryptoki::treat(how_.profile, s.secret) != treatment::whole) return tape::pointer_withheld;
   if (holds_pin_value(at, size)) return tape::pointer_withheld;
   copy(out, index, item_form::text, at, size, most_text);
   return 0;

@@ -52,14 +52,18 @@ struct encoding {
   session_mechanisms* signers;   ///< of sign operations: a signature of an OTP mechanism is a one-time password
 };
 
-/// Lengths that the caller gave before the call, to bound what is read after it: a module may claim more than it was
-/// given.
+/// Lengths that the caller gave before the call, to bound what is read after it: a module may claim more than it was given.
 struct capacities {
-  static constexpr u32 most = 64;
   u64 counter;  ///< the input value of the call's *pulLen
   bool counter_known;
-  u32 attributes;  ///< how many of the template's lengths are kept
-  u64 attribute[most];
+};
+
+/// The same for the attributes of a template: kept by the thread, for its latest call that has one.
+struct template_room {
+  static constexpr u32 most = 512;  ///< a longer template is a wrong count, and what follows it is somebody's memory
+  u32 call;                         ///< 0: none
+  u32 count;
+  u64 size[most];
 };
 
 /// Scratch memory of the thread for values that must be looked at before they may be copied.
@@ -70,8 +74,9 @@ struct scratch {
 
 class encoder {
  public:
-  encoder(const encoding& how, known_pages& pages, capacities& caps, scratch* room) noexcept
-      : how_(how), pages_(pages), caps_(caps), room_(room) {}
+  encoder(const encoding& how, known_pages& pages, capacities& caps, template_room& templates, u32 call,
+          scratch* room) noexcept
+      : how_(how), pages_(pages), caps_(caps), templates_(templates), call_(call), room_(room) {}
 
   /// The body of an ENTER. `words` has one word an argument.
   void enter(sink& out, cryptoki::function f, const u64* words) noexcept;
@@ -123,6 +128,8 @@ class encoder {
   const encoding& how_;
   known_pages& pages_;
   capacities& caps_;
+  template_room& templates_;
+  u32 call_;
   scratch* room_;
   cryptoki::function function_{};
   u64 rv_ = 0;

@@ -14,7 +14,7 @@ using tape::item_form;
 
 namespace {
 
-constexpr u64 most_attributes = 512;  // a longer template is a wrong count, and what follows it is somebody's memory
+constexpr u64 most_attributes = template_room::most;
 constexpr int deepest_template = 3;
 constexpr CK_ULONG unavailable = CK_UNAVAILABLE_INFORMATION;
 
@@ -39,7 +39,11 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
                              bool& cut) noexcept {
   const bool certificate = values && is_certificate(at, count);
   const bool top = depth == 0 && outputs;
-  if (top && !values) caps_.attributes = static_cast<u32>(count < capacities::most ? count : capacities::most);
+  if (top && !values) {
+    templates_.call = call_;
+    templates_.count = static_cast<u32>(count);
+  }
+  const u64 known = templates_.call == call_ ? templates_.count : 0;
   for (u64 i = 0; i < count && !out.overflowed(); ++i) {
     CK_ATTRIBUTE a;
     if (!readable(pages_, at + i * sizeof a, sizeof a)) {
@@ -51,11 +55,11 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
     if (a.pValue == nullptr) h.flags |= tape::item_null;
     u8* header = out.take(sizeof h);
     const u8* start = out.position();
-    if (top && !values && i < capacities::most) caps_.attribute[i] = a.pValue == nullptr ? 0 : a.ulValueLen;
+    if (top && !values) templates_.size[i] = a.pValue == nullptr ? 0 : a.ulValueLen;
     if (values && a.pValue != nullptr && a.ulValueLen != unavailable) {
       u64 size = a.ulValueLen;
       // A module that claims to have written more than it was given room for is believed up to the room.
-      if (top) size = i >= caps_.attributes ? 0 : size < caps_.attribute[i] ? size : caps_.attribute[i];
+      if (top) size = i >= known ? 0 : size < templates_.size[i] ? size : templates_.size[i];
       attribute_value(out, h, static_cast<const u8*>(a.pValue), size, certificate, depth);
     }
     if (header == nullptr || out.overflowed()) return;

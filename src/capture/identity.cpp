@@ -11,6 +11,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "capture/settings_table.hpp"
+
 #ifndef P11TAPE_VERSION
 #error "P11TAPE_VERSION comes from the build"
 #endif
@@ -81,6 +83,14 @@ const char* base_name(const char* path) noexcept {
   return slash != nullptr ? slash + 1 : path;
 }
 
+// "/usr/lib/softhsm/libsofthsm2.so" -> "libsofthsm2"
+template <std::size_t N>
+void object_name(char (&into)[N], const char* path, const char* unknown) noexcept {
+  const bool known = path != nullptr && path[0] != 0;
+  std::snprintf(into, N, "%.80s", known ? base_name(path) : unknown);
+  if (char* dot = std::strstr(into, ".so"); dot != nullptr && dot != into) *dot = 0;
+}
+
 // The build id is a note in a loaded segment; the object's own headers say where.
 void build_id(const void* base, char (&hex)[80]) noexcept {
   hex[0] = 0;
@@ -141,36 +151,55 @@ std::string_view write_properties(char* into, std::size_t size, const settings& 
   w.line("boot", text);
   w.line("forked_from", forked_from);
   w.line("note", note);
-  const auto setting = [&](const char* name, const setting_text& value) {
-    if (value.from[0] == 0) return;
+  w.line("settings.file", s.file);
+  for (std::size_t i = 0; i < setting_count; ++i) {
     char key[64];
-    std::snprintf(key, sizeof key, "setting.%s", name);
-    w.line(key, value.value);
-    std::snprintf(key, sizeof key, "setting.%s.from", name);
-    w.line(key, value.from);
-  };
-  setting("module", s.module);
-  setting("dir", s.folder);
-  setting("profile", s.profile_text);
-  w.number("setting.limit", s.limit);
-  w.number("setting.keep", s.keep);
-  w.line("setting.when_full", s.ring ? "ring" : "stop");
+    std::snprintf(key, sizeof key, "setting.%s", setting_rows[i].key);
+    w.line(key, s.values[i].text);
+    std::snprintf(key, sizeof key, "setting.%s.from", setting_rows[i].key);
+    w.line(key, s.values[i].from);
+  }
   errno = e;
   return w.result();
 }
 
-void write_tape_name(char* into, std::size_t size, const recorded_module& m) noexcept {
+void write_tape_name(char* into, std::size_t size, const char* pattern, const recorded_module& m) noexcept {
   const int e = errno;
-  char program[4096], start[32], shim[256];
-  program_path(program, sizeof program);
+  char path[4096], program[128], start[32], host[80], shim[96], module[96], pid[24], parent[24], user[24];
+  program_path(path, sizeof path);
+  std::snprintf(program, sizeof program, "%.80s", path[0] != 0 ? base_name(path) : "unknown");
   const std::time_t t = std::time(nullptr);
   std::tm utc{};
   gmtime_r(&t, &utc);
   std::strftime(start, sizeof start, "%Y%m%dT%H%M%SZ", &utc);
-  std::snprintf(shim, sizeof shim, "%.200s", m.shim != nullptr ? base_name(m.shim) : "p11tape");
-  if (char* dot = std::strstr(shim, ".so"); dot != nullptr && dot != shim) *dot = 0;
-  std::snprintf(into, size, "%.80s.%d.%s.%.80s", program[0] != 0 ? base_name(program) : "unknown", getpid(), start,
-                shim);
+  gethostname(host, sizeof host);
+  host[sizeof host - 1] = 0;
+  object_name(shim, m.shim, "p11tape");
+  object_name(module, m.path, "none");
+  std::snprintf(pid, sizeof pid, "%d", getpid());
+  std::snprintf(parent, sizeof parent, "%d", getppid());
+  std::snprintf(user, sizeof user, "%u", geteuid());
+  const struct {
+    const char* word;
+    const char* value;
+  } words[] = {{"{program}", program}, {"{pid}", pid},  {"{ppid}", parent},   {"{start}", start},
+               {"{host}", host},       {"{uid}", user}, {"{module}", module}, {"{shim}", shim}};
+  std::size_t used = 0;
+  while (*pattern != 0 && used + 1 < size) {
+    const char* value = nullptr;
+    for (const auto& w : words) {
+      if (std::strncmp(pattern, w.word, std::strlen(w.word)) != 0) continue;
+      value = w.value;
+      pattern += std::strlen(w.word);
+      break;
+    }
+    if (value == nullptr) {
+      into[used++] = *pattern++;
+      continue;
+    }
+    for (; *value != 0 && used + 1 < size; ++value) into[used++] = *value == '/' ? '_' : *value;
+  }
+  into[used] = 0;
   errno = e;
 }
 

@@ -22,7 +22,7 @@ struct recorded_module {
 std::string_view write_properties(char* into, std::size_t size, const settings& s, const recorded_module& m,
                                   const char* forked_from, const char* note) noexcept;
 
-/// The tape's name without suffix: <program>.<pid>.<start>.<shim>.
-void write_tape_name(char* into, std::size_t size, const recorded_module& m) noexcept;
+/// The tape's name without suffix, from the setting `name`: "{program}.{pid}.{start}.{shim}" and the like.
+void write_tape_name(char* into, std::size_t size, const char* pattern, const recorded_module& m) noexcept;
 
 }  // namespace p11tape::capture

@@ -82,7 +82,7 @@ void explain(tape::create_error error, const char* folder, bool given_up) noexce
       given_up ? "Calls are forwarded without being recorded." : "The default folder is used instead.";
   switch (error) {
     case tape::create_error::folder_unsafe:
-      say("the folder %s (P11TAPE_DIR) is not safe for tapes: it must not be writable by everybody unless it has the "
+      say("the folder %s (setting `dir`) is not safe for tapes: it must not be writable by everybody unless it has the "
           "sticky "
           "bit, and the default folder must be yours alone, mode 0700, and no link. %s",
           folder, instead);
@@ -95,7 +95,7 @@ void explain(tape::create_error error, const char* folder, bool given_up) noexce
           strerrordesc_np(the_tape.error_number()), instead);
       break;
     default:
-      say("no tape can be made in %s (P11TAPE_DIR) by user id %u: %s. %s", folder, geteuid(),
+      say("no tape can be made in %s (setting `dir`) by user id %u: %s. %s", folder, geteuid(),
           strerrordesc_np(the_tape.error_number()), instead);
   }
 }
@@ -112,19 +112,19 @@ bool create_tape() noexcept {
   static char name[256];
   std::snprintf(parent, sizeof parent, "%s", the_tape.path());
   const bool is_child = parent[0] != 0;
-  write_tape_name(name, sizeof name, *the_module);
+  write_tape_name(name, sizeof name, the_settings->text(setting::name), *the_module);
   char own[64];
   std::snprintf(own, sizeof own, "/var/tmp/p11tape-%u", geteuid());
   tape::creation c{};
   c.name = name;
   c.schema = cryptoki::schema_text();
-  c.limit = the_settings->limit;
-  c.keep = the_settings->keep;
-  c.ring = the_settings->ring;
-  c.records = the_settings->profile;
+  c.limit = the_settings->number(setting::limit);
+  c.keep = static_cast<u32>(the_settings->number(setting::keep));
+  c.ring = the_settings->number(setting::when_full) == 0;
+  c.records = the_settings->profile();
   c.properties = write_properties(properties, sizeof properties, *the_settings, *the_module,
                                   is_child ? parent : nullptr, the_settings->problems);
-  const char* wanted = the_settings->folder.value;
+  const char* wanted = the_settings->text(setting::dir);
   if (wanted[0] != 0) {
     c.folder = wanted;
     const auto error = the_tape.create(c);
@@ -142,13 +142,13 @@ void make_recorder(process_state& p) noexcept {
   all_threads.store(nullptr);
   next_to_check.store(nullptr);
   make_pin_key(p.pins);
-  how.profile = static_cast<std::size_t>(the_settings->profile) - 1;
+  how.profile = static_cast<std::size_t>(the_settings->profile()) - 1;
   how.most_bytes = most_public_bytes;
-  how.most_payload = the_settings->most_payload;
+  how.most_payload = the_settings->number(setting::payload_limit);
   how.pins = &p.pins;
   how.messages = &messages;
   how.signers = &signers;
-  recording.store(the_settings->record && create_tape());
+  recording.store(the_settings->number(setting::record) != 0 && create_tape());
   p.epoch.store(last_epoch.fetch_add(1) + 1, std::memory_order_release);
 }
 
@@ -205,7 +205,7 @@ thread_state* thread_for(process_state& p) noexcept {
   }
   t->number = p.threads.fetch_add(1) + 1;
   t->epoch = p.epoch.load();
-  t->call = t->ordinal = t->depth = 0;
+  t->call = t->ordinal = t->depth = t->templates.call = 0;
   t->busy = false;
   t->pages = {};
   if (fresh) {
@@ -389,7 +389,7 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   f.call = ++t->call;
   f.kept = belongs_to_kept(function);
-  encoder e(how, t->pages, f.caps, &t->room);
+  encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
   e.remember_mechanism(function, words);
   f.recorded = put(*t, f.kept, {tape::record_kind::enter, f.depth, function, f.call, 0}, e,
                    [&](encoder& with, sink& out) noexcept { with.enter(out, function, words); });
@@ -412,7 +412,7 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   if (!f.recorded || t->busy) return;
   t->busy = true;
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  encoder e(how, t->pages, f.caps, &t->room);
+  encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
   const bool done = put(*t, f.kept, {tape::record_kind::leave, f.depth, function, f.call, time}, e,
                         [&](encoder& with, sink& out) noexcept {
                           out.number(rv);

@@ -1,124 +1,152 @@
+// Which sources there are, and which of them counts.
 #include "capture/settings.hpp"
 
-#include <cstdarg>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "capture/message.hpp"
+#include "capture/settings_table.hpp"
+
 namespace p11tape::capture {
 namespace {
 
-constexpr u64 default_limit = u64{256} << 20;
-constexpr u64 least_limit = u64{1} << 20;
-constexpr u64 largest_limit = u64{64} << 30;
-constexpr u32 default_keep = 10;
-constexpr u64 default_payload = 64 * 1024;
+constexpr std::size_t largest_file = 256 * 1024;
 
-__attribute__((format(printf, 2, 3))) void problem(settings& s, const char* format, ...) noexcept {
-  const std::size_t used = std::strlen(s.problems);
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(s.problems + used, sizeof s.problems - used, format, arguments);
-  va_end(arguments);
+const char* base_name(const char* path) noexcept {
+  const char* slash = std::strrchr(path, '/');
+  return slash != nullptr ? slash + 1 : path;
 }
 
-// secure_getenv: a setuid program must not take the path of a library from whoever starts it.
-bool take(settings& s, const char* variable, setting_text& into) noexcept {
-  const char* value = secure_getenv(variable);
-  if (value == nullptr || value[0] == 0) return false;
-  if (std::strlen(value) >= sizeof into.value) {
-    problem(s, "%s is longer than %zu bytes and was ignored.\n", variable, sizeof into.value - 1);
-    return false;
+// The value of a variable; null where it is not set, or empty.
+const char* variable(const surroundings& where, const char* name) noexcept {
+  if (where.secure || where.environment == nullptr) return nullptr;
+  const std::size_t size = std::strlen(name);
+  for (const char* const* e = where.environment; *e != nullptr; ++e)
+    if (std::strncmp(*e, name, size) == 0 && (*e)[size] == '=') return (*e)[size + 1] != 0 ? *e + size + 1 : nullptr;
+  return nullptr;
+}
+
+// "/x/p11tape-luna.so" -> "/x/p11tape-luna.yaml"; with `folder`, that folder's file of the name instead.
+bool yaml_name(char (&into)[PATH_MAX], const char* shim, const char* folder) noexcept {
+  const char* name = base_name(shim);
+  const char* suffix = std::strstr(name, ".so");
+  const auto size = static_cast<int>(
+      suffix != nullptr && suffix != name ? suffix - name : static_cast<std::ptrdiff_t>(std::strlen(name)));
+  const int n = folder != nullptr
+                    ? std::snprintf(into, sizeof into, "%s/%.*s.yaml", folder, size, name)
+                    : std::snprintf(into, sizeof into, "%.*s.yaml", static_cast<int>(name - shim) + size, shim);
+  return size > 0 && n > 0 && static_cast<std::size_t>(n) < sizeof into;
+}
+
+enum class found { none, used, unusable };
+
+found try_file(settings& s, const surroundings& where, const char* path) noexcept {
+  static char text[largest_file];  // settings are read once, by one thread
+  std::size_t size = 0;
+  char why[256];
+  if (!read_trusted(where, path, text, sizeof text, size, why)) {
+    if (why[0] == 0) return found::none;
+    std::snprintf(s.file, sizeof s.file, "%s", path);
+    problem(s, "%s: the settings file is not used: %s.", path, why);
+    s.module_unclear = true;
+    return found::unusable;
   }
-  std::strcpy(into.value, value);
-  std::snprintf(into.from, sizeof into.from, "%s", variable);
-  return true;
+  std::snprintf(s.file, sizeof s.file, "%s", path);
+  read_settings_text(s, path, text, size, where.program);
+  return found::used;
 }
 
-bool is_off(const char* v) noexcept {
-  return std::strcmp(v, "off") == 0 || std::strcmp(v, "no") == 0 || std::strcmp(v, "false") == 0 ||
-         std::strcmp(v, "0") == 0;
-}
-
-// "64M", "1G", "500000".
-bool parse_size(const char* text, u64& value) noexcept {
-  char* end = nullptr;
-  if (text[0] < '0' || text[0] > '9') return false;
-  value = std::strtoull(text, &end, 10);
-  unsigned shift = 0;
-  switch (*end) {
-    case 'k':
-    case 'K':
-      shift = 10;
-      break;
-    case 'm':
-    case 'M':
-      shift = 20;
-      break;
-    case 'g':
-    case 'G':
-      shift = 30;
-      break;
-    default:
-      return *end == 0;
-  }
-  ++end;
-  if (end[0] == 'i' && end[1] == 'B') end += 2;
-  if (*end != 0 || value > (~u64{0} >> shift)) return false;
-  value <<= shift;
-  return true;
-}
-
-void take_size(settings& s, const char* variable, u64 least, u64 most, u64& into) noexcept {
-  setting_text text{};
-  if (!take(s, variable, text)) return;
-  u64 value = 0;
-  if (!parse_size(text.value, value) || value < least || value > most) {
-    problem(s, "%s=%s is not a size from %llu to %llu bytes (such as 64M) and was ignored.\n", variable, text.value,
-            static_cast<unsigned long long>(least), static_cast<unsigned long long>(most));
+void read_file(settings& s, const surroundings& where) noexcept {
+  static char path[PATH_MAX];
+  static char real[PATH_MAX];
+  if (const char* named = variable(where, "P11TAPE_CONFIG"); named != nullptr) {
+    if (try_file(s, where, named) != found::none) return;
+    problem(s, "P11TAPE_CONFIG: there is no file %s. No settings file is used.", named);
+    s.module_unclear = true;
     return;
   }
-  into = value;
+  const char* shim = where.shim;
+  if (shim == nullptr || shim[0] == 0) return;
+  // In a setuid program whoever starts it decides what a relative path means.
+  if (shim[0] == '/' || !where.secure)
+    if (yaml_name(path, shim, nullptr) && try_file(s, where, path) != found::none) return;
+  const bool resolved = where.root[0] == 0 && realpath(shim, real) != nullptr && std::strcmp(real, shim) != 0;
+  if (resolved && yaml_name(path, real, nullptr) && try_file(s, where, path) != found::none) return;
+  if (yaml_name(path, shim, "/etc/p11tape") && try_file(s, where, path) != found::none) return;
+  if (resolved && yaml_name(path, real, "/etc/p11tape")) try_file(s, where, path);
+}
+
+void read_variables(settings& s, const surroundings& where) noexcept {
+  for (std::size_t i = 0; i < setting_count; ++i) {
+    const auto& row = setting_rows[i];
+    if (const char* text = variable(where, row.variable); text != nullptr)
+      take_setting(s, static_cast<setting>(i), text, row.variable, row.key);
+  }
+  if (const char* off = variable(where, "P11TAPE_OFF"); off != nullptr) {
+    const bool means_on = std::strcmp(off, "0") == 0 || strcasecmp(off, "no") == 0 || strcasecmp(off, "off") == 0 ||
+                          strcasecmp(off, "false") == 0;
+    if (!means_on) take_setting(s, setting::record, "off", "P11TAPE_OFF", "record");
+  }
+  if (where.secure || where.environment == nullptr) return;
+  // A slip of the pen; other names that begin like ours may be anybody's.
+  for (const char* const* e = where.environment; *e != nullptr; ++e) {
+    if (std::strncmp(*e, "P11TAPE_", 8) != 0) continue;
+    char name[64];
+    const std::size_t size = std::strcspn(*e, "=");
+    if (size >= sizeof name) continue;
+    std::memcpy(name, *e, size);
+    name[size] = 0;
+    const char* meant = nearest_name(name, true);
+    if (meant != nullptr && std::strcmp(meant, name) != 0)
+      problem(s, "%s: there is no such variable. Is %s meant?", name, meant);
+  }
+}
+
+// The variables of OpenSC's pkcs11-spy: its recipes work here too. They count where nothing else names a module, and
+// then there is a log, as there: in the file named, or on stderr.
+void read_spy_variables(settings& s, const surroundings& where) noexcept {
+  if (s[setting::module].given || s.module_unclear) return;
+  const char* spied = variable(where, "PKCS11SPY");
+  if (spied == nullptr) return;
+  take_setting(s, setting::module, spied, "PKCS11SPY", "module");
+  if (s[setting::log].given) return;
+  const char* output = variable(where, "PKCS11SPY_OUTPUT");
+  take_setting(s, setting::log, output != nullptr ? output : "stderr",
+               output != nullptr ? "PKCS11SPY_OUTPUT" : "PKCS11SPY", "log");
 }
 
 }  // namespace
 
-void read_settings(settings& s, const char*) noexcept {
+surroundings own_surroundings(const char* shim) noexcept {
+  static char program[PATH_MAX];
+  const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+  program[n > 0 ? n : 0] = 0;
+  return {shim, base_name(program), getauxval(AT_SECURE) != 0, geteuid(), "", environ};
+}
+
+void read_settings(settings& s, const surroundings& where) noexcept {
+  const int e = errno;
   std::memset(&s, 0, sizeof s);
-  s.profile = tape::profile::standard;
-  s.record = true;
-  s.limit = default_limit;
-  s.keep = default_keep;
-  s.ring = true;
-  s.most_payload = default_payload;
+  take_defaults(s);
+  read_file(s, where);
+  read_variables(s, where);
+  read_spy_variables(s, where);
+  find_module(s, where);
+  errno = e;
+}
 
-  if (!take(s, "P11TAPE_MODULE", s.module)) take(s, "PKCS11SPY", s.module);
-  take(s, "P11TAPE_DIR", s.folder);
-  take_size(s, "P11TAPE_LIMIT", least_limit, largest_limit, s.limit);
-  take_size(s, "P11TAPE_PAYLOAD_LIMIT", 0, u64{1} << 20, s.most_payload);
-  u64 keep = s.keep;
-  take_size(s, "P11TAPE_KEEP", 0, 1000000, keep);
-  s.keep = static_cast<u32>(keep);
-
-  if (take(s, "P11TAPE_PROFILE", s.profile_text)) {
-    const char* v = s.profile_text.value;
-    if (std::strcmp(v, "strict") == 0) {
-      s.profile = tape::profile::strict;
-    } else if (std::strcmp(v, "payload") == 0) {
-      s.profile = tape::profile::payload;
-    } else if (std::strcmp(v, "default") != 0) {
-      // Somebody who mistypes a profile may have wanted less to be recorded, not more.
-      s.profile = tape::profile::strict;
-      problem(s, "P11TAPE_PROFILE=%.40s is none of default, strict, payload: strict is used.\n", v);
-    }
+void say_problems(const settings& s) noexcept {
+  for (const char* at = s.problems; *at != 0;) {
+    const std::size_t size = std::strcspn(at, "\n");
+    say("%.*s", static_cast<int>(size), at);
+    at += size + (at[size] == '\n' ? 1 : 0);
   }
-  setting_text text{};
-  if (take(s, "P11TAPE_WHEN_FULL", text)) {
-    s.ring = std::strcmp(text.value, "stop") != 0;
-    if (s.ring && std::strcmp(text.value, "ring") != 0)
-      problem(s, "P11TAPE_WHEN_FULL=%.40s is neither ring nor stop: ring is used.\n", text.value);
-  }
-  if (take(s, "P11TAPE_OFF", s.record_text)) s.record = is_off(s.record_text.value);
 }
 
 }  // namespace p11tape::capture

@@ -1,7 +1,12 @@
 // What the recorder is told from outside, and by whom.
 //
-// Plain memory without destructors: it is read for the first time before main may have begun, and for the last time
-// after static destructors have run.
+// settings.def has a row for each setting; this is what becomes of them in memory. Plain data without destructors: it
+// is read for the first time before main may have begun, and for the last time after static destructors have run.
+//
+// Two sources, in this order: the variable of a setting (never in a setuid program), and one file, the first that
+// exists of: what P11TAPE_CONFIG names, FOLDER/NAME.yaml beside the shared object FOLDER/NAME.so, the same beside its
+// real path, /etc/p11tape/NAME.yaml. A file that exists and cannot be used ends the search, so that a mistake in it can
+// never make another file, and so another module, count. PKCS11SPY comes last.
 #pragma once
 
 #include <cstddef>
@@ -13,27 +18,62 @@ namespace p11tape::capture {
 using tape::u32;
 using tape::u64;
 
-/// A setting's text and where it came from, for the tape's header.
-struct setting_text {
-  char value[1024];
-  char from[512];  ///< "P11TAPE_MODULE", or a file and line; empty: the default
+enum class setting : u32 {
+#define GROUP(heading)
+#define SETTING(name, ...) name,
+#include "capture/settings.def"
+#undef SETTING
+#undef GROUP
+};
+
+inline constexpr std::size_t setting_count = 0
+#define GROUP(heading)
+#define SETTING(name, ...) +1
+#include "capture/settings.def"
+#undef SETTING
+#undef GROUP
+    ;
+
+struct setting_value {
+  char text[1024];  ///< as it was given, or the default
+  char from[1088];  ///< "P11TAPE_LIMIT", "/etc/p11tape/p11tape.yaml:12", or "default"
+  u64 number;       ///< of a size, a count; ns of a duration; 0 or 1 of on_off; the place of a choice's word
+  bool given;       ///< somebody gave it: it is not the default
 };
 
 struct settings {
-  setting_text module;  ///< path of the real module
-  setting_text folder;  ///< of the tapes; empty: /var/tmp/p11tape-<uid>
-  setting_text profile_text;
-  setting_text record_text;
-  tape::profile profile;
-  bool record;          ///< false: forward only
-  u64 limit;            ///< bytes of one tape
-  u32 keep;             ///< tapes kept in a folder
-  bool ring;            ///< when_full: ring, or stop
-  u64 most_payload;     ///< bytes of one payload value
-  char problems[2048];  ///< what was wrong with the settings, a sentence a line; for people and for the tape
+  setting_value values[setting_count];
+  char file[1024];         ///< the settings file that was found; empty: none
+  bool module_unclear;     ///< something names the module, but wrongly: then no other source may
+  char module_path[4096];  ///< what `module` means: the path that is to be loaded
+  u64 left_out[4];         ///< a bit a function: leave_out
+  char problems[6000];     ///< what was wrong, a sentence a line; for people and for the tape
+
+  const setting_value& operator[](setting s) const noexcept { return values[static_cast<std::size_t>(s)]; }
+  setting_value& operator[](setting s) noexcept { return values[static_cast<std::size_t>(s)]; }
+  const char* text(setting s) const noexcept { return (*this)[s].text; }
+  u64 number(setting s) const noexcept { return (*this)[s].number; }
+  bool is_left_out(unsigned function) const noexcept { return (left_out[function / 64] >> function % 64 & 1) != 0; }
+  tape::profile profile() const noexcept { return static_cast<tape::profile>(number(setting::profile) + 1); }
 };
 
-/// Reads them, once a process. `shim` is the path of this shared object.
-void read_settings(settings& s, const char* shim) noexcept;
+/// Where settings are looked for. The recorder describes its own process; `p11tape settings` describes another one.
+struct surroundings {
+  const char* shim;                ///< path of the shared object, as it was loaded
+  const char* program;             ///< file name of the executable
+  bool secure;                     ///< AT_SECURE: no variables, and only files that nobody else can write
+  u32 user;                        ///< effective user id
+  const char* root;                ///< put before every path: "", or /proc/PID/root
+  const char* const* environment;  ///< as environ; may be null
+};
+
+/// Those of this process. `program` points to static memory.
+surroundings own_surroundings(const char* shim) noexcept;
+
+/// Reads all settings. What is wrong is in `problems`; then the fallback of its row counts.
+void read_settings(settings& s, const surroundings& where) noexcept;
+
+/// Says each problem, once.
+void say_problems(const settings& s) noexcept;
 
 }  // namespace p11tape::capture

@@ -33,6 +33,7 @@ struct thread_state {
   known_pages pages;
   u8* large;  ///< room for records that are larger than a chunk; mapped when first needed
   thread_state* next;
+  template_room templates;
   scratch room;
 };
 

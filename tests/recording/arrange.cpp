@@ -1,0 +1,261 @@
+#include "arrange.hpp"
+
+#include <cstring>
+
+namespace p11tape::test {
+
+using cryptoki::field;
+using cryptoki::form;
+using cryptoki::secrecy;
+using cryptoki::shape;
+
+namespace {
+
+std::uint64_t word_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+secrecy otp_secrecy(std::uint64_t type) {
+  if (type == CK_OTP_PIN) return secrecy::password;
+  if (type == CK_OTP_FLAGS || type == CK_OTP_OUTPUT_LENGTH || type == CK_OTP_OUTPUT_FORMAT) return secrecy::parameter;
+  return secrecy::key;
+}
+
+}  // namespace
+
+unsigned char* arranger::keep(std::size_t size) {
+  memory_.emplace_back((size + 7) / 8 + 1, 0);
+  return reinterpret_cast<unsigned char*>(memory_.back().data());
+}
+
+std::string arranger::make_canary() {
+  static constexpr char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+  std::string s(canary_size, ' ');
+  for (char& c : s) c = letters[random_() % 32];
+  return s;
+}
+
+unsigned char* arranger::place_canary(const std::string& where, secrecy secret, bool scalar) {
+  placed_.push_back({where, make_canary(), secret, scalar});
+  unsigned char* at = keep(canary_size + 1);
+  std::memcpy(at, placed_.back().bytes.data(), canary_size);
+  return at;
+}
+
+void arranger::set(const target& t, std::size_t i, std::uint64_t value) {
+  std::memcpy(t.base + t.places[i].offset, &value, t.places[i].size);
+}
+
+std::vector<std::uint64_t> arranger::arguments(cryptoki::function f, std::uint64_t mechanism, std::string_view layout) {
+  mechanism_ = mechanism;
+  layout_ = layout;
+  const auto& row = cryptoki::row(f);
+  std::vector<std::uint64_t> words(row.arguments.size());
+  std::vector<cryptoki::place> places;
+  for (std::size_t i = 0; i < words.size(); ++i) places.push_back({static_cast<std::uint16_t>(8 * i), 8});
+  fill({row.arguments, places, reinterpret_cast<unsigned char*>(words.data())}, std::string{row.name}, 0);
+  return words;
+}
+
+void arranger::fill(const target& t, const std::string& where, int depth) {
+  // Numbers first: the counters among them are set again by what they count.
+  for (std::size_t i = 0; i < t.row.size(); ++i) {
+    const auto& f = t.row[i];
+    const std::string here = where + "." + std::string{f.name};
+    if (f.kind == shape::number && f.fixed == 0) {
+      set(t, i, f.name == "type" && parameter_type_ != 0 ? parameter_type_ : random_());
+    } else if (f.kind == shape::byte && f.fixed == 0) {
+      set(t, i, random_() % 2);
+    } else if (f.kind == shape::record) {
+      const auto& inner = cryptoki::records[cryptoki::record_named(f.meaning)];
+      fill({inner.fields, inner.places, t.base + t.places[i].offset}, here, depth + 1);
+    } else if (!cryptoki::is_pointer(f.kind)) {  // an array inside a struct
+      const std::string bytes = make_canary() + make_canary() + make_canary();
+      const std::size_t size = t.places[i].size;
+      std::memcpy(t.base + t.places[i].offset, bytes.data(), size);
+      if (size >= 8) placed_.push_back({here, bytes.substr(0, size), f.secret, f.kind == shape::number});
+    }
+  }
+  for (std::size_t i = 0; i < t.row.size(); ++i) {
+    const auto& f = t.row[i];
+    if (!cryptoki::is_pointer(f.kind)) continue;
+    const std::string here = where + "." + std::string{f.name};
+    std::size_t count = f.fixed != 0 ? f.fixed : f.count < 0 ? 1 : f.kind == shape::bytes ? canary_size : 2;
+    std::uint64_t value = 0;
+    if (f.target == "message_parameter") {
+      if (!message_.empty()) {
+        count = cryptoki::records[cryptoki::record_named(message_)].size;
+        value = records(cryptoki::record_named(message_), 1, here, depth + 1);
+      } else {
+        count = canary_size;
+        value = word_of(place_canary(here, secrecy::key));
+      }
+    } else if (f.kind == shape::attributes) {
+      value = attribute_list(here, depth, count);
+    } else if (f.secret == secrecy::by_otp_type || f.secret == secrecy::by_prf_type) {
+      count = canary_size;
+      if (parameter_type_ == CK_SP800_108_DKM_LENGTH) {  // a struct of that size: numbers alone
+        set(t, i, word_of(keep(count)));
+        set(t, static_cast<std::size_t>(f.count), count);
+        continue;
+      }
+      const bool prf = f.secret == secrecy::by_prf_type;
+      const auto secret = prf ? (parameter_type_ == CK_SP800_108_BYTE_ARRAY ? secrecy::parameter : secrecy::key)
+                              : otp_secrecy(parameter_type_);
+      value = word_of(place_canary(here, secret));
+    } else {
+      value = pointer_to(f, here, count, depth);
+    }
+    set(t, i, value);
+    if (f.count >= 0) {
+      const auto counter = static_cast<std::size_t>(f.count);
+      const std::uint64_t n = f.counts_bits ? count * 8 : count;
+      if (t.row[counter].kind == shape::numbers) {
+        std::uint64_t at = 0;
+        std::memcpy(&at, t.base + t.places[counter].offset, 8);
+        if (at == 0 || counter > i) {
+          auto* number = keep(sizeof(CK_ULONG));
+          std::memcpy(number, &n, sizeof(CK_ULONG));
+          at = word_of(number);
+        }
+        std::memcpy(reinterpret_cast<void*>(at), &n, sizeof(CK_ULONG));
+        set(t, counter, at);
+      } else {
+        set(t, counter, n);
+      }
+    }
+    if (f.cap >= 0) set(t, static_cast<std::size_t>(f.cap), count);
+  }
+  // Counters behind pointers were set by what they count; pointer_to() may have made them anew after that.
+  for (const auto& f : t.row) {
+    if (f.count < 0 || t.row[static_cast<std::size_t>(f.count)].kind != shape::numbers) continue;
+    const auto counter = static_cast<std::size_t>(f.count);
+    std::uint64_t at = 0;
+    std::memcpy(&at, t.base + t.places[counter].offset, 8);
+    const std::uint64_t n = f.kind == shape::bytes ? (f.counts_bits ? canary_size * 8 : canary_size) : 2;
+    if (at != 0) std::memcpy(reinterpret_cast<void*>(at), &n, sizeof(CK_ULONG));
+  }
+}
+
+std::uint64_t arranger::pointer_to(const field& f, const std::string& where, std::size_t count, int depth) {
+  switch (f.kind) {
+    case shape::bytes:
+      if (f.terminated || f.count >= 0) return word_of(place_canary(where, f.secret));
+      if (f.fixed >= 8) {
+        std::string bytes = make_canary() + make_canary();
+        bytes.resize(f.fixed);
+        placed_.push_back({where, bytes, f.secret});
+        auto* at = keep(bytes.size());
+        std::memcpy(at, bytes.data(), bytes.size());
+        return word_of(at);
+      }
+      return word_of(f.fixed != 0 ? keep(f.fixed) : place_canary(where, f.secret));
+    case shape::numbers: {
+      auto* at = keep(count * sizeof(CK_ULONG));
+      for (std::size_t i = 0; i < count; ++i) {
+        const CK_ULONG n = static_cast<CK_ULONG>(random_());
+        std::memcpy(at + i * sizeof n, &n, sizeof n);
+      }
+      return word_of(at);
+    }
+    case shape::records:
+      return records(cryptoki::record_named(f.meaning), count, where, depth + 1);
+    case shape::mechanism:
+      return mechanism_struct(where, depth + 1);
+    case shape::address:
+      if (!f.target.empty()) return records(cryptoki::record_named(f.target), 1, where, depth + 1);
+      return word_of(place_canary(where, secrecy::opaque));
+    case shape::callback:
+      return word_of(place_canary(where, secrecy::opaque));
+    default:
+      return 0;
+  }
+}
+
+std::uint64_t arranger::records(std::size_t record, std::size_t count, const std::string& where, int depth) {
+  const auto& row = cryptoki::records[record];
+  auto* at = keep(row.size * count);
+  if (depth <= 3)
+    for (std::size_t i = 0; i < count; ++i)
+      fill({row.fields, row.places, at + i * row.size}, where + "[" + std::to_string(i) + "]", depth);
+  return word_of(at);
+}
+
+std::uint64_t arranger::mechanism_struct(const std::string& where, int depth) {
+  auto* at = keep(sizeof(CK_MECHANISM));
+  CK_MECHANISM m{static_cast<CK_MECHANISM_TYPE>(mechanism_), nullptr, 0};
+  const auto record = cryptoki::record_named(layout_);
+  if (depth > 1) {
+    m.mechanism = CKM_RSA_PKCS;  // a mechanism inside a parameter
+  } else if (record != cryptoki::record_count) {
+    m.pParameter = reinterpret_cast<void*>(records(record, 1, where, depth));
+    m.ulParameterLen = static_cast<CK_ULONG>(cryptoki::records[record].size);
+  } else if (layout_ == "iv" || layout_ == "bytes") {
+    m.pParameter = place_canary(where + ".pParameter", secrecy::parameter);
+    m.ulParameterLen = canary_size;
+  } else if (layout_ == "unknown") {
+    m.pParameter = place_canary(where + ".pParameter", secrecy::key);
+    m.ulParameterLen = canary_size;
+  }
+  std::memcpy(at, &m, sizeof m);
+  return word_of(at);
+}
+
+std::uint64_t arranger::attribute_list(const std::string& where, int depth, std::size_t& count) {
+  std::vector<CK_ATTRIBUTE> list;
+  const auto add = [&](CK_ATTRIBUTE_TYPE type, const void* value, std::size_t size) {
+    list.push_back({type, const_cast<void*>(value), static_cast<CK_ULONG>(size)});
+  };
+  if (depth > 0 || certificates_) {
+    auto* object = keep(sizeof(CK_OBJECT_CLASS));
+    const CK_OBJECT_CLASS which = certificates_ ? CKO_CERTIFICATE : CKO_SECRET_KEY;
+    std::memcpy(object, &which, sizeof which);
+    add(CKA_CLASS, object, sizeof which);
+    add(CKA_LABEL, place_canary(where + ".CKA_LABEL", secrecy::identity), canary_size);
+    add(CKA_VALUE, place_canary(where + ".CKA_VALUE", certificates_ ? secrecy::open : secrecy::key), canary_size);
+    placed_.back().certificate = certificates_;
+    add(CKA_PRIVATE_EXPONENT, place_canary(where + ".CKA_PRIVATE_EXPONENT", secrecy::key), canary_size);
+  } else {
+    for (const auto& a : cryptoki::attributes()) {
+      const std::string here = where + "." + std::string{a.name};
+      const auto type = static_cast<CK_ATTRIBUTE_TYPE>(a.type);
+      switch (a.kind) {
+        case form::flag:
+          add(type, keep(1), 1);
+          break;
+        case form::number: {
+          const std::string bytes = make_canary().substr(0, sizeof(CK_ULONG));
+          placed_.push_back({here, bytes, a.secret, a.secret == secrecy::open});
+          auto* at = keep(bytes.size());
+          std::memcpy(at, bytes.data(), bytes.size());
+          add(type, at, bytes.size());
+          break;
+        }
+        case form::numbers:
+        case form::mechanisms:
+          add(type, place_canary(here, a.secret, true), canary_size);
+          break;
+        case form::version:
+          add(type, keep(2), 2);
+          break;
+        case form::template_: {
+          std::size_t inner = 0;
+          const auto* at = reinterpret_cast<const void*>(attribute_list(here, depth + 1, inner));
+          add(type, at, inner * sizeof(CK_ATTRIBUTE));
+          break;
+        }
+        case form::value:
+          add(type, place_canary(here, secrecy::key), canary_size);
+          break;
+        default:
+          add(type, place_canary(here, a.secret), canary_size);
+      }
+    }
+    add(CKA_VENDOR_DEFINED + 0x123, place_canary(where + ".vendor", secrecy::key), canary_size);
+    add(0x7777, place_canary(where + ".unknown", secrecy::key), canary_size);
+  }
+  count = list.size();
+  auto* at = keep(count * sizeof(CK_ATTRIBUTE));
+  std::memcpy(at, list.data(), count * sizeof(CK_ATTRIBUTE));
+  return word_of(at);
+}
+
+}  // namespace p11tape::test

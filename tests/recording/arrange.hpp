@@ -1,0 +1,75 @@
+// Arguments for any function of the rows, filled with values that can be found again.
+//
+// Every byte buffer holds a canary of its own: 24 random letters and digits that occur nowhere else. What was put where, and
+// under which redaction class, is kept in a list, so that a test can say of each place what a tape may hold of it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cryptoki/redaction.hpp"
+#include "cryptoki/tables.hpp"
+
+namespace p11tape::test {
+
+inline constexpr std::size_t canary_size = 24;
+
+struct canary {
+  std::string where;            ///< "C_Login.pPin", "C_CreateObject.pTemplate.CKA_VALUE"
+  std::string bytes;
+  cryptoki::secrecy secret;     ///< class by the rows
+  bool scalar = false;          ///< a number or flag: recorded under every profile
+  bool certificate = false;     ///< the value of a certificate object
+};
+
+class arranger {
+ public:
+  explicit arranger(std::uint64_t seed) : random_(seed) {}
+
+  /// Argument words for a call. Where the function takes a mechanism, it is `mechanism` with parameter layout `layout` (a
+  /// word of mechanisms.def); the default is one without a parameter.
+  std::vector<std::uint64_t> arguments(cryptoki::function f, std::uint64_t mechanism = CKM_RSA_PKCS,
+                                       std::string_view layout = "none");
+
+  /// The struct that C_*Message* calls are given as their parameter.
+  void message_struct(std::string_view name) { message_ = name; }
+  /// Templates get CKA_CLASS = CKO_CERTIFICATE and a CKA_VALUE, instead of one of each attribute.
+  void certificates(bool on) { certificates_ = on; }
+  /// The field `type` of CK_OTP_PARAM and CK_PRF_DATA_PARAM.
+  void parameter_type(std::uint64_t type) { parameter_type_ = type; }
+
+  const std::vector<canary>& placed() const { return placed_; }
+
+  std::uint64_t number() { return random_(); }
+
+ private:
+  struct target {  // where the values of a row's fields go
+    std::span<const cryptoki::field> row;
+    std::span<const cryptoki::place> places;
+    unsigned char* base;
+  };
+
+  void fill(const target& t, const std::string& where, int depth);
+  void set(const target& t, std::size_t field, std::uint64_t value);
+  std::uint64_t pointer_to(const cryptoki::field& f, const std::string& where, std::size_t count, int depth);
+  std::uint64_t records(std::size_t record, std::size_t count, const std::string& where, int depth);
+  std::uint64_t attribute_list(const std::string& where, int depth, std::size_t& count);
+  std::uint64_t mechanism_struct(const std::string& where, int depth);
+  std::string make_canary();
+  unsigned char* keep(std::size_t size);
+  unsigned char* place_canary(const std::string& where, cryptoki::secrecy secret, bool scalar = false);
+
+  std::mt19937_64 random_;
+  std::deque<std::vector<std::uint64_t>> memory_;
+  std::vector<canary> placed_;
+  std::uint64_t mechanism_ = 0;
+  std::string_view layout_;
+  std::string_view message_;
+  bool certificates_ = false;
+  std::uint64_t parameter_type_ = 0;
+};
+
+}  // namespace p11tape::test

@@ -1,0 +1,177 @@
+// Every place of the API that can hold bytes holds a canary, in every function and every mechanism parameter, before the
+// call and after it. Then the tape, and all that is rendered from it, may hold exactly those that the redaction table
+// allows: of the others not even eight bytes in a row, and of the allowed ones all.
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "arrange.hpp"
+#include "recorded.hpp"
+
+namespace {
+
+using namespace p11tape;
+using cryptoki::function;
+using cryptoki::secrecy;
+using cryptoki::treatment;
+
+// What no profile may ever record, written out here as well: a slip in the table itself must not pass.
+bool never(secrecy s) {
+  switch (s) {
+    case secrecy::pin:
+    case secrecy::password:
+    case secrecy::key:
+    case secrecy::plain:
+    case secrecy::plain_out:
+    case secrecy::wrapped:
+    case secrecy::random:
+    case secrecy::state:
+    case secrecy::opaque:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool allowed(const test::canary& c, std::size_t profile) {
+  if (c.scalar) return true;
+  if (never(c.secret)) return false;
+  return cryptoki::treat(profile, c.secret) == treatment::whole;
+}
+
+std::string hex_of(std::string_view bytes) {
+  std::string out;
+  char two[3];
+  for (const unsigned char c : bytes) {
+    std::snprintf(two, sizeof two, "%02x", c);
+    out += two;
+  }
+  return out;
+}
+
+std::uint64_t window(const char* at) {
+  std::uint64_t w = 0;
+  std::memcpy(&w, at, sizeof w);
+  return w;
+}
+
+// Where any eight bytes in a row of a forbidden canary stand in `text`.
+int leaks(const std::string& text, const std::unordered_map<std::uint64_t, const test::canary*>& forbidden,
+          const char* what) {
+  int found = 0;
+  for (std::size_t i = 0; i + 8 <= text.size(); ++i) {
+    const auto at = forbidden.find(window(text.data() + i));
+    if (at == forbidden.end()) continue;
+    if (++found <= 20) std::printf("%s holds part of %s\n", what, at->second->where.c_str());
+    i += 7;
+  }
+  return found;
+}
+
+void call(const test::recorded_mock& mock, test::arranger& a, function f, std::uint64_t mechanism = CKM_RSA_PKCS,
+          std::string_view layout = "none") {
+  auto words = a.arguments(f, mechanism, layout);
+  if (cryptoki::row(f).arguments[0].meaning == "session") words[0] = 7;
+  mock.call(f, words);
+}
+
+bool hands_out_lists(function f) {
+  return f == function::C_GetFunctionList || f == function::C_GetInterface || f == function::C_GetInterfaceList;
+}
+
+// Each layout of each mechanism once, in a call that takes it.
+void all_mechanisms(const test::recorded_mock& mock, test::arranger& a) {
+  for (const auto& m : cryptoki::mechanisms()) {
+    auto rest = m.layouts;
+    for (std::string_view context;;) {
+      const auto word = cryptoki::detail::next_word(rest);
+      if (word.empty()) break;
+      if (word == "message" || word == "wrap") {
+        context = word;
+        continue;
+      }
+      if (context == "message") {
+        call(mock, a, function::C_MessageEncryptInit, m.type);
+        a.message_struct(word);
+        call(mock, a, function::C_EncryptMessage);
+        call(mock, a, function::C_DecryptMessageNext);
+        a.message_struct({});
+      } else {
+        const auto f = context == "wrap" ? function::C_WrapKeyAuthenticated : function::C_DeriveKey;
+        const bool typed = word == "CK_OTP_PARAMS" || word.starts_with("CK_SP800_108");
+        for (std::uint64_t type = typed ? 1 : 0; type < (typed ? 8u : 1u); ++type) {
+          a.parameter_type(type);
+          call(mock, a, f, m.type, word);
+        }
+        a.parameter_type(0);
+      }
+      context = {};
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "default";
+  const std::size_t profile = name == "default" ? 0 : name == "strict" ? 1 : 2;
+  const test::recorded_mock mock(name.c_str());
+  test::arranger a(20261121 + profile);
+
+  // Payload signatures are kept only where the session's mechanism is known to be none that makes passwords.
+  mock.script().configure("*=CKR_OK");
+  for (int i = 0; i < static_cast<int>(cryptoki::function_count); ++i) {
+    const auto f = static_cast<function>(i);
+    if (hands_out_lists(f)) continue;
+    if (f == function::C_Sign || f == function::C_SignFinal) call(mock, a, function::C_SignInit);
+    if (f == function::C_SignMessage) call(mock, a, function::C_MessageSignInit);
+    call(mock, a, f);
+  }
+  all_mechanisms(mock, a);
+  call(mock, a, function::C_SignInit, CKM_HOTP, "CK_OTP_PARAMS");
+  const auto otp_signature = a.placed().size();
+  call(mock, a, function::C_Sign);
+  const auto after_otp = a.placed().size();
+  a.certificates(true);
+  call(mock, a, function::C_CreateObject);
+  call(mock, a, function::C_GetAttributeValue);
+  a.certificates(false);
+
+  std::unordered_map<std::uint64_t, const test::canary*> forbidden;
+  std::unordered_map<std::uint64_t, const test::canary*> forbidden_hex;
+  std::vector<const test::canary*> wanted;
+  for (std::size_t i = 0; i < a.placed().size(); ++i) {
+    const auto& c = a.placed()[i];
+    const bool otp = i >= otp_signature && i < after_otp && c.secret == secrecy::signature;
+    if (allowed(c, profile) && !otp) {
+      wanted.push_back(&c);
+      continue;
+    }
+    for (std::size_t k = 0; k + 8 <= c.bytes.size(); ++k) forbidden[window(c.bytes.data() + k)] = &c;
+    const auto hex = hex_of(c.bytes);
+    for (std::size_t k = 0; k + 8 <= hex.size(); k += 2) forbidden_hex[window(hex.data() + k)] = &c;
+  }
+
+  std::ifstream file(mock.tape(), std::ios::binary);
+  const std::string tape{std::istreambuf_iterator<char>(file), {}};
+  int failures = leaks(tape, forbidden, "the tape");
+
+  std::unordered_set<std::uint64_t> starts;
+  for (std::size_t i = 0; i + 8 <= tape.size(); ++i) starts.insert(window(tape.data() + i));
+  int missing = 0;
+  for (const auto* c : wanted)
+    if (!starts.contains(window(c->bytes.data())) || tape.find(c->bytes) == std::string::npos)
+      if (++missing <= 20) std::printf("the tape does not hold %s, which may be recorded\n", c->where.c_str());
+  failures += missing;
+
+  for (const char* command : {"show", "show --json"}) {
+    const auto text = test::output_of(std::string{P11TAPE_TEST_PROGRAM} + " " + command + " " + mock.tape().string());
+    failures += leaks(text, forbidden, command) + leaks(text, forbidden_hex, command);
+  }
+  std::printf("%s: %zu canaries, %zu recorded, %zu withheld, %d failures\n", name.c_str(), a.placed().size(), wanted.size(),
+              a.placed().size() - wanted.size(), failures);
+  return failures == 0 ? 0 : 1;
+}

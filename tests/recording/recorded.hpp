@@ -1,0 +1,38 @@
+// The shim in front of the mock in this very process, with a folder of its own for the one tape that it makes.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "mock/call.hpp"
+#include "mock/control.hpp"
+
+namespace p11tape::test {
+
+class recorded_mock {
+ public:
+  /// Loads both. The shim reads its settings once a process: so there is one of these in a process. `profile` as in
+  /// P11TAPE_PROFILE. Ends the process with a message where something is missing.
+  explicit recorded_mock(const char* profile);
+  ~recorded_mock();
+  recorded_mock(const recorded_mock&) = delete;
+  recorded_mock& operator=(const recorded_mock&) = delete;
+
+  /// Calls the exported function of the shim.
+  CK_RV call(cryptoki::function f, std::span<const std::uint64_t> words) const;
+
+  mock::control& script() const { return *script_; }
+  std::filesystem::path tape() const;
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  void* shim_;
+  mock::control* script_;
+};
+
+/// What a command prints; ends the process where it fails.
+std::string output_of(const std::string& command);
+
+}  // namespace p11tape::test
