@@ -1,7 +1,8 @@
 // Arguments for any function of the rows, filled with values that can be found again.
 //
-// Every byte buffer holds a canary of its own: 24 random letters and digits that occur nowhere else. What was put where, and
-// under which redaction class, is kept in a list, so that a test can say of each place what a tape may hold of it.
+// Every byte buffer holds a canary of its own: 24 random letters and digits that occur nowhere else. What was put
+// where, and under which redaction class, is kept in a list, so that a test can say of each place what a tape may hold
+// of it.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +19,19 @@ namespace p11tape::test {
 inline constexpr std::size_t canary_size = 24;
 
 struct canary {
-  std::string where;            ///< "C_Login.pPin", "C_CreateObject.pTemplate.CKA_VALUE"
+  std::string where;  ///< "C_Login.pPin", "C_CreateObject.pTemplate.CKA_VALUE"
   std::string bytes;
-  cryptoki::secrecy secret;     ///< class by the rows
-  bool scalar = false;          ///< a number or flag: recorded under every profile
-  bool certificate = false;     ///< the value of a certificate object
+  cryptoki::secrecy secret;  ///< class by the rows
+  bool scalar = false;       ///< a number or flag: recorded under every profile
+  bool certificate = false;  ///< the value of a certificate object
 };
 
 class arranger {
  public:
   explicit arranger(std::uint64_t seed) : random_(seed) {}
 
-  /// Argument words for a call. Where the function takes a mechanism, it is `mechanism` with parameter layout `layout` (a
-  /// word of mechanisms.def); the default is one without a parameter.
+  /// Argument words for a call. Where the function takes a mechanism, it is `mechanism` with parameter layout `layout`
+  /// (a word of mechanisms.def); the default is one without a parameter.
   std::vector<std::uint64_t> arguments(cryptoki::function f, std::uint64_t mechanism = CKM_RSA_PKCS,
                                        std::string_view layout = "none");
 

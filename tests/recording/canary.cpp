@@ -1,6 +1,6 @@
-// Every place of the API that can hold bytes holds a canary, in every function and every mechanism parameter, before the
-// call and after it. Then the tape, and all that is rendered from it, may hold exactly those that the redaction table
-// allows: of the others not even eight bytes in a row, and of the allowed ones all.
+// Every place of the API that can hold bytes holds a canary, in every function and every mechanism parameter, before
+// the call and after it. Then the tape, and all that is rendered from it, may hold exactly those that the redaction
+// table allows: of the others not even eight bytes in a row, and of the allowed ones all.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
     const auto text = test::output_of(std::string{P11TAPE_TEST_PROGRAM} + " " + command + " " + mock.tape().string());
     failures += leaks(text, forbidden, command) + leaks(text, forbidden_hex, command);
   }
-  std::printf("%s: %zu canaries, %zu recorded, %zu withheld, %d failures\n", name.c_str(), a.placed().size(), wanted.size(),
-              a.placed().size() - wanted.size(), failures);
+  std::printf("%s: %zu canaries, %zu recorded, %zu withheld, %d failures\n", name.c_str(), a.placed().size(),
+              wanted.size(), a.placed().size() - wanted.size(), failures);
   return failures == 0 ? 0 : 1;
 }
