@@ -1,8 +1,8 @@
 // What a record of a tape holds, read in place: words, items, attributes, nested structs.
 //
-// These are views: small values that point into bytes which somebody else owns (a reader's buffer, or the recorder's own
-// record for the live log). They copy nothing, allocate nothing and trust nothing: a length that does not fit ends the
-// sequence, a word that is not there reads as zero. FORMAT.md says what the bytes mean.
+// These are views: small values that point into bytes which somebody else owns (a reader's buffer, or the recorder's
+// own record for the live log). They copy nothing, allocate nothing and trust nothing: a length that does not fit ends
+// the sequence, a word that is not there reads as zero. FORMAT.md says what the bytes mean.
 #pragma once
 
 #include <cstddef>

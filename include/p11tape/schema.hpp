@@ -33,7 +33,8 @@ class schema {
   static const schema& built_in();
 
   /// Parses the schema text of a tape. Falls back to the rows of this program where the text is damaged, and says so in
-  /// `trouble` (which stays empty otherwise). Fields whose notes a newer version has added are kept and marked `broken`.
+  /// `trouble` (which stays empty otherwise). Fields whose notes a newer version has added are kept and marked
+  /// `broken`.
   static schema parse(std::string_view text, std::string& trouble);
 
   std::span<const function_info> functions() const noexcept;

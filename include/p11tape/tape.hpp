@@ -1,9 +1,10 @@
 // Reading a tape: `reader` opens the file and knows its threads, `cursor` walks over the records of one thread.
 //
-// Nothing in the file is trusted. Whatever is damaged behind the header is skipped, counted in damage(), and never fatal;
-// only a file that is no tape at all throws. The file is read in pieces (pread), not mapped: so memory stays bounded for a
-// tape of any size, a file that is cut while it is read is no SIGBUS, and a chunk that the recorder overwrites in this
-// very moment is noticed: the chunk's sequence is compared after its bytes were copied, and what changed is thrown away.
+// Nothing in the file is trusted. Whatever is damaged behind the header is skipped, counted in damage(), and never
+// fatal; only a file that is no tape at all throws. The file is read in pieces (pread), not mapped: so memory stays
+// bounded for a tape of any size, a file that is cut while it is read is no SIGBUS, and a chunk that the recorder
+// overwrites in this very moment is noticed: the chunk's sequence is compared after its bytes were copied, and what
+// changed is thrown away.
 //
 //   tape::reader tape(path);
 //   for (std::size_t t = 0; t < tape.threads().size(); ++t)
@@ -34,11 +35,11 @@ class tape_error : public std::runtime_error {
 
 /// What the reader could not understand. What the recorder itself left out is in reader::counter() instead.
 struct damage {
-  u64 skipped_bytes = 0;  ///< bytes that are neither chunk nor free space
-  u64 cut_chunks = 0;     ///< chunks that reach past the end of the file, or count more bytes than they have
-  u64 bad_records = 0;    ///< records that make no sense; the rest of their chunk is lost
-  u64 lost_parts = 0;     ///< large records of which a piece is missing
-  u64 overwritten = 0;    ///< chunks that the recorder overwrote while they were read
+  u64 skipped_bytes = 0;           ///< bytes that are neither chunk nor free space
+  u64 cut_chunks = 0;              ///< chunks that reach past the end of the file, or count more bytes than they have
+  u64 bad_records = 0;             ///< records that make no sense; the rest of their chunk is lost
+  u64 lost_parts = 0;              ///< large records of which a piece is missing
+  u64 overwritten = 0;             ///< chunks that the recorder overwrote while they were read
   std::vector<std::string> notes;  ///< sentences about header, properties and schema
 
   bool any() const noexcept {
@@ -66,9 +67,14 @@ class cursor {
   cursor& operator=(cursor&&) noexcept;
   ~cursor();
 
-  /// The next ENTER, LEAVE or NOTE. False when there is none (for now: after reader::refresh() there may be more).
+  /// The next ENTER, LEAVE, NOTE or EXCHANGE; kinds of a newer version are left out. False when there is none (for now: after reader::refresh() there may be more).
   /// On a tape that is being written a record may come after one with a higher ordinal, if refresh() finds it later.
   bool next(record_view& out);
+
+  /// The thread's ENTER that a filter holds back, if it is newer than all that next() has handed out: the call that the
+  /// thread is in, or died in. To be asked when next() has no more; each is handed out once. On a tape that is being
+  /// written the same ENTER may come from next() afterwards.
+  bool next_in_flight(record_view& out);
 
  private:
   friend class reader;
@@ -76,6 +82,8 @@ class cursor {
   bool join_parts(record_view& out);
 
   detail::tape_file* file_;
+  std::size_t thread_;
+  u32 last_call_ = 0;
   std::unique_ptr<detail::strand> kept_, ring_;
   std::vector<std::byte> parts_;  // bodies of PARTs whose record has not come yet
   u32 parts_call_ = 0;

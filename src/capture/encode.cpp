@@ -54,22 +54,22 @@ bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
 void encoder::enter(sink& out, cryptoki::function f, const u64* words) noexcept {
   function_ = f;
   caps_.counter_known = false;
-  body(out, {plan_of(f).steps, reinterpret_cast<const u8*>(words)}, phase::before, false, 0);
+  body(out, plan_of(f), reinterpret_cast<const u8*>(words), phase::before, false, 0);
 }
 
 void encoder::leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept {
   function_ = f;
   rv_ = rv;
   const auto& plan = plan_of(f);
-  if (!plan.has_outputs) return;
+  if (plan.outputs == 0) return;
   const bool done = rv == CKR_OK;
   const bool lengths = done || rv == CKR_BUFFER_TOO_SMALL;
   // These three are no failures of C_GetAttributeValue: what could be told has been told (section 5.7.5).
   const bool told = lengths || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
   const source r{plan.steps, reinterpret_cast<const u8*>(words)};
-  for (u16 i = 0; i < plan.steps.size(); ++i) {
+  for (u32 left = plan.outputs; left != 0; left &= left - 1) {
+    const auto i = static_cast<u16>(std::countr_zero(left));
     const auto& s = plan.steps[i];
-    if (!is_output(s.way)) continue;
     if (s.kind == shape::attributes ? !told : s.written ? !lengths : !done) continue;
     pointer(out, r, i, phase::after, 0);
   }
@@ -114,8 +114,7 @@ treatment encoder::treatment_of(const source& r, const step& s) const noexcept {
 // Only the profile that records signatures needs to ask.
 bool encoder::may_be_otp(const source& r) const noexcept {
   if (cryptoki::treat(how_.profile, secrecy::signature) != treatment::whole) return false;
-  const bool message = cryptoki::row(function_).family == "message";
-  const u64 mechanism = (message ? how_.messages : how_.signers)->get(load(r, r.steps[0]));
+  const u64 mechanism = (plan_of(function_).is_message ? how_.messages : how_.signers)->get(load(r, r.steps[0]));
   if (mechanism == session_mechanisms::unknown) return true;
   const auto* plan = plan_of_mechanism(mechanism);
   if (plan == nullptr) return true;
@@ -164,13 +163,20 @@ bool encoder::count_of(const source& r, const step& s, phase p, u64& count) noex
 }
 
 // Words for all fields, then items. `all`: a struct that a call has written, of which everything is read afterwards.
-void encoder::body(sink& out, const source& r, phase p, bool all, int depth) noexcept {
+void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool all, int depth) noexcept {
+  const source r{plan.steps, base};
   u8* words = out.take(8 * r.steps.size());
   if (words == nullptr) return;
+  if (plan.flat) {
+    std::memcpy(words, base, 8 * r.steps.size());
+    return;
+  }
   for (u16 i = 0; i < r.steps.size(); ++i) {
     const auto& s = r.steps[i];
     u64 word = 0;
-    if (s.embedded) {
+    if (s.plain) {
+      word = load(r, s);
+    } else if (s.embedded) {
       const u8* at = r.base + s.offset;
       if (s.kind == shape::record) {
         u8* item = out.begin_item(i, item_form::record);
@@ -344,7 +350,7 @@ bool encoder::record_payload(sink& out, u16 which, const u8* at, phase p, int de
   copy_from_caller(local, at, cryptoki::records[which].size);
   out.number(u64{which});
   const auto& plan = plan_of_record(which);
-  body(out, {plan.steps, local}, p, !plan.has_outputs, depth);
+  body(out, plan, local, p, plan.outputs == 0, depth);
   return true;
 }
 
@@ -404,7 +410,7 @@ u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, l
     if (l.context != context && !(l.context == layout::where::call && context == layout::where::wrap)) continue;
     if (l.kind == layout::how::record) {
       if (cryptoki::records[l.record].size != size) continue;
-      if (p == phase::after && !plan_of_record(l.record).has_outputs) return 0;
+      if (p == phase::after && plan_of_record(l.record).outputs == 0) return 0;
       return record(out, index, l.record, at, p, depth) ? 0 : u64{tape::pointer_bad};
     }
     if (p == phase::after) return 0;
@@ -448,14 +454,13 @@ u64 encoder::prf_value(sink& out, const source& r, u16 index, const u8* at, u64 
 }
 
 void encoder::remember_mechanism(cryptoki::function f, const u64* words) noexcept {
-  const auto& row = cryptoki::row(f);
-  const bool message = row.family == "message";
-  if (row.does != cryptoki::effect::begin || !(message || row.family == "sign")) return;
+  const auto which = plan_of(f).remembers;
+  if (which == remembering::nothing) return;
   const u8* at = as_pointer(words[1]);
   CK_MECHANISM m;
   if (at == nullptr || !readable(pages_, at, sizeof m)) return;
   copy_from_caller(&m, at, sizeof m);
-  (message ? how_.messages : how_.signers)->set(words[0], m.mechanism);
+  (which == remembering::message ? how_.messages : how_.signers)->set(words[0], m.mechanism);
 }
 
 }  // namespace p11tape::capture

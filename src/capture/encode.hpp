@@ -52,7 +52,8 @@ struct encoding {
   session_mechanisms* signers;   ///< of sign operations: a signature of an OTP mechanism is a one-time password
 };
 
-/// Lengths that the caller gave before the call, to bound what is read after it: a module may claim more than it was given.
+/// Lengths that the caller gave before the call, to bound what is read after it: a module may claim more than it was
+/// given.
 struct capacities {
   u64 counter;  ///< the input value of the call's *pulLen
   bool counter_known;
@@ -105,7 +106,7 @@ class encoder {
   bool count_of(const source& r, const step& s, phase p, u64& count) noexcept;
   u64 limit_for(cryptoki::secrecy s) const noexcept;
 
-  void body(sink& out, const source& r, phase p, bool all, int depth) noexcept;
+  void body(sink& out, const plan& plan, const u8* base, phase p, bool all, int depth) noexcept;
   u64 pointer(sink& out, const source& r, u16 index, phase p, int depth) noexcept;
   u64 bytes(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept;
   void copy(sink& out, u16 index, tape::item_form form, const u8* at, u64 size, u64 limit) noexcept;
@@ -116,7 +117,7 @@ class encoder {
   u64 records(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at, int depth) noexcept;
   u64 attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept;
   void attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth, bool& cut) noexcept;
-  void attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, bool certificate,
+  void attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings, u64 count,
                        int depth) noexcept;
   bool is_certificate(const u8* at, u64 count) noexcept;
   bool may_be_otp(const source& r) const noexcept;

@@ -37,7 +37,7 @@ u64 encoder::attributes(sink& out, u16 index, const u8* at, u64 count, bool valu
 
 void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth,
                              bool& cut) noexcept {
-  const bool certificate = values && is_certificate(at, count);
+  const bool list_readable = readable(pages_, at, count * sizeof(CK_ATTRIBUTE));
   const bool top = depth == 0 && outputs;
   if (top && !values) {
     templates_.call = call_;
@@ -46,7 +46,7 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
   const u64 known = templates_.call == call_ ? templates_.count : 0;
   for (u64 i = 0; i < count && !out.overflowed(); ++i) {
     CK_ATTRIBUTE a;
-    if (!readable(pages_, at + i * sizeof a, sizeof a)) {
+    if (!list_readable && !readable(pages_, at + i * sizeof a, sizeof a)) {
       cut = true;
       return;
     }
@@ -60,7 +60,7 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
       u64 size = a.ulValueLen;
       // A module that claims to have written more than it was given room for is believed up to the room.
       if (top) size = i >= known ? 0 : size < templates_.size[i] ? size : templates_.size[i];
-      attribute_value(out, h, static_cast<const u8*>(a.pValue), size, certificate, depth);
+      attribute_value(out, h, static_cast<const u8*>(a.pValue), size, at, count, depth);
     }
     if (header == nullptr || out.overflowed()) return;
     h.size = le(static_cast<u32>(out.position() - start));
@@ -84,8 +84,9 @@ bool encoder::is_certificate(const u8* at, u64 count) noexcept {
   return false;
 }
 
-void encoder::attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, bool certificate,
-                              int depth) noexcept {
+// `siblings` and `count`: the template that the attribute is of.
+void encoder::attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings,
+                              u64 count, int depth) noexcept {
   const auto* row = cryptoki::find_attribute(le(h.type));
   const auto kind = row != nullptr ? row->kind : form::bytes;
   auto secret = row != nullptr ? row->secret : secrecy::key;
@@ -106,7 +107,7 @@ void encoder::attribute_value(sink& out, tape::attribute_header& h, const u8* va
     // Looked at in memory of ours, so that what was looked at is what is copied.
     const bool fits = size <= scratch::size && room_ != nullptr;
     if (fits) copy_from_caller(room_->bytes, value, size);
-    certificate = fits && (certificate || looks_like_certificate(room_->bytes, size));
+    const bool certificate = fits && (is_certificate(siblings, count) || looks_like_certificate(room_->bytes, size));
     if (certificate && cryptoki::treat(how_.profile, secrecy::open) == treatment::whole) {
       value = room_->bytes;
       secret = secrecy::open;

@@ -139,6 +139,7 @@ std::string_view write_properties(char* into, std::size_t size, const settings& 
   build_id(m.module_base, id);
   w.line("module.build_id", id);
   w.line("module.error", m.error);
+  w.line("apdu", m.apdu);
   w.number("uid", getuid());
   w.number("euid", geteuid());
   w.number("gid", getgid());

@@ -13,6 +13,7 @@ struct recorded_module {
   const char* path;       ///< of the real module, as the setting says
   const char* resolved;   ///< after symbolic links
   const char* error;      ///< why it could not be loaded
+  const char* apdu;       ///< whether exchanges with a card are recorded, as FORMAT.md has it
   const void* shim_base;  ///< where each is mapped, for its build id; null: not known
   const void* module_base;
 };

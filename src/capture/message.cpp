@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
+#include <initializer_list>
+
+#include "capture/slow_path.hpp"
 
 namespace p11tape::capture {
 namespace {
@@ -35,6 +39,38 @@ bool is_new(const char* text) noexcept {
   return false;  // too much has been said already
 }
 
+// What a write can bring upon the host: SIGPIPE where the reader of a pipe has gone, SIGXFSZ past the largest file
+// allowed, SIGTTOU from the background of a terminal. They are held back while we write; the first two come to the
+// thread that wrote, and are taken away again where it had none before.
+class quiet_write {
+ public:
+  quiet_write() noexcept {
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGPIPE);
+    sigaddset(&held, SIGXFSZ);
+    sigpending(&pending_);
+    ours_ = held;
+    sigaddset(&held, SIGTTOU);
+    pthread_sigmask(SIG_BLOCK, &held, &mask_);
+  }
+  ~quiet_write() noexcept {
+    for (const int signal : {SIGPIPE, SIGXFSZ})
+      if (sigismember(&pending_, signal) == 1) sigdelset(&ours_, signal);
+    const timespec at_once{};
+    while (sigtimedwait(&ours_, nullptr, &at_once) > 0) {
+    }
+    pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+  quiet_write(const quiet_write&) = delete;
+  quiet_write& operator=(const quiet_write&) = delete;
+
+ private:
+  sigset_t pending_{};
+  sigset_t ours_{};
+  sigset_t mask_{};
+};
+
 void to_stderr(const char* line, std::size_t size) noexcept {
   struct stat st {};
   if (fstat(STDERR_FILENO, &st) != 0) return;
@@ -48,6 +84,7 @@ void to_stderr(const char* line, std::size_t size) noexcept {
     FD_SET(STDERR_FILENO, &writable);
     if (select(STDERR_FILENO + 1, nullptr, &writable, nullptr, &at_once) != 1) return;
   }
+  const quiet_write guard;
   [[maybe_unused]] const ssize_t n = write(STDERR_FILENO, line, size);
 }
 
@@ -70,7 +107,7 @@ void to_syslog(const char* text) noexcept {
 }  // namespace
 
 void say(const char* format, ...) noexcept {
-  const int e = errno;
+  const slow_path guard;
   char line[1300] = "p11tape: ";
   constexpr std::size_t prefix = 9;
   va_list arguments;
@@ -83,7 +120,6 @@ void say(const char* format, ...) noexcept {
     line[size] = '\n';
     to_stderr(line, size + 1);
   }
-  errno = e;
 }
 
 }  // namespace p11tape::capture

@@ -1,6 +1,7 @@
 #include "capture/plan.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace p11tape::capture {
 namespace {
@@ -36,6 +37,7 @@ consteval step make_step(std::span<const field> row, std::size_t i, place where)
   s.counted = counted_by(row, i);
   s.written = f.kind == shape::numbers && f.way == flow::inout;
   s.count = f.count;
+  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded && s.counted == secrecy::scalar;
   s.cap = f.cap;
   s.fixed = f.fixed;
   s.target = target_of(f);
@@ -58,9 +60,23 @@ consteval auto record_steps(const std::array<field, N>& row, const std::array<pl
   return steps;
 }
 
-consteval bool any_output(std::span<const step> steps) {
-  return std::any_of(steps.begin(), steps.end(),
-                     [](const step& s) { return s.way == flow::out || s.way == flow::inout; });
+constexpr plan make_plan(std::span<const step> steps) {
+  plan p{steps, 0, std::endian::native == std::endian::little};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto& s = steps[i];
+    if (s.way == flow::out || s.way == flow::inout) p.outputs |= u32{1} << i;
+    p.flat = p.flat && s.plain && s.size == 8 && s.offset == 8 * i;
+  }
+  return p;
+}
+
+constexpr function_plan make_function_plan(std::span<const step> steps, const function_row& row) {
+  function_plan p{make_plan(steps), keeping::ring, remembering::nothing, row.family == "message"};
+  if (changes_state(row.does)) p.goes = keeping::kept;
+  if (row.does == effect::describe_token) p.goes = keeping::kept_half;
+  if (row.does == effect::begin && p.is_message) p.remembers = remembering::message;
+  if (row.does == effect::begin && row.family == "sign") p.remembers = remembering::signer;
+  return p;
 }
 
 #define FN(name, ...) constexpr auto name##_steps = function_steps(cryptoki::detail::name##_row);
@@ -71,18 +87,6 @@ consteval bool any_output(std::span<const step> steps) {
       record_steps(cryptoki::detail::name##_row::fields, cryptoki::detail::name##_row::places);
 #include "cryptoki/structs.def"
 #undef STRUCT
-
-constexpr plan function_plans[] = {
-#define FN(name, ...) {name##_steps, any_output(name##_steps)},
-#include "cryptoki/functions.def"
-#undef FN
-};
-
-constexpr plan record_plans[] = {
-#define STRUCT(name, ...) {name##_steps, any_output(name##_steps)},
-#include "cryptoki/structs.def"
-#undef STRUCT
-};
 
 // "none | number | iv | CK_X_PARAMS message CK_Y wrap CK_Z" of mechanisms.def.
 constexpr mechanism_plan parse_layouts(std::uint64_t type, std::string_view text) {
@@ -127,9 +131,17 @@ constexpr auto mechanism_plans = make_mechanism_plans();
 
 }  // namespace
 
-const plan& plan_of(function f) noexcept { return function_plans[static_cast<std::size_t>(f)]; }
+constexpr std::array<function_plan, function_count> function_plans{
+#define FN(name, ...) make_function_plan(name##_steps, row(function::name)),
+#include "cryptoki/functions.def"
+#undef FN
+};
 
-const plan& plan_of_record(u16 record) noexcept { return record_plans[record]; }
+constexpr std::array<plan, record_count> record_plans{
+#define STRUCT(name, ...) make_plan(name##_steps),
+#include "cryptoki/structs.def"
+#undef STRUCT
+};
 
 const mechanism_plan* plan_of_mechanism(tape::u64 type) noexcept {
   const auto at = std::lower_bound(mechanism_plans.begin(), mechanism_plans.end(), type,

@@ -10,6 +10,7 @@
 namespace p11tape::capture {
 
 using tape::u16;
+using tape::u32;
 using tape::u8;
 
 inline constexpr u16 no_target = 0xffff;
@@ -24,6 +25,7 @@ struct step {
   u8 terminated : 1;
   u8 embedded : 1;    ///< an array or struct by value inside a struct
   u8 written : 1;     ///< a number behind a pointer that counts an output, and is read before and after the call
+  u8 plain : 1;       ///< a number that every profile shows as it is
   std::int8_t count;  ///< index of the counting field, -1: none
   std::int8_t cap;    ///< index of the field that holds the capacity, -1: none
   u16 fixed;          ///< a fixed count, 0: none
@@ -34,11 +36,33 @@ struct step {
 
 struct plan {
   std::span<const step> steps;
-  bool has_outputs;  ///< something is to be read after the call
+  u32 outputs;  ///< bit i: step i is to be read after the call
+  bool flat;    ///< lies in memory as its words lie on the tape: all plain, eight bytes each, nothing between them
 };
 
-const plan& plan_of(cryptoki::function f) noexcept;
-const plan& plan_of_record(u16 record) noexcept;
+/// Where a function's records go.
+enum class keeping : u8 {
+  ring,
+  kept,       ///< calls that change the library's state
+  kept_half,  ///< what describes tokens is worth keeping too, but polls must not fill the kept part
+};
+
+/// Whether a call starts an operation whose mechanism decides how later calls are read.
+enum class remembering : u8 { nothing, message, signer };
+
+struct function_plan : plan {
+  keeping goes;
+  remembering remembers;
+  bool is_message;  ///< of the message-based functions
+};
+
+extern const std::array<function_plan, cryptoki::function_count> function_plans;
+extern const std::array<plan, cryptoki::record_count> record_plans;
+
+inline const function_plan& plan_of(cryptoki::function f) noexcept {
+  return function_plans[static_cast<std::size_t>(f)];
+}
+inline const plan& plan_of_record(u16 record) noexcept { return record_plans[record]; }
 
 /// One way in which a mechanism's parameter may lie in memory.
 struct layout {

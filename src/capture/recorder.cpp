@@ -12,7 +12,13 @@
 #include <ctime>
 
 #include "capture/clock.hpp"
+#include "capture/control.hpp"
+#include "capture/filter.hpp"
+#include "capture/live_log.hpp"
+#include "capture/make_tape.hpp"
 #include "capture/message.hpp"
+#include "capture/pending.hpp"
+#include "capture/slow_path.hpp"
 #include "capture/thread.hpp"
 
 namespace p11tape::capture {
@@ -36,26 +42,16 @@ constinit std::atomic<process_state*> process{nullptr};
 constinit std::atomic<thread_state*> all_threads{nullptr};
 constinit std::atomic<thread_state*> next_to_check{nullptr};
 constinit std::atomic<u64> last_epoch{0};
+constinit std::atomic<u64> said_end{0};  // the epoch in which people were told that the tape has ended
 constinit std::atomic<bool> recording{false};
 
+// What costs something only where a setting asks for it: one load and one test in each call.
+enum extra_bits : u32 { extra_off = 1, extra_control = 2, extra_filter = 4, extra_log = 8 };
+constinit std::atomic<u32> extras{0};
+constinit control_file the_control;
+constinit call_filter the_filter;
+
 u32 thread_id() noexcept { return static_cast<u32>(syscall(SYS_gettid)); }
-
-// Work that the kernel is asked for: errno is the host's, and a pending cancellation must not strike in the middle.
-class slow_path {
- public:
-  slow_path() noexcept { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_); }
-  ~slow_path() noexcept {
-    int ignored = 0;
-    pthread_setcancelstate(cancel_, &ignored);
-    errno = error_;
-  }
-  slow_path(const slow_path&) = delete;
-  slow_path& operator=(const slow_path&) = delete;
-
- private:
-  int error_ = errno;
-  int cancel_ = 0;
-};
 
 // ---- Making the recorder of this process ----
 
@@ -77,65 +73,10 @@ process_state* process_page() noexcept {
   return mine;
 }
 
-void explain(tape::create_error error, const char* folder, bool given_up) noexcept {
-  const char* instead =
-      given_up ? "Calls are forwarded without being recorded." : "The default folder is used instead.";
-  switch (error) {
-    case tape::create_error::folder_unsafe:
-      say("the folder %s (setting `dir`) is not safe for tapes: it must not be writable by everybody unless it has the "
-          "sticky "
-          "bit, and the default folder must be yours alone, mode 0700, and no link. %s",
-          folder, instead);
-      break;
-    case tape::create_error::no_memory:
-      say("there is no address space for a tape (ulimit -v?). %s", instead);
-      break;
-    case tape::create_error::no_space:
-      say("there is no room for a tape in %s (disk, quota or ulimit -f): %s. %s", folder,
-          strerrordesc_np(the_tape.error_number()), instead);
-      break;
-    default:
-      say("no tape can be made in %s (setting `dir`) by user id %u: %s. %s", folder, geteuid(),
-          strerrordesc_np(the_tape.error_number()), instead);
-  }
-}
-
 void make_pin_key(pin_memory& pins) noexcept {
   if (syscall(SYS_getrandom, pins.key, sizeof pins.key, 1 /* GRND_NONBLOCK */) == sizeof pins.key) return;
   pins.key[0] = now();
   pins.key[1] = reinterpret_cast<std::uintptr_t>(&pins) ^ static_cast<u64>(getpid());
-}
-
-bool create_tape() noexcept {
-  static char parent[4352];
-  static char properties[24 * 1024];
-  static char name[256];
-  std::snprintf(parent, sizeof parent, "%s", the_tape.path());
-  const bool is_child = parent[0] != 0;
-  write_tape_name(name, sizeof name, the_settings->text(setting::name), *the_module);
-  char own[64];
-  std::snprintf(own, sizeof own, "/var/tmp/p11tape-%u", geteuid());
-  tape::creation c{};
-  c.name = name;
-  c.schema = cryptoki::schema_text();
-  c.limit = the_settings->number(setting::limit);
-  c.keep = static_cast<u32>(the_settings->number(setting::keep));
-  c.ring = the_settings->number(setting::when_full) == 0;
-  c.records = the_settings->profile();
-  c.properties = write_properties(properties, sizeof properties, *the_settings, *the_module,
-                                  is_child ? parent : nullptr, the_settings->problems);
-  const char* wanted = the_settings->text(setting::dir);
-  if (wanted[0] != 0) {
-    c.folder = wanted;
-    const auto error = the_tape.create(c);
-    if (error == tape::create_error::none) return true;
-    explain(error, wanted, false);
-  }
-  c.folder = own;
-  c.own_folder = true;
-  const auto error = the_tape.create(c);
-  if (error != tape::create_error::none) explain(error, own, true);
-  return error == tape::create_error::none;
 }
 
 void make_recorder(process_state& p) noexcept {
@@ -148,7 +89,14 @@ void make_recorder(process_state& p) noexcept {
   how.pins = &p.pins;
   how.messages = &messages;
   how.signers = &signers;
-  recording.store(the_settings->number(setting::record) != 0 && create_tape());
+  const bool wanted = the_control.first_look(*the_settings);
+  if (!wanted) the_tape.forget();
+  recording.store(wanted && make_tape(the_tape, *the_settings, *the_module));
+  the_filter.configure(*the_settings);
+  u32 asked = extras.load() & ~u32{extra_filter | extra_log};
+  if (the_filter.any()) asked |= extra_filter;
+  if (start_log(*the_settings)) asked |= extra_log;
+  extras.store(asked);
   p.epoch.store(last_epoch.fetch_add(1) + 1, std::memory_order_release);
 }
 
@@ -179,7 +127,7 @@ bool has_ended(u32 thread) noexcept {
 }
 
 // The state of a thread that has ended, chunks and all. Looks at a few of them only, and at others the next time.
-thread_state* take_over(u32 me) noexcept {
+thread_state* take_over(u32 me, u32& before) noexcept {
   constexpr int looks = 8;
   for (int i = 0; i < looks; ++i) {
     thread_state* t = next_to_check.load(std::memory_order_relaxed);
@@ -188,6 +136,7 @@ thread_state* take_over(u32 me) noexcept {
     next_to_check.store(t->next, std::memory_order_relaxed);
     u32 id = t->id.load(std::memory_order_relaxed);
     // A state with my own id is that of a thread before me: mine would have been found.
+    before = id;
     if ((id == me || has_ended(id)) && t->id.compare_exchange_strong(id, me, std::memory_order_acq_rel)) return t;
   }
   return nullptr;
@@ -195,7 +144,8 @@ thread_state* take_over(u32 me) noexcept {
 
 thread_state* thread_for(process_state& p) noexcept {
   const u32 me = thread_id();
-  thread_state* t = take_over(me);
+  u32 id_before = 0;
+  thread_state* t = take_over(me, id_before);
   const bool fresh = t == nullptr;
   if (fresh) {
     void* memory = mmap(nullptr, sizeof(thread_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -203,19 +153,22 @@ thread_state* thread_for(process_state& p) noexcept {
     t = static_cast<thread_state*>(memory);
     t->id.store(me, std::memory_order_relaxed);
   }
+  const u64 number_before = t->number;
   t->number = p.threads.fetch_add(1) + 1;
   t->epoch = p.epoch.load();
   t->call = t->ordinal = t->depth = t->templates.call = 0;
-  t->busy = false;
+  t->busy = nullptr;
   t->pages = {};
+  t->exchange_stack = nullptr;
+  if (t->pending != nullptr) t->pending->call = 0;
   if (fresh) {
     t->next = all_threads.load(std::memory_order_relaxed);
     while (!all_threads.compare_exchange_weak(t->next, t, std::memory_order_acq_rel)) {
     }
   } else {
     const u64 time = now();
-    if (t->kept.chunk != nullptr) the_tape.hand_on(t->kept, me, t->number, time);
-    if (t->ring.chunk != nullptr) the_tape.hand_on(t->ring, me, t->number, time);
+    the_tape.hand_on(t->kept, tape::chunk_kind::kept, id_before, number_before, me, t->number, time);
+    the_tape.hand_on(t->ring, tape::chunk_kind::ring, id_before, number_before, me, t->number, time);
   }
   return t;
 }
@@ -264,12 +217,28 @@ void finish(thread_state& t, tape::lane& l, const record_about& about, u64 size)
   h.ordinal = le(++t.ordinal);
   h.time = le(about.time != 0 ? about.time : now());
   std::memcpy(l.chunk + l.used, &h, sizeof h);
+  if (extras.load(std::memory_order_relaxed) & extra_log) [[unlikely]]
+    t.last = {l.chunk + l.used + sizeof h, size - sizeof h, le(h.time)};
   the_tape.publish(l, static_cast<u32>(size));
 }
 
 bool fresh_chunk(thread_state& t, tape::lane& l, tape::chunk_kind kind, u32 least) noexcept {
   const slow_path guard;
-  return the_tape.take_chunk(l, kind, least, t.id.load(std::memory_order_relaxed), t.number);
+  if (the_tape.take_chunk(l, kind, least, t.id.load(std::memory_order_relaxed), t.number)) return true;
+  if (the_tape.has_broken_off() && said_end.exchange(t.epoch) != t.epoch)
+    say("the tape %s ends here: %s. Calls are forwarded without being recorded.", the_tape.path(),
+        the_tape.lost() ? "somebody has cut it short, or the disk fails"
+                        : "there is no more space (disk, quota or ulimit -f), or it has been deleted");
+  return false;
+}
+
+bool large_room(thread_state& t) noexcept {
+  if (t.large != nullptr) return true;
+  const slow_path guard;
+  void* memory = mmap(nullptr, large_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  t.large = static_cast<u8*>(memory);
+  return true;
 }
 
 // A record that is larger than a chunk of the ring goes there in pieces.
@@ -293,6 +262,7 @@ bool put_large(thread_state& t, tape::lane& l, tape::chunk_kind kind, record_abo
     about.kind = at < size ? tape::record_kind::part : last;
     finish(t, l, about, piece + head);
   }
+  t.last = {t.large, size, about.time};
   return true;
 }
 
@@ -314,13 +284,7 @@ bool put_in(thread_state& t, tape::lane& l, tape::chunk_kind kind, const record_
       return true;
     }
   }
-  if (t.large == nullptr) {
-    const slow_path guard;
-    void* memory =
-        mmap(nullptr, large_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) return false;
-    t.large = static_cast<u8*>(memory);
-  }
+  if (!large_room(t)) return false;
   for (int attempt = 0; attempt < 2; ++attempt) {
     sink out(t.large, large_size);
     body(e, out);
@@ -337,11 +301,70 @@ bool put(thread_state& t, bool kept, const record_about& about, encoder& e, Body
   return put_in(t, t.ring, tape::chunk_kind::ring, about, e, body);
 }
 
+__attribute__((noinline, cold)) bool on_other_stack() noexcept {
+  const slow_path guard;
+  stack_t s{};
+  return sigaltstack(nullptr, &s) == 0 && (s.ss_flags & SS_ONSTACK) != 0;
+}
+
+// True where the call of the older frame has ended, although it never returned: the stack grows down, so that what
+// lives lies above a newer frame; unless that one is of a signal handler on a stack of its own.
+bool has_been_left(const void* older, const void* newer) noexcept { return older <= newer && !on_other_stack(); }
+
 bool belongs_to_kept(cryptoki::function f) noexcept {
-  const auto does = cryptoki::row(f).does;
-  if (cryptoki::changes_state(does)) return the_tape.kept_has_room();
-  // What describes tokens is worth keeping too, but polls must not fill the kept part.
-  return does == cryptoki::effect::describe_token && the_tape.kept_has_half();
+  switch (plan_of(f).goes) {
+    case keeping::kept:
+      return the_tape.kept_has_room();
+    case keeping::kept_half:
+      return the_tape.kept_has_half();
+    default:
+      return false;
+  }
+}
+
+// ---- What only some settings ask for ----
+
+__attribute__((noinline, cold)) void look_at_control() noexcept {
+  const u64 time = now();
+  if (!the_control.is_due(time)) return;
+  const slow_path guard;
+  const bool wanted = the_control.look(*the_settings);
+  if (wanted == recording.load()) return;
+  if (!wanted) {
+    recording.store(false);
+    the_tape.stop(tape::stop_reason::switched_off, time);
+  } else if (the_tape.is_open()) {
+    the_tape.resume();
+    recording.store(true);
+  } else {
+    recording.store(make_tape(the_tape, *the_settings, *the_module));
+  }
+}
+
+__attribute__((noinline, cold)) void log_beginning(thread_state& t, const frame& f,
+                                                   cryptoki::function function) noexcept {
+  const slow_path guard;
+  log::begin_call(t.log_room, {t.id.load(std::memory_order_relaxed), t.number, f.depth, static_cast<u16>(function),
+                               !f.pending, t.last.time, t.last.body, t.last.size});
+}
+
+__attribute__((noinline, cold)) void log_ending(thread_state& t, const frame& f, u64 rv) noexcept {
+  const slow_path guard;
+  log::end_call(t.log_room, {f.depth, t.last.time, rv, t.last.body, t.last.size});
+}
+
+// Whether a call that a filter may leave out is recorded after all.
+__attribute__((noinline, cold)) bool decide_pending(thread_state& t, const frame& f, cryptoki::function function,
+                                                    u64 time, u64 rv) noexcept {
+  if (!is_pending(t) || t.pending->call != f.call) return true;  // decided by what came since
+  const u64 start = t.pending->time;
+  if (the_filter.keeps(function, time > start ? time - start : 0, rv)) {
+    keep_pending(t, the_tape);
+    return true;
+  }
+  drop_pending(t, the_tape);
+  the_tape.count_filtered(static_cast<u16>(function));
+  return false;
 }
 
 }  // namespace
@@ -349,28 +372,35 @@ bool belongs_to_kept(cryptoki::function f) noexcept {
 void introduce(const settings& s, const recorded_module& m) noexcept {
   the_settings = &s;
   the_module = &m;
+  const bool controlled = s.text(setting::control)[0] != 0;
+  extras.store(controlled ? u32{extra_control} : s.number(setting::record) == 0 ? u32{extra_off} : 0);
 }
 
 void make_tape() noexcept {
+  if (extras.load() & extra_off) return;
   const slow_path guard;
   if (process_state* p = process_page(); p != nullptr) ensure_recorder(*p);
 }
 
 bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   f.recorded = false;
+  f.pending = false;
   f.epoch = 0;
+  u32 extra = extras.load(std::memory_order_relaxed);
+  if (extra & extra_off) [[unlikely]]
+    return true;
   thread_state* t = self;
   if (t == nullptr || t->epoch != current_epoch()) [[unlikely]] {
     t = acquire();
     if (t == nullptr) return true;
+    extra = extras.load(std::memory_order_relaxed);
   }
-  if (t->busy) [[unlikely]] {
+  if (t->busy != nullptr && !has_been_left(t->busy, &f)) [[unlikely]] {
     the_tape.count(tape::counter::interrupted);
     return true;
   }
   f.epoch = t->epoch;
-  // The stack grows down: calls whose frames are not above this one have ended, although they never returned.
-  while (t->depth > 0 && t->open[t->depth - 1].stack <= &f) --t->depth;
+  while (t->depth > 0 && has_been_left(t->open[t->depth - 1].stack, &f)) --t->depth;
   f.depth = static_cast<u8>(t->depth);
   if (t->depth >= same_call_again && is_loop(*t, function, words)) [[unlikely]] {
     const slow_path guard;
@@ -382,20 +412,37 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
     f.epoch = 0;
     return false;
   }
-  if (t->depth < thread_state::deepest) t->open[t->depth++] = {&f, words, static_cast<u16>(function)};
-  if (!recording.load(std::memory_order_relaxed)) return true;
+  if (t->depth < thread_state::deepest) t->open[t->depth++] = {&f, words, static_cast<u16>(function), false, 0};
+  if (extra & extra_control) [[unlikely]]
+    look_at_control();
+  if (!recording.load(std::memory_order_relaxed)) {
+    the_tape.count(tape::counter::switched_off);
+    return true;
+  }
 
-  t->busy = true;
+  t->busy = &f;
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (extra & extra_filter && is_pending(*t))
+      [[unlikely]]  // the call inside or after it shows that it is worth keeping
+    keep_pending(*t, the_tape);
   f.call = ++t->call;
   f.kept = belongs_to_kept(function);
+  if (f.depth < thread_state::deepest) {
+    t->open[f.depth].kept = f.kept;
+    t->open[f.depth].call = f.call;
+  }
   encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
   e.remember_mechanism(function, words);
-  f.recorded = put(*t, f.kept, {tape::record_kind::enter, f.depth, function, f.call, 0}, e,
-                   [&](encoder& with, sink& out) noexcept { with.enter(out, function, words); });
+  if (extra & extra_filter && the_filter.may_drop(function)) [[unlikely]]
+    f.recorded = f.pending = hold_call(*t, the_tape, f, function, words, e);
+  if (!f.pending)
+    f.recorded = put(*t, f.kept, {tape::record_kind::enter, f.depth, function, f.call, 0}, e,
+                     [&](encoder& with, sink& out) noexcept { with.enter(out, function, words); });
   if (!f.recorded) the_tape.count(tape::counter::no_space);
+  if (extra & extra_log && f.recorded) [[unlikely]]
+    log_beginning(*t, f, function);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  t->busy = false;
+  t->busy = nullptr;
   return true;
 }
 
@@ -409,9 +456,14 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
     return;
   }
   t->depth = f.depth;
-  if (!f.recorded || t->busy) return;
-  t->busy = true;
+  if (!f.recorded || (t->busy != nullptr && !has_been_left(t->busy, &f))) return;
+  t->busy = &f;
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (f.pending) [[unlikely]]
+    if (!decide_pending(*t, f, function, time, rv)) {
+      t->busy = nullptr;
+      return;
+    }
   encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
   const bool done = put(*t, f.kept, {tape::record_kind::leave, f.depth, function, f.call, time}, e,
                         [&](encoder& with, sink& out) noexcept {
@@ -419,8 +471,104 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
                           with.leave(out, function, words, rv);
                         });
   if (!done) the_tape.count(tape::counter::no_space);
+  if (extras.load(std::memory_order_relaxed) & extra_log && done) [[unlikely]]
+    log_ending(*t, f, rv);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  t->busy = false;
+  t->busy = nullptr;
+}
+
+// ---- What is recorded inside a call ----
+
+thread_state* recording_thread() noexcept {
+  if (!recording.load(std::memory_order_relaxed)) return nullptr;
+  thread_state* t = self;
+  if (t == nullptr || t->epoch != current_epoch()) t = acquire();
+  if (t == nullptr || !recording.load(std::memory_order_relaxed)) return nullptr;
+  if (t->busy != nullptr) {
+    the_tape.count(tape::counter::interrupted);
+    return nullptr;
+  }
+  return t;
+}
+
+bool is_current(const thread_state& t) noexcept { return self == &t && t.epoch == current_epoch(); }
+
+const open_call* innermost_call(const thread_state& t, const void* stack) noexcept {
+  u32 depth = t.depth;
+  while (depth > 0 && t.open[depth - 1].stack <= stack) --depth;
+  return depth > 0 ? &t.open[depth - 1] : nullptr;
+}
+
+// Other threads' states are looked at while they change: their owners write them without atomics, for the sake of the
+// hot path. A torn look makes a wrong guess at worst, and the record says that it is one.
+__attribute__((no_sanitize("thread"))) int only_thread_in_call(const thread_state*& thread, u32& call) noexcept {
+  const slow_path guard;
+  const u64 epoch = current_epoch();
+  int found = 0;
+  for (const thread_state* t = all_threads.load(std::memory_order_acquire); t != nullptr && found < 2; t = t->next) {
+    const u32 depth = *const_cast<const volatile u32*>(&t->depth);
+    if (depth == 0 || depth > thread_state::deepest || t->epoch != epoch) continue;
+    if (has_ended(t->id.load(std::memory_order_relaxed))) continue;
+    ++found;
+    thread = t;
+    call = *const_cast<const volatile u32*>(&t->open[depth - 1].call);
+  }
+  return found;
+}
+
+bool append_record(thread_state& t, bool kept, const tape::record_header& like, const u8* body, u64 size) noexcept {
+  constexpr u64 head = sizeof(tape::record_header);
+  const record_about about{static_cast<tape::record_kind>(like.kind), like.depth,
+                           static_cast<cryptoki::function>(like.function), like.call, like.time};
+  const auto put_into = [&](tape::lane& l, tape::chunk_kind kind) noexcept {
+    if (l.chunk == nullptr || l.size - l.used < size + head)
+      if (!fresh_chunk(t, l, kind, kind == tape::chunk_kind::kept ? static_cast<u32>(size + head) : 0)) return false;
+    if (l.size - l.used < size + head) {  // larger than a whole chunk
+      if (!large_room(t) || size > large_size) return false;
+      std::memcpy(t.large, body, size);
+      return put_large(t, l, kind, about, size);
+    }
+    std::memcpy(l.chunk + l.used + head, body, size);
+    finish(t, l, about, size + head);
+    return true;
+  };
+  return (kept && put_into(t.kept, tape::chunk_kind::kept)) || put_into(t.ring, tape::chunk_kind::ring);
+}
+
+bool append_exchange(thread_state& t, const open_call* in, u64 time, const tape::exchange_facts& facts,
+                     const u8* data) noexcept {
+  constexpr u64 head = sizeof(tape::record_header);
+  const u64 size = head + sizeof facts + tape::padded(le(facts.data_size));
+  record_about about{tape::record_kind::exchange, 0, static_cast<cryptoki::function>(0xffff), 0, time};
+  if (in != nullptr)
+    about = {tape::record_kind::exchange, static_cast<u8>(in - t.open), static_cast<cryptoki::function>(in->function),
+             in->call, time};
+  t.busy = &about;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (in != nullptr && is_pending(t)) {  // its fate is that of the call
+    const tape::record_header like{0, static_cast<u8>(about.kind), about.depth, in->function, in->call, 0, time};
+    if (hold_record(t, like, &facts, sizeof facts, data, le(facts.data_size))) {
+      t.busy = nullptr;
+      return true;
+    }
+    keep_pending(t, the_tape);
+  }
+  const auto put_into = [&](tape::lane& l, tape::chunk_kind kind) noexcept {
+    if (l.chunk == nullptr || l.size - l.used < size)
+      if (!fresh_chunk(t, l, kind, 0)) return false;
+    u8* const at = l.chunk + l.used + head;
+    std::memset(l.chunk + l.used + size - 8, 0, 8);
+    std::memcpy(at, &facts, sizeof facts);
+    std::memcpy(at + sizeof facts, data, le(facts.data_size));
+    finish(t, l, about, size);
+    return true;
+  };
+  const bool kept = in != nullptr && in->kept && the_tape.kept_has_room();
+  const bool done = (kept && put_into(t.kept, tape::chunk_kind::kept)) || put_into(t.ring, tape::chunk_kind::ring);
+  if (!done) the_tape.count(tape::counter::no_space);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  t.busy = nullptr;
+  return done;
 }
 
 }  // namespace p11tape::capture

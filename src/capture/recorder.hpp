@@ -22,6 +22,7 @@ struct frame {
   u8 depth;
   bool recorded;
   bool kept;
+  bool pending;  ///< a filter may leave the call out
   capacities caps;
 };
 

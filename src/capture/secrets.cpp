@@ -124,12 +124,16 @@ bool looks_like_certificate(const u8* bytes, u64 size) noexcept {
 bool holds_pin_value(const u8* text, u64 size) noexcept {
   constexpr char word[] = "pin-value";
   constexpr u64 length = sizeof word - 1;
-  for (u64 i = 0; i + length <= size; ++i) {
+  constexpr u64 dash = 3;  // most labels have none, and are done with at once
+  if (size < length) return false;
+  const u8* const end = text + size;
+  for (const u8* at = text + dash;; ++at) {
+    at = static_cast<const u8*>(std::memchr(at, '-', static_cast<u64>(end - at)));
+    if (at == nullptr || static_cast<u64>(end - at) < length - dash) return false;
     u64 same = 0;
-    while (same < length && (text[i + same] | 0x20) == (word[same] | 0x20)) ++same;
+    while (same < length && (at[same - dash] | 0x20) == (word[same] | 0x20)) ++same;
     if (same == length) return true;
   }
-  return false;
 }
 
 void sha256(const u8* bytes, u64 size, u8 (&digest)[32]) noexcept {

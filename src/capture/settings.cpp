@@ -1,6 +1,7 @@
 // Which sources there are, and which of them counts.
 #include "capture/settings.hpp"
 
+#include <dlfcn.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -121,13 +122,22 @@ void read_spy_variables(settings& s, const surroundings& where) noexcept {
                output != nullptr ? "PKCS11SPY_OUTPUT" : "PKCS11SPY", "log");
 }
 
+// The program's environ. A host that loads this object with RTLD_DEEPBIND would have us find one that is libc's alone, and
+// that nobody sets.
+const char* const* the_environment() noexcept {
+  void* const program = dlopen(nullptr, RTLD_LAZY);
+  const auto* const found = program != nullptr ? static_cast<char***>(dlsym(program, "environ")) : nullptr;
+  if (program != nullptr) dlclose(program);
+  return found != nullptr ? *found : environ;
+}
+
 }  // namespace
 
 surroundings own_surroundings(const char* shim) noexcept {
   static char program[PATH_MAX];
   const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   program[n > 0 ? n : 0] = 0;
-  return {shim, base_name(program), getauxval(AT_SECURE) != 0, geteuid(), "", environ};
+  return {shim, base_name(program), getauxval(AT_SECURE) != 0, geteuid(), "", the_environment()};
 }
 
 void read_settings(settings& s, const surroundings& where) noexcept {

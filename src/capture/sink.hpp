@@ -43,8 +43,10 @@ class sink {
 
   /// Zeros up to the next multiple of 8; `start` is where the value began, itself a multiple of 8.
   void pad(const u8* start) noexcept {
-    const auto size = static_cast<u64>(at_ - start);
-    if (u8* here = take(tape::padded(size) - size)) std::memset(here, 0, static_cast<u64>(at_ - here));
+    const u64 missing = (~static_cast<u64>(at_ - start) + 1) & 7;
+    if (missing == 0) return;
+    const bool roomy = end_ - at_ >= 8;
+    if (u8* here = take(missing)) std::memset(here, 0, roomy ? 8 : missing);  // what lies behind is free
   }
 
   /// An item whose payload follows; end_item() fills in its size.

@@ -1,7 +1,7 @@
 // Names that are not the standard's: a user's constants file adds them when a tape is read.
 //
 // They live in a process-wide table that only grows, so that names handed out stay valid and display_name() needs
-// nobody to pass a table around. The recorder never adds one: its look-ups end at one relaxed load of a flag.
+// nobody to pass a table around. The recorder never adds one: its look-ups end at one load of a flag.
 #pragma once
 
 #include <cstdint>

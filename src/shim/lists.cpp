@@ -62,12 +62,23 @@ constexpr std::size_t first_entry = offsetof(CK_FUNCTION_LIST, C_Initialize);
 any_function real_entry(const void* list, std::size_t i) noexcept {
   any_function f = nullptr;
   std::memcpy(&f, static_cast<const char*>(list) + first_entry + i * sizeof f, sizeof f);
-  if (f != nullptr && is_ours(reinterpret_cast<const void*>(f))) f = own_function(cryptoki::functions[i].name.data());
-  return f;
+  if (f == nullptr) return f;
+  const char* const name = cryptoki::functions[i].name.data();
+  const auto whose = owner_of(f, name);
+  if (whose == owner::module) return f;
+  const any_function own = own_function(name);
+  return own != nullptr || whose == owner::shim ? own : f;
 }
 
 void set_entry(CK_FUNCTION_LIST_3_2& list, std::size_t i, any_function f) noexcept {
   std::memcpy(reinterpret_cast<char*>(&list) + first_entry + i * sizeof f, &f, sizeof f);
+}
+
+// A module's exports and its lists often differ in these; either will do, because we answer in their place.
+constexpr bool hands_out_lists(std::size_t i) noexcept {
+  using cryptoki::function;
+  const auto f = static_cast<function>(i);
+  return f == function::C_GetFunctionList || f == function::C_GetInterfaceList || f == function::C_GetInterface;
 }
 
 // The set whose functions are those of this list, as far as both have them; a new one where they differ; -1 for none.
@@ -75,6 +86,7 @@ int choose_set(const void* list, std::size_t count) noexcept {
   for (int s = 0; s < sets_used; ++s) {
     bool same = true;
     for (std::size_t i = 0; i < count && same; ++i) {
+      if (hands_out_lists(i)) continue;
       const auto known = targets[s].function[i].load(std::memory_order_relaxed);
       const auto wanted = real_entry(list, i);
       same = known == nullptr || wanted == nullptr || known == wanted;

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <climits>
 #include <cstdarg>
 #include <cstdio>
@@ -15,9 +14,15 @@
 #include <cstring>
 #include <ctime>
 
+#include "capture/exchange.hpp"
 #include "capture/message.hpp"
 #include "capture/recorder.hpp"
+#include "capture/slow_path.hpp"
 #include "shim/lists.hpp"
+#include "shim/pcsc_tap.hpp"
+
+// Where this shared object begins and ends: the linker's own names.
+extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start, _end;
 
 namespace p11tape::shim {
 
@@ -46,7 +51,7 @@ const void* object_of(const void* address) noexcept {
   return dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
 }
 
-const void* my_object() noexcept { return object_of(reinterpret_cast<const void*>(&load_module)); }
+bool is_ours(const void* address) noexcept { return address >= &__ehdr_start && address < &_end; }
 
 bool same_file(const char* a, const char* b) noexcept {
   struct stat x {
@@ -74,23 +79,54 @@ any_function symbol(const char* name, const void* also_in) noexcept {
   return own || object == also_in ? reinterpret_cast<any_function>(found) : nullptr;
 }
 
+// Where a settings file was found, or else where one would have been looked for.
+bool no_module() noexcept {
+  if (settings.module_unclear)
+    return fail("no PKCS#11 module is loaded, because a setting is wrong: %.600s", settings.problems);
+  if (settings.file[0] != 0)
+    return fail("no PKCS#11 module is named. Add a line such as `module: /usr/lib/softhsm/libsofthsm2.so` to %s",
+                settings.file);
+  return fail(
+      "no PKCS#11 module is named. Set P11TAPE_MODULE to the path of the real module, for example "
+      "P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so, or write `module: PATH` into the file named like %.400s with "
+      ".yaml for .so",
+      shim_path);
+}
+
+// Puts the PC/SC tap into the module. The answer is the tape's property `apdu`.
+const char* watch_card() noexcept {
+  using capture::exchanges;
+  const auto which = static_cast<exchanges>(settings.number(capture::setting::apdu));
+  const bool may_record =
+      settings.number(capture::setting::record) != 0 || settings.text(capture::setting::control)[0] != 0;
+  if (which == exchanges::off || !may_record) return "off";
+  const auto use = tap_module(handle);
+  if (use == pcsc_use::unused) return "not used by this module";
+  capture::record_exchanges(which);
+  // OpenSC's debug output has every PIN in clear; whoever looks at a tape should not have to find out from a log.
+  const char* const debug = std::getenv("OPENSC_DEBUG");
+  if (use == pcsc_use::used && debug != nullptr && std::strcmp(debug, "0") != 0)
+    capture::say(
+        "OPENSC_DEBUG is set: OpenSC writes PINs in clear to its debug output. Unset it; the tape has what was said "
+        "to the card, without the PINs.");
+  if (use == pcsc_use::unknown) return "unknown";
+  return which == exchanges::all ? "on" : "errors";
+}
+
 bool open_module() noexcept {
   Dl_info me{};
   if (dladdr(reinterpret_cast<const void*>(&load_module), &me) != 0 && me.dli_fname != nullptr)
     std::snprintf(shim_path, sizeof shim_path, "%s", me.dli_fname);
-  capture::read_settings(settings, shim_path);
+  capture::read_settings(settings, capture::own_surroundings(shim_path));
   about.shim = shim_path;
   about.shim_base = me.dli_fbase;
-  about.path = settings.module.value;
+  about.path = settings.module_path;
   capture::introduce(settings, about);
-  if (settings.problems[0] != 0) capture::say("%s", settings.problems);
+  capture::say_problems(settings);
 
-  const char* path = settings.module.value;
-  if (path[0] == 0)
-    return fail(
-        "no PKCS#11 module is named. Set P11TAPE_MODULE to the path of the real module, for example "
-        "P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so");
-  const char* from = settings.module.from;
+  const char* path = settings.module_path;
+  if (path[0] == 0) return no_module();
+  const char* from = settings[capture::setting::module].from;
   if (same_file(path, shim_path))
     return fail("%s names %s, which is p11tape itself. Set it to the path of the real module", from, path);
   if (realpath(path, resolved) != nullptr) about.resolved = resolved;
@@ -106,6 +142,8 @@ bool open_module() noexcept {
     about.module_base = object_of(reinterpret_cast<const void*>(map->l_ld));
   if (about.module_base == me.dli_fbase)
     return fail("%s names %s, which is p11tape itself. Set it to the path of the real module", from, path);
+
+  about.apdu = watch_card();
 
   void* get_list = dlsym(handle, "C_GetFunctionList");
   if (get_list == nullptr)
@@ -143,13 +181,10 @@ void load() noexcept {
 }  // namespace
 
 CK_RV load_module() noexcept {
-  const int e = errno;
+  const capture::slow_path guard;
   for (;;) {
     auto seen = state.load(std::memory_order_acquire);
-    if (seen == stage::loaded || seen == stage::failed) {
-      errno = e;
-      return seen == stage::loaded ? CKR_OK : CKR_GENERAL_ERROR;
-    }
+    if (seen == stage::loaded || seen == stage::failed) return seen == stage::loaded ? CKR_OK : CKR_GENERAL_ERROR;
     const long me = syscall(SYS_gettid);
     if (seen == stage::loading) {
       // The module's own constructor calls back, or leads back, into this shim: there is nothing to forward to yet.
@@ -172,7 +207,15 @@ CK_RV load_module() noexcept {
 
 CK_FUNCTION_LIST_PTR module_list() noexcept { return first_list; }
 
-bool is_ours(const void* address) noexcept { return address != nullptr && object_of(address) == my_object(); }
+owner owner_of(any_function f, const char* name) noexcept {
+  const void* const address = reinterpret_cast<const void*>(f);
+  if (is_ours(address)) return owner::shim;
+  Dl_info info{};
+  if (dladdr(address, &info) == 0 || info.dli_fbase == about.module_base) return owner::module;
+  const bool exported =
+      info.dli_saddr == address && info.dli_sname != nullptr && std::strcmp(info.dli_sname, name) == 0;
+  return exported ? owner::stranger : owner::module;
+}
 
 any_function own_function(const char* name) noexcept {
   void* found = dlsym(handle, name);

@@ -33,11 +33,16 @@ CK_RV load_module() noexcept;
 /// What the module says of its function list before C_Initialize.
 CK_FUNCTION_LIST_PTR module_list() noexcept;
 
-/// True if the address lies in this shared object.
-bool is_ours(const void* address) noexcept;
+/// Whose function an entry of the module's list is. A host that loads a shim with RTLD_GLOBAL makes the module bind its
+/// own names to the shim's: to ours, or to another that stands before us.
+enum class owner {
+  module,    ///< or a library of its own, under another name
+  shim,      ///< ours
+  stranger,  ///< the function that another object exports by this name
+};
+owner owner_of(any_function f, const char* name) noexcept;
 
-/// The module's own function of that name, when a list's entry leads into this shim: a host that loaded us with
-/// RTLD_GLOBAL makes a module bind its own names to ours.
+/// What the module, or a library of its own, exports by that name; nullptr where there is nothing but ours.
 any_function own_function(const char* name) noexcept;
 
 }  // namespace p11tape::shim

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sched.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -16,15 +14,9 @@
 #include <cstring>
 #include <ctime>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 namespace p11tape::tape {
 namespace {
 
-constexpr u64 first_extent = 128 * 1024;
-constexpr u64 largest_extent = 4 * 1024 * 1024;
 constexpr u64 xfs_magic = 0x58465342;
 constexpr u32 ring_least = 8;  // chunks: a smaller ring is not worth going round
 
@@ -48,11 +40,11 @@ bool maps_honestly(int descriptor) noexcept {
   }
 }
 
-// Past RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills the host: look first.
-bool allowed_size(u64 end) noexcept {
-  rlimit r{};
-  return getrlimit(RLIMIT_FSIZE, &r) != 0 || r.rlim_cur == RLIM_INFINITY || end <= r.rlim_cur;
+// Thread ids are used again, and numbers are not: together they name a thread, and its id can be asked about.
+constexpr u64 holder_of(u64 thread, u64 thread_number) noexcept {
+  return thread_number << 32 | static_cast<u32>(thread);
 }
+constexpr u64 being_taken = ~u64{0};
 
 bool is_dead(u32 thread) noexcept {
   const int e = errno;
@@ -63,8 +55,9 @@ bool is_dead(u32 thread) noexcept {
 
 }  // namespace
 
-void file::bump(u64& n) noexcept {
-  std::atomic_ref<u64> cell(n);
+void file::bump(u64 offset) noexcept {
+  if (!is_open()) return;
+  std::atomic_ref<u64> cell(*reinterpret_cast<u64*>(base_ + offset));
   if constexpr (std::endian::native == std::endian::little) {
     cell.fetch_add(1, std::memory_order_relaxed);
   } else {
@@ -72,6 +65,7 @@ void file::bump(u64& n) noexcept {
     while (!cell.compare_exchange_weak(old, le<u64>(le<u64>(old) + 1), std::memory_order_relaxed)) {
     }
   }
+  if (by_write_) write_at(base_ + offset, sizeof(u64), offset);
 }
 
 create_error file::create(const creation& how) noexcept {
@@ -80,8 +74,9 @@ create_error file::create(const creation& how) noexcept {
   base_ = nullptr;
   descriptor_ = -1;
   path_[0] = 0;
-  next_ = reserved_ = kept_used_ = sequence_ = 0;
+  next_ = reserved_ = allocated_ = kept_used_ = sequence_ = 0;
   growing_ = ring_count_ = ring_next_ = 0;
+  lost_ = false;
 
   if (mkdir(how.folder, 0700) != 0 && errno != EEXIST) {
     error_number_ = errno;
@@ -199,96 +194,36 @@ bool file::lay_out(const creation& how) noexcept {
   return true;
 }
 
-// The host may have closed our descriptor and been given its number for something else (closefrom in daemons).
-bool file::still_ours() const noexcept {
-  struct stat st {};
-  return fstat(descriptor_, &st) == 0 && st.st_dev == device_ && st.st_ino == inode_;
-}
-
-bool file::reserve(u64 end) noexcept {
-  for (int waits = 0; reserved_.load(std::memory_order_acquire) < end; ++waits) {
-    if (growing_.exchange(1, std::memory_order_acquire) == 0) {
-      const bool enough = reserved_.load(std::memory_order_acquire) >= end || grow(end);
-      growing_.store(0, std::memory_order_release);
-      if (!enough) return false;
-    } else if (waits > 100000) {
-      return false;  // whoever was growing the file is gone
-    } else {
-      sched_yield();
-    }
-  }
-  return true;
-}
-
-bool file::grow(u64 end) noexcept {
-  const u64 have = reserved_.load(std::memory_order_relaxed);
-  u64 more = have / 4;
-  if (more < first_extent) more = first_extent;
-  if (more > largest_extent) more = largest_extent;
-  u64 want = (end > have + more ? end : have + more) / unit * unit;
-  if (want < end) want = end;
-  if (want > limit_) want = limit_;
-  if (!allowed_size(want)) want = end;
-  if (want < end || !allowed_size(want)) return false;
-  if (!still_ours()) {
-    const int fd = open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return false;
-    const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
-    close(fd);
-    descriptor_ = high;
-    if (high < 0 || !still_ours()) {
-      if (high >= 0) close(high);
-      descriptor_ = -1;
-      return false;
-    }
-  }
-  struct stat st {};
-  if (fstat(descriptor_, &st) != 0 || st.st_nlink == 0) return false;  // deleted: nobody could read what we write
-  if (!by_write_) {
-    int error = 0;
-    do {
-      error = posix_fallocate(descriptor_, static_cast<off_t>(have), static_cast<off_t>(want - have));
-    } while (error == EINTR);
-    if (error != 0) {
-      errno = error;
-      return false;
-    }
-  }
-  reserved_.store(want, std::memory_order_release);
-  return true;
-}
-
 bool file::take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 thread_number) noexcept {
   if (!is_open()) return false;
-  if (std::atomic_ref<u64>(header()->stopped).load(std::memory_order_relaxed) != 0) return false;
-  const u32 size = kind == chunk_kind::ring ? ring_chunk : (least + 64 + unit - 1) / unit * unit;
-  u8* at = nullptr;
-  u64 offset = next_.load(std::memory_order_relaxed);
-  bool reserved = true;
-  while (offset + size <= limit_) {
-    if (!reserve(offset + size)) {
-      reserved = false;
-      break;
-    }
-    if (next_.compare_exchange_weak(offset, offset + size, std::memory_order_relaxed)) {
-      at = base_ + offset;
-      break;
-    }
+  // A call that was in flight when recording was switched off is still recorded to its end.
+  const auto stopped = le(std::atomic_ref<u64>(header()->stopped).load(std::memory_order_relaxed));
+  if (stopped != 0 && stopped != static_cast<u64>(stop_reason::switched_off)) return false;
+  // A thread's first kept chunk is small, since most threads need no more; who needs a second one is given more at
+  // once.
+  u32 size = ring_chunk;
+  if (kind == chunk_kind::kept) {
+    size = (least + static_cast<u32>(sizeof(chunk_header)) + unit - 1) / unit * unit;
+    if (where.chunk != nullptr && size < ring_chunk) size = ring_chunk;
   }
+  bool reserved = true;
+  u8* at = take_space(kind, size, reserved);
   if (at != nullptr) {
+    if (!populate(at, size)) return false;
+    const u64 offset = static_cast<u64>(at - base_);
     if (kind == chunk_kind::kept) {
       kept_used_.fetch_add(size, std::memory_order_relaxed);
     } else {
-      if (where.chunk != nullptr) ring_chunks_[where.ring_index].holder.store(0, std::memory_order_release);
+      release(where);
       const u32 index = ring_count_.fetch_add(1, std::memory_order_acq_rel);
-      ring_chunks_[index].holder.store(static_cast<u32>(thread), std::memory_order_relaxed);
+      ring_chunks_[index].turn = turn();
+      ring_chunks_[index].holder.store(holder_of(thread, thread_number), std::memory_order_relaxed);
       std::atomic_ref<u32>(ring_chunks_[index].place).store(static_cast<u32>(offset / unit), std::memory_order_release);
       where.ring_index = index;
     }
-    // All pages at once: cheaper than a fault for each, and not in the middle of a record.
-    if (!by_write_) madvise(at, size, MADV_POPULATE_WRITE);
   } else if (kind == chunk_kind::ring && ring_ && (at = recycle(where)) != nullptr) {
-    ring_chunks_[where.ring_index].holder.store(static_cast<u32>(thread), std::memory_order_release);
+    ring_chunks_[where.ring_index].holder.store(holder_of(thread, thread_number), std::memory_order_release);
+    if (!populate(at, size)) return false;
     count(counter::overwritten_chunks);
   } else {
     if (kind == chunk_kind::ring && (!ring_ || ring_count_.load() < ring_least)) {
@@ -303,21 +238,33 @@ bool file::take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 t
   return true;
 }
 
+// Gives a thread's old ring chunk back. One that the thread held for long may have fresh records in a place that the
+// ring is about to come to: it is spared once, so that a thread with few calls does not lose them to one with many.
+void file::release(lane& where) noexcept {
+  if (where.chunk == nullptr) return;
+  auto& entry = ring_chunks_[where.ring_index];
+  const u32 since = turn() - entry.turn;
+  if (since > ring_count_.load(std::memory_order_relaxed) / 2) entry.spare.store(1, std::memory_order_relaxed);
+  entry.holder.store(0, std::memory_order_release);
+}
+
 // Goes round the ring once and takes the first chunk that no living thread writes to. An idle thread keeps the one
 // chunk that it is in, and so its open ENTER; everybody else goes round it.
 u8* file::recycle(lane& where) noexcept {
   const u32 count = ring_count_.load(std::memory_order_acquire);
   if (count < ring_least) return nullptr;
-  for (u32 tried = 0; tried < count; ++tried) {
+  for (u32 tried = 0; tried < 2 * count; ++tried) {
     const u32 index = ring_next_.fetch_add(1, std::memory_order_relaxed) % count;
     auto& entry = ring_chunks_[index];
     const u32 place = std::atomic_ref<u32>(entry.place).load(std::memory_order_acquire);
     if (place == 0) continue;
-    u32 holder = entry.holder.load(std::memory_order_acquire);
-    if (holder != 0 && !is_dead(holder)) continue;
-    if (!entry.holder.compare_exchange_strong(holder, ~u32{0}, std::memory_order_acq_rel)) continue;
-    if (where.chunk != nullptr) ring_chunks_[where.ring_index].holder.store(0, std::memory_order_release);
+    u64 holder = entry.holder.load(std::memory_order_acquire);
+    if (holder == being_taken || (holder != 0 && !is_dead(static_cast<u32>(holder)))) continue;
+    if (entry.spare.load(std::memory_order_relaxed) != 0 && entry.spare.exchange(0) != 0) continue;
+    if (!entry.holder.compare_exchange_strong(holder, being_taken, std::memory_order_acq_rel)) continue;
+    release(where);
     where.ring_index = index;
+    entry.turn = turn();
     return base_ + u64{place} * unit;
   }
   return nullptr;
@@ -341,10 +288,18 @@ void file::start_chunk(u8* at, chunk_kind kind, u32 size, u64 thread, u64 thread
   if (by_write_) write_at(at, sizeof h, static_cast<u64>(at - base_));
 }
 
-void file::hand_on(lane& where, u64 thread, u64 thread_number, u64 time) noexcept {
+void file::hand_on(lane& where, chunk_kind kind, u64 from, u64 from_number, u64 thread, u64 thread_number,
+                   u64 time) noexcept {
   constexpr u32 size = sizeof(record_header) + 16;
-  if (where.chunk == nullptr || where.size - where.used < size) {
-    where.size = where.used;  // the next record takes a new chunk
+  if (where.chunk == nullptr) return;
+  const bool room = where.size - where.used >= size;
+  // A ring chunk of a thread that has ended may have been overwritten since: then it is somebody else's.
+  u64 holder = holder_of(from, from_number);
+  const bool ours =
+      kind == chunk_kind::kept || ring_chunks_[where.ring_index].holder.compare_exchange_strong(
+                                      holder, room ? holder_of(thread, thread_number) : 0, std::memory_order_acq_rel);
+  if (!ours || !room) {
+    where = {};  // the next record takes a new chunk
     return;
   }
   auto* record = where.chunk + where.used;
@@ -358,8 +313,6 @@ void file::hand_on(lane& where, u64 thread, u64 thread_number, u64 time) noexcep
   auto& chunk = *reinterpret_cast<chunk_header*>(where.chunk);
   std::atomic_ref<u32>(chunk.handed_on).store(le<u32>(le<u32>(chunk.handed_on) + 1), std::memory_order_release);
   if (by_write_) write_at(&chunk.handed_on, 4, static_cast<u64>(where.chunk - base_) + 12);
-  const bool ring = le<u16>(chunk.kind) == static_cast<u16>(chunk_kind::ring);
-  if (ring) ring_chunks_[where.ring_index].holder.store(static_cast<u32>(thread), std::memory_order_release);
   publish(where, size);
 }
 
@@ -373,29 +326,63 @@ void file::stop(stop_reason why, u64 time) noexcept {
   }
 }
 
-void file::write_through(const lane& where, u32 size) noexcept {
-  const u64 chunk = static_cast<u64>(where.chunk - base_);
-  write_at(where.chunk + where.used - size, size, chunk + where.used - size);
-  write_at(where.chunk + offsetof(chunk_header, committed), 8, chunk + offsetof(chunk_header, committed));
+bool file::has_broken_off() const noexcept {
+  if (!is_open()) return lost();
+  const auto why =
+      static_cast<stop_reason>(le(std::atomic_ref<u64>(header()->stopped).load(std::memory_order_relaxed)));
+  return why == stop_reason::no_space || why == stop_reason::cannot_grow;
 }
 
-void file::write_at(const void* bytes, u64 size, u64 offset) noexcept {
-  const int e = errno;
-  if (still_ours() && allowed_size(offset + size)) {
-    const auto* from = static_cast<const char*>(bytes);
-    while (size > 0) {
-      const ssize_t n = pwrite(descriptor_, from, size, static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) {
-        std::atomic_ref<u64>(header()->stopped).store(le<u64>(static_cast<u64>(stop_reason::no_space)));
-        break;
-      }
-      from += n;
-      offset += static_cast<u64>(n);
-      size -= static_cast<u64>(n);
-    }
+void file::resume() noexcept {
+  if (!is_open()) return;
+  u64 off = le<u64>(static_cast<u64>(stop_reason::switched_off));
+  if (std::atomic_ref<u64>(header()->stopped).compare_exchange_strong(off, 0, std::memory_order_relaxed) && by_write_)
+    write_at(&header()->stopped, 8, offsetof(file_header, stopped));
+}
+
+void file::forget() noexcept {
+  if (descriptor_ >= 0 && still_ours()) close(descriptor_);
+  base_ = nullptr;
+  descriptor_ = -1;
+}
+
+u8* file::take_slot() noexcept {
+  if (!is_open()) return nullptr;
+  for (;;) {
+    u64 next = next_slot_.load(std::memory_order_acquire);
+    while (next % unit != 0)
+      if (next_slot_.compare_exchange_weak(next, next + sizeof(in_flight_slot), std::memory_order_acq_rel))
+        return base_ + next;
+    // Two threads may both come here and take a chunk each: then one's slots are lost, and nothing else.
+    bool reserved = true;
+    u8* at = take_space(chunk_kind::in_flight, unit, reserved);
+    if (at == nullptr || !populate(at, unit)) return nullptr;
+    start_chunk(at, chunk_kind::in_flight, unit, 0, 0);
+    next_slot_.store(static_cast<u64>(at - base_) + first_slot, std::memory_order_release);
   }
-  errno = e;
+}
+
+void file::fill_slot(u8* slot, u64 thread, u64 thread_number, const u8* record_head, const u8* body,
+                     u64 body_size) noexcept {
+  auto& s = *reinterpret_cast<in_flight_slot*>(slot);
+  s.thread = le(thread);
+  s.thread_number = le(thread_number);
+  std::memcpy(s.record, record_head, sizeof(record_header));
+  std::memcpy(s.record + sizeof(record_header), body, body_size);
+  const u64 size = sizeof(record_header) + body_size;
+  std::atomic_ref<u64>(s.committed).store(le(size), std::memory_order_release);
+  if (by_write_) write_at(slot, offsetof(in_flight_slot, record) + size, static_cast<u64>(slot - base_));
+}
+
+void file::clear_slot(u8* slot) noexcept {
+  std::atomic_ref<u64>(reinterpret_cast<in_flight_slot*>(slot)->committed).store(0, std::memory_order_release);
+  if (by_write_) write_at(slot, 8, static_cast<u64>(slot - base_));
+}
+
+void file::write_through(const lane& where, u32 size) noexcept {
+  const u64 chunk = static_cast<u64>(where.chunk - base_);
+  if (write_at(where.chunk + where.used - size, size, chunk + where.used - size))
+    write_at(where.chunk + offsetof(chunk_header, committed), 8, chunk + offsetof(chunk_header, committed));
 }
 
 }  // namespace p11tape::tape

@@ -45,7 +45,10 @@ class file {
   /// fork, where it forgets the parent's file without touching it.
   create_error create(const creation& how) noexcept;
 
-  bool is_open() const noexcept { return base_ != nullptr; }
+  bool is_open() const noexcept { return base_ != nullptr && !lost(); }
+
+  /// True once the tape has been found to be cut or unreadable: it is not touched again.
+  bool lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
   int error_number() const noexcept { return error_number_; }
 
   /// The tape's path, NUL-terminated; empty before create().
@@ -55,8 +58,10 @@ class file {
   /// False where there is no space; the reason is then in the header.
   bool take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 thread_number) noexcept;
 
-  /// Says that a lane now belongs to another thread (the one before has ended): appends a THREAD record.
-  void hand_on(lane& where, u64 thread, u64 thread_number, u64 time) noexcept;
+  /// Says that a lane of the kind now belongs to another thread (the one before has ended): appends a THREAD record.
+  /// Empties the lane where its chunk has no room for one, or belongs to somebody else by now.
+  void hand_on(lane& where, chunk_kind kind, u64 from, u64 from_number, u64 thread, u64 thread_number,
+               u64 time) noexcept;
 
   /// Makes `size` bytes behind the lane's published end count. They must be filled in already.
   void publish(lane& where, u32 size) noexcept {
@@ -67,11 +72,9 @@ class file {
       write_through(where, size);
   }
 
-  void count(counter which) noexcept {
-    if (is_open()) bump(header()->counters[static_cast<u8>(which)]);
-  }
+  void count(counter which) noexcept { bump(offsetof(file_header, counters) + 8 * static_cast<u64>(which)); }
   void count_filtered(u16 function) noexcept {
-    if (is_open() && function < 256) bump(header()->filtered[function]);
+    if (function < 256) bump(offsetof(file_header, filtered) + 8 * u64{function});
   }
 
   /// Bytes that kept chunks may still take; kept calls go to the ring when it is used up.
@@ -80,37 +83,69 @@ class file {
 
   void stop(stop_reason why, u64 time) noexcept;
 
+  /// True where recording has ended against everybody's will: for lack of space, or because of lost().
+  bool has_broken_off() const noexcept;
+
+  /// Takes back a stop for the reason switched_off.
+  void resume() noexcept;
+
+  /// In a child of fork that is not to be recorded: the parent's tape is none of its business.
+  void forget() noexcept;
+
+  /// An in_flight_slot for a thread, for the life of the process; nullptr where there is no space.
+  u8* take_slot() noexcept;
+
+  /// Puts a record in two pieces, header and body, into a slot. They must fit.
+  void fill_slot(u8* slot, u64 thread, u64 thread_number, const u8* record_head, const u8* body,
+                 u64 body_size) noexcept;
+
+  void clear_slot(u8* slot) noexcept;
+
  private:
   static constexpr u32 ring_chunk = 4 * unit;
+  static constexpr u64 first_extent = 128 * 1024;
 
   file_header* header() const noexcept { return reinterpret_cast<file_header*>(base_); }
-  static void bump(u64& n) noexcept;
+  void bump(u64 offset) noexcept;
   create_error open_in(const creation& how, int folder) noexcept;
   bool lay_out(const creation& how) noexcept;
   bool reserve(u64 end) noexcept;
   bool grow(u64 end) noexcept;
-  bool still_ours() const noexcept;
+  bool allocate(u64 end) noexcept;
+  void warm_up(u64 from, u64 to) noexcept;
+  bool still_ours() const noexcept { return is_tape(descriptor_.load(std::memory_order_relaxed)); }
+  bool is_tape(int descriptor) const noexcept;
+  bool reopen() noexcept;
+  bool populate(u8* at, u64 size) noexcept;
+  u8* take_space(chunk_kind kind, u32 size, bool& reserved) noexcept;
+  u32 turn() const noexcept { return static_cast<u32>(sequence_.load(std::memory_order_relaxed)); }
+  void release(lane& where) noexcept;
   u8* recycle(lane& where) noexcept;
   void start_chunk(u8* at, chunk_kind kind, u32 size, u64 thread, u64 thread_number) noexcept;
   void write_through(const lane& where, u32 size) noexcept;
-  void write_at(const void* bytes, u64 size, u64 offset) noexcept;
+  bool write_at(const void* bytes, u64 size, u64 offset) noexcept;
 
   u8* base_ = nullptr;
-  int descriptor_ = -1;
+  std::atomic<int> descriptor_{-1};
+  std::atomic<bool> lost_{false};
   u64 device_ = 0, inode_ = 0;
   bool by_write_ = false;
   bool ring_ = true;
   int error_number_ = 0;
   u64 limit_ = 0, kept_limit_ = 0;
   std::atomic<u64> next_{0};      // first byte that no chunk has
-  std::atomic<u64> reserved_{0};  // bytes of the file that are backed by disk
+  std::atomic<u64> reserved_{0};  // bytes that chunks may be taken from: allocated, and in memory
   std::atomic<u32> growing_{0};
+  u64 allocated_ = 0;  // bytes of the file that are backed by disk; belongs to who is growing it
   std::atomic<u64> kept_used_{0};
+  std::atomic<u64> next_slot_{0};  // address of the next free slot; 0, or the end of a chunk: none
   std::atomic<u64> sequence_{0};
   // The ring: where its chunks are, and which are in the hands of a thread. Private memory, one entry a chunk.
   struct ring_entry {
     u32 place;                // offset in units
-    std::atomic<u32> holder;  // thread id of the living thread that writes to it, 0: free
+    u32 turn;                 // how many chunks had been handed out when it was
+    std::atomic<u32> spare;   // not to be overwritten when the ring comes to it for the first time
+    std::atomic<u64> holder;  // number and id of the thread that writes to it, 0: free
   };
   ring_entry* ring_chunks_ = nullptr;
   u64 ring_capacity_ = 0;

@@ -72,7 +72,7 @@ static_assert(sizeof(file_header) == 4096);
 static_assert(offsetof(file_header, counters) == 256 && offsetof(file_header, filtered) == 512);
 
 inline constexpr u32 chunk_magic = 0x4b4e4843;  // "CHNK"
-enum class chunk_kind : u16 { kept = 1, ring = 2 };
+enum class chunk_kind : u16 { kept = 1, ring = 2, in_flight = 3 };
 
 struct chunk_header {
   u32 magic;
@@ -89,7 +89,17 @@ struct chunk_header {
 };
 static_assert(sizeof(chunk_header) == 64);
 
-enum class record_kind : u8 { enter = 1, leave = 2, part = 3, thread = 4, note = 5 };
+/// A chunk of kind in_flight holds these behind its first 512 bytes: each a thread's ENTER that is not on the tape yet.
+struct in_flight_slot {
+  u64 committed;  ///< bytes of `record` that count; 0: nothing is in flight
+  u64 thread;
+  u64 thread_number;
+  u8 record[488];
+};
+static_assert(sizeof(in_flight_slot) == 512);
+inline constexpr u32 first_slot = 512;
+
+enum class record_kind : u8 { enter = 1, leave = 2, part = 3, thread = 4, note = 5, exchange = 6 };
 
 struct record_header {
   u32 size;
@@ -167,6 +177,50 @@ struct pin_facts {
   u32 number;
 };
 static_assert(sizeof(pin_facts) == 16);
+
+/// Which function of PC/SC an EXCHANGE was.
+enum class card_call : u8 {
+  transmit = 1,
+  control = 2,
+  begin_transaction = 3,
+  end_transaction = 4,
+  connect = 5,
+  reconnect = 6,
+  disconnect = 7,
+};
+
+enum exchange_flags : u16 {
+  exchange_inferred = 1,         ///< its call is that of another thread: the only one in flight
+  exchange_command = 2,          ///< `command` is the header of a command
+  exchange_has_data = 4,         ///< the command carried data
+  exchange_length_withheld = 8,  ///< ... whose length is not recorded
+  exchange_data_cut = 16,        ///< more of the data could have been recorded
+  exchange_extended = 32,        ///< lengths of two or three bytes
+  exchange_has_expected = 64,    ///< `expected` counts
+  exchange_has_status = 128,     ///< `status_word` counts
+  exchange_inner_status = 256,   ///< secure messaging: `inner_status` counts
+};
+
+/// The body of an EXCHANGE, before the data.
+struct exchange_facts {
+  u8 function;
+  u8 command[4];
+  u8 reserved;
+  u16 flags;
+  u16 status_word;
+  u16 inner_status;
+  u32 result;
+  u32 length;
+  u32 expected;
+  u32 received;
+  u32 control_code;
+  u64 card;
+  u64 began;
+  u64 caller_thread;
+  u32 caller_call;
+  u32 data_size;
+};
+static_assert(sizeof(exchange_facts) == 64);
 
 constexpr u64 padded(u64 n) noexcept { return (n + 7) & ~u64{7}; }
 

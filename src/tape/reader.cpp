@@ -71,8 +71,8 @@ void tape_file::look() {
 std::size_t tape_file::read(void* into, std::size_t wanted, u64 offset) const {
   std::size_t have = 0;
   while (have < wanted && offset + have < size) {
-    const auto n = ::pread(descriptor, static_cast<char*>(into) + have, wanted - have,
-                           static_cast<off_t>(offset + have));
+    const auto n =
+        ::pread(descriptor, static_cast<char*>(into) + have, wanted - have, static_cast<off_t>(offset + have));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw tape_error(path + " cannot be read: " + std::strerror(errno));
     if (n == 0) break;
@@ -94,8 +94,9 @@ void tape_file::read_header() {
   if (have < sizeof h) throw tape_error(path + " is cut off inside its header; nothing of it can be read");
   to_host(h);
   if (h.major > format_major)
-    throw tape_error(path + " is a tape of format " + std::to_string(h.major) + ", and this program reads up to format " +
-                     std::to_string(format_major) + "; use the p11tape that came with its recorder");
+    throw tape_error(path + " is a tape of format " + std::to_string(h.major) +
+                     ", and this program reads up to format " + std::to_string(format_major) +
+                     "; use the p11tape that came with its recorder");
   header = h;
 }
 

@@ -83,8 +83,7 @@ struct strand {
     head.call = le(head.call);
     head.ordinal = le(head.ordinal);
     head.time = le(head.time);
-    if (head.size < sizeof head || head.size % 8 != 0 || head.size > limit_ - position_ ||
-        head.size > largest_record) {
+    if (head.size < sizeof head || head.size % 8 != 0 || head.size > limit_ - position_ || head.size > largest_record) {
       abandon(tape_->damage.bad_records);
       return false;
     }
@@ -167,11 +166,14 @@ struct strand {
 
 cursor::cursor(detail::tape_file* file, std::size_t thread)
     : file_(file),
+      thread_(thread),
       kept_(std::make_unique<detail::strand>(file, thread, true)),
       ring_(std::make_unique<detail::strand>(file, thread, false)) {}
 
 cursor::cursor(const cursor& other)
     : file_(other.file_),
+      thread_(other.thread_),
+      last_call_(other.last_call_),
       kept_(std::make_unique<detail::strand>(*other.kept_)),
       ring_(std::make_unique<detail::strand>(*other.ring_)),
       parts_(other.parts_),
@@ -197,17 +199,18 @@ bool cursor::next(record_view& out) {
       (kept ? ring : kept) = other->peek();
     }
     // Ordinals may wrap around, so it is their distance that counts.
-    const bool take_kept =
-        kept && (!ring || static_cast<std::int32_t>(kept_->head.ordinal - ring_->head.ordinal) <= 0);
+    const bool take_kept = kept && (!ring || static_cast<std::int32_t>(kept_->head.ordinal - ring_->head.ordinal) <= 0);
     (take_kept ? kept_ : ring_)->take(out);
     out.gap = started_ ? out.ordinal != last_ordinal_ + 1 : out.ordinal > 1;
     out.body_lost = false;
     started_ = true;
     last_ordinal_ = out.ordinal;
+    if (out.kind == record_kind::enter) last_call_ = out.call;
     switch (out.kind) {
       case record_kind::enter:
       case record_kind::leave:
       case record_kind::note:
+      case record_kind::exchange:
       case record_kind::part:
         if (join_parts(out)) return true;
         break;
@@ -215,6 +218,40 @@ bool cursor::next(record_view& out) {
         break;
     }
   }
+}
+
+bool cursor::next_in_flight(record_view& out) {
+  const auto offset = file_->slots[thread_];
+  chunk_header chunk;
+  if (offset == 0 || !file_->read_chunk_header(offset / unit * unit, chunk)) return false;
+  auto buffer = std::make_shared_for_overwrite<std::byte[]>(sizeof(in_flight_slot));
+  const byte_view slot(buffer.get(), file_->read(buffer.get(), sizeof(in_flight_slot), offset));
+  const auto committed = load<u64>(slot, offsetof(in_flight_slot, committed));
+  if (slot.size() < sizeof(in_flight_slot) || committed < sizeof(record_header) ||
+      committed > sizeof in_flight_slot::record ||
+      load<u64>(slot, offsetof(in_flight_slot, thread_number)) != file_->threads[thread_].number)
+    return false;
+  // Written anew between two looks: the call that it told of has ended.
+  std::byte again[sizeof(in_flight_slot)];
+  if (file_->read(again, sizeof again, offset) != sizeof again || std::memcmp(again, slot.data(), sizeof again) != 0)
+    return false;
+  const auto record = slot.subspan(offsetof(in_flight_slot, record), committed);
+  const auto call = load<u32>(record, offsetof(record_header, call));
+  if (load<u8>(record, offsetof(record_header, kind)) != static_cast<u8>(record_kind::enter) ||
+      static_cast<std::int32_t>(call - last_call_) <= 0)
+    return false;
+  last_call_ = call;
+  out.kind = record_kind::enter;
+  out.depth = load<u8>(record, offsetof(record_header, depth));
+  out.function = load<u16>(record, offsetof(record_header, function));
+  out.call = call;
+  out.ordinal = load<u32>(record, offsetof(record_header, ordinal));
+  out.time = load<u64>(record, offsetof(record_header, time));
+  out.wall = chunk.wall - chunk.monotonic + out.time;
+  out.gap = out.body_lost = false;
+  out.body = record.subspan(sizeof(record_header));
+  out.keep = std::move(buffer);
+  return true;
 }
 
 // Collects the PARTs of a large record and puts them in front of its body. False where more is to come.

@@ -1,8 +1,8 @@
 // What the reader and its cursors share: the open file and the index of its chunks. Not part of the interface.
 //
-// The index holds, for each thread and each kind of chunk, the stretches of chunks that hold the thread's records, sorted
-// by the time of their first record. (A chunk's sequence would not do: a thread may be handed the rest of a chunk that is
-// older than the one it has.)
+// The index holds, for each thread and each kind of chunk, the stretches of chunks that hold the thread's records,
+// sorted by the time of their first record. (A chunk's sequence would not do: a thread may be handed the rest of a
+// chunk that is older than the one it has.)
 #pragma once
 
 #include <map>
@@ -55,6 +55,7 @@ struct tape_file {
   schema rows = schema::built_in();
   std::vector<thread_info> threads;
   std::vector<std::vector<stretch>> kept, ring;  // by index of the thread
+  std::vector<u64> slots;                        // by index of the thread: offset of its in-flight slot, 0: none in use
   u64 generation = 0;                            // counts looks
   tape::damage damage;
 
@@ -68,10 +69,12 @@ struct tape_file {
   void add_stretch(u64 offset, const chunk_header& chunk, thread_info owner, u32 begin, u32 end,
                    byte_view first_record);
   void split(u64 offset, const chunk_header& chunk);
+  void index_slots(u64 offset, const chunk_header& chunk);
   u64 skip_to_chunk(u64 offset, bool before_data);
 
   struct found_thread {
     u64 id = 0;
+    u64 slot = 0;
     std::vector<stretch> kept, ring;
   };
 

@@ -25,8 +25,14 @@ bool parse_chunk(byte_view bytes, chunk_header& out) noexcept {
          out.header_size >= sizeof out && out.header_size % 8 == 0 && out.header_size <= unit;
 }
 
-bool is_zero(byte_view bytes) noexcept {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+// Zeros: reserved and never used. The same behind a chunk header without magic: the process died while it was marking
+// it.
+bool is_unused(byte_view bytes) noexcept {
+  const auto empty = [](byte_view part) {
+    return std::all_of(part.begin(), part.end(), [](std::byte b) { return b == std::byte{0}; });
+  };
+  if (load<u32>(bytes, 0) != 0 || load<u64>(bytes, offsetof(chunk_header, committed)) != 0) return false;
+  return empty(bytes.subspan(std::min(sizeof(chunk_header), bytes.size())));
 }
 
 }  // namespace
@@ -58,16 +64,19 @@ void tape_file::index() {
 
   for (auto* lists : {&kept, &ring})
     for (auto& list : *lists) list.clear();
+  std::fill(slots.begin(), slots.end(), 0);
   for (auto& [number, thread] : found_) {
     const auto [at, is_new] = thread_index_.try_emplace(number, threads.size());
     if (is_new) {
       threads.push_back({number, thread.id});
       kept.emplace_back();
       ring.emplace_back();
+      slots.push_back(0);
     }
     for (auto* list : {&thread.kept, &thread.ring}) std::sort(list->begin(), list->end());
     kept[at->second] = std::move(thread.kept);
     ring[at->second] = std::move(thread.ring);
+    slots[at->second] = thread.slot;
   }
   found_.clear();
 }
@@ -84,7 +93,7 @@ u64 tape_file::skip_to_chunk(u64 offset, bool before_data) {
   for (u64 at = 0; at < block.size(); at += unit) {
     const auto piece = byte_view(block).subspan(at, std::min<u64>(unit, block.size() - at));
     if (at != 0 && load<u32>(piece, 0) == chunk_magic) return offset + at;
-    if (!before_data && !is_zero(piece)) damage.skipped_bytes += piece.size();
+    if (!before_data && !is_unused(piece)) damage.skipped_bytes += piece.size();
   }
   return block.empty() ? size : offset + (block.size() + unit - 1) / unit * unit;
 }
@@ -92,6 +101,7 @@ u64 tape_file::skip_to_chunk(u64 offset, bool before_data) {
 void tape_file::index_chunk(u64 offset, const chunk_header& chunk, byte_view start) {
   if (chunk.committed > chunk.size || offset + chunk.committed > size) ++damage.cut_chunks;
   const auto kind = static_cast<chunk_kind>(chunk.kind);
+  if (kind == chunk_kind::in_flight) return index_slots(offset, chunk);
   if (kind != chunk_kind::kept && kind != chunk_kind::ring) return;
   if (chunk.committed < chunk.header_size + sizeof(record_header)) return;
   if (chunk.handed_on != 0) return split(offset, chunk);
@@ -99,6 +109,18 @@ void tape_file::index_chunk(u64 offset, const chunk_header& chunk, byte_view sta
   auto first = start.subspan(std::min<std::size_t>(start.size(), sizeof chunk));
   if (chunk.header_size != sizeof chunk) first = {raw, read(raw, sizeof raw, offset + chunk.header_size)};
   add_stretch(offset, chunk, {chunk.thread_number, chunk.thread}, chunk.header_size, 0, first);
+}
+
+void tape_file::index_slots(u64 offset, const chunk_header& chunk) {
+  for (u64 at = first_slot; at + sizeof(in_flight_slot) <= chunk.size; at += sizeof(in_flight_slot)) {
+    std::byte raw[24];
+    const byte_view slot(raw, read(raw, sizeof raw, offset + at));
+    const auto number = load<u64>(slot, offsetof(in_flight_slot, thread_number));
+    if (load<u64>(slot, offsetof(in_flight_slot, committed)) == 0 || number == 0) continue;
+    auto& thread = found_.try_emplace(number).first->second;
+    thread.id = load<u64>(slot, offsetof(in_flight_slot, thread));
+    thread.slot = offset + at;
+  }
 }
 
 void tape_file::add_stretch(u64 offset, const chunk_header& chunk, thread_info owner, u32 begin, u32 end,

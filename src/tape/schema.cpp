@@ -48,9 +48,12 @@ cryptoki::effect parse_effect(std::string_view word) noexcept {
 
 std::string_view name_of(cryptoki::version v) noexcept {
   switch (v) {
-    case cryptoki::version::v2_40: return "v2_40";
-    case cryptoki::version::v3_0: return "v3_0";
-    case cryptoki::version::v3_2: return "v3_2";
+    case cryptoki::version::v2_40:
+      return "v2_40";
+    case cryptoki::version::v3_0:
+      return "v3_0";
+    case cryptoki::version::v3_2:
+      return "v3_2";
   }
   return "";
 }
@@ -80,7 +83,8 @@ const schema& schema::built_in() {
   return built;
 }
 
-// Takes the text line by line. A line of a kind that a newer version has added is skipped, and so are the lines below it.
+// Takes the text line by line. A line of a kind that a newer version has added is skipped, and so are the lines below
+// it.
 class schema::parser {
  public:
   explicit parser(rows& r) : rows_(r) {}
@@ -152,7 +156,7 @@ class schema::parser {
   }
 
   rows& rows_;
-  std::string_view words_;                         // what is left of the line
+  std::string_view words_;                        // what is left of the line
   std::vector<cryptoki::field>* list_ = nullptr;  // where the next field belongs
   bool skipping_ = false;
 };
@@ -184,8 +188,8 @@ std::span<const struct_info> schema::structs() const noexcept { return rows_->st
 
 std::size_t schema::function_named(std::string_view name) const noexcept {
   const auto all = functions();
-  return static_cast<std::size_t>(
-      std::find_if(all.begin(), all.end(), [&](const auto& f) { return f.name == name; }) - all.begin());
+  return static_cast<std::size_t>(std::find_if(all.begin(), all.end(), [&](const auto& f) { return f.name == name; }) -
+                                  all.begin());
 }
 
 }  // namespace p11tape::tape

@@ -1,0 +1,30 @@
+// What was measured: plain values, their JSON, and how several rounds become one figure.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace p11tape::bench {
+
+/// Of one workload on one thread, in nanoseconds a call. `mean` is the median of the means of many short blocks; the
+/// rest comes from calls that were timed one by one, the cost of timing taken off.
+struct latency {
+  double mean = 0, p50 = 0, p99 = 0, p999 = 0, worst = 0;
+};
+
+/// Of one process: the latency of each workload, and calls of C_GetSessionInfo per second by number of threads.
+struct measured {
+  std::map<std::string, latency, std::less<>> workloads;
+  std::map<int, double> throughput;
+};
+
+/// The less disturbed of two rounds, figure by figure: what else ran on the machine only ever makes them worse.
+void keep_better(measured& best, const measured& other);
+
+void to_json(nlohmann::json& to, const latency& from);
+void from_json(const nlohmann::json& from, latency& to);
+void to_json(nlohmann::json& to, const measured& from);
+void from_json(const nlohmann::json& from, measured& to);
+
+}  // namespace p11tape::bench

@@ -1,0 +1,98 @@
+// p11tape-bench: what recording costs. Everything is measured in one run, so that the ratios mean something on any
+// machine; the figures themselves mean little on another one.
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "bench/measure.hpp"
+#include "bench/report.hpp"
+#include "bench/rounds.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace p11tape::bench;
+
+bool is_tmpfs(const fs::path& path) {
+  struct statfs about {};
+  return statfs(path.c_str(), &about) == 0 && about.f_type == TMPFS_MAGIC;
+}
+
+int compare(const surroundings& s, bool json, bool check) {
+  for (const auto* needed : {&s.shim, &s.module})
+    if (!fs::exists(*needed)) {
+      std::fprintf(stderr, "p11tape-bench: there is no %s: build it, or name another with --shim or --module\n",
+                   needed->c_str());
+      return 2;
+    }
+  const auto r = run_rounds(s);
+  std::fputs((json ? as_json(r).dump(2) + "\n" : as_text(r)).c_str(), stdout);
+  if (check)
+    for (const auto& t : targets(r))
+      if (!t.met()) return 1;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  surroundings s;
+  s.program = fs::read_symlink("/proc/self/exe").string();
+  const auto lib = fs::path(s.program).parent_path().parent_path() / "lib";
+  s.shim = (lib / "p11tape.so").string();
+  s.module = (lib / "mock" / "p11tape-null.so").string();
+  s.spy = "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so";
+  s.disk = "/var/tmp";
+  s.memory = "/dev/shm";
+  bool json = false, check = false;
+  std::string measured_path, started_path, signed_path;
+
+  CLI::App app(
+      "Measures what recording costs: an empty module directly, through p11tape.so in each of its ways, and\n"
+      "through pkcs11-spy where that is installed. Takes a minute or two.");
+  app.add_flag("--json", json, "JSON instead of tables");
+  app.add_flag("--check", check, "exit with 1 where a target is missed");
+  app.add_flag("--quick", s.quick, "a short run whose figures mean little");
+  app.add_option("--rounds", s.rounds, "how often everything is measured; the best of each figure counts")
+      ->check(CLI::Range(1, 100));
+  app.add_option("--shim", s.shim, "the p11tape.so to measure");
+  app.add_option("--module", s.module, "the module behind it, whose functions ought to return at once");
+  app.add_option("--spy", s.spy, "pkcs11-spy.so, to compare with");
+  app.add_option("--disk", s.disk, "folder on a disk, for the tapes");
+  app.add_option("--tmpfs", s.memory, "folder on a tmpfs, for the tapes");
+  app.add_option("--measure", measured_path)->group("");
+  app.add_option("--measure-start", started_path)->group("");
+  app.add_option("--sign-only", signed_path)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 64;
+  }
+
+  try {
+    if (!started_path.empty()) {
+      std::printf("%.0f\n", measure_start(started_path));
+      return 0;
+    }
+    if (!signed_path.empty()) {
+      sign_only(signed_path);
+      return 0;
+    }
+    if (!measured_path.empty()) {
+      std::puts(nlohmann::json(measure(measured_path, s.quick)).dump().c_str());
+      return 0;
+    }
+    if (s.quick) s.rounds = 1;
+    if (!fs::exists(s.spy)) s.spy.clear();
+    if (!is_tmpfs(s.memory)) s.memory.clear();
+    return compare(s, json, check);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "p11tape-bench: %s\n", e.what());
+    return 2;
+  }
+}

@@ -1,0 +1,12 @@
+// The live log as the settings ask for it.
+#pragma once
+
+#include "capture/settings.hpp"
+#include "log/log.hpp"
+
+namespace p11tape::capture {
+
+/// Starts the log of this process, where there is to be one. False: there is none.
+bool start_log(const settings& s) noexcept;
+
+}  // namespace p11tape::capture

@@ -1,0 +1,72 @@
+#include "capture/make_tape.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "capture/filter.hpp"
+#include "capture/message.hpp"
+#include "cryptoki/tables.hpp"
+
+namespace p11tape::capture {
+namespace {
+
+void explain(const tape::file& tape, tape::create_error error, const char* folder, bool given_up) noexcept {
+  const char* instead =
+      given_up ? "Calls are forwarded without being recorded." : "The default folder is used instead.";
+  switch (error) {
+    case tape::create_error::folder_unsafe:
+      say("the folder %s (setting `dir`) is not safe for tapes: it must not be writable by everybody unless it has the "
+          "sticky "
+          "bit, and the default folder must be yours alone, mode 0700, and no link. %s",
+          folder, instead);
+      break;
+    case tape::create_error::no_memory:
+      say("there is no address space for a tape (ulimit -v?). %s", instead);
+      break;
+    case tape::create_error::no_space:
+      say("there is no room for a tape in %s (disk, quota or ulimit -f): %s. %s", folder,
+          strerrordesc_np(tape.error_number()), instead);
+      break;
+    default:
+      say("no tape can be made in %s (setting `dir`) by user id %u: %s. %s", folder, geteuid(),
+          strerrordesc_np(tape.error_number()), instead);
+  }
+}
+
+}  // namespace
+
+bool make_tape(tape::file& tape, const settings& s, const recorded_module& m) noexcept {
+  static char parent[4352];
+  static char properties[24 * 1024];
+  static char name[256];
+  std::snprintf(parent, sizeof parent, "%s", tape.path());
+  const bool is_child = parent[0] != 0;
+  write_tape_name(name, sizeof name, s.text(setting::name), m);
+  char own[64];
+  std::snprintf(own, sizeof own, "/var/tmp/p11tape-%u", geteuid());
+  tape::creation c{};
+  c.features = has_filters(s) ? tape::feature_filtered : 0;
+  c.name = name;
+  c.schema = cryptoki::schema_text();
+  c.limit = s.number(setting::limit);
+  c.keep = static_cast<u32>(s.number(setting::keep));
+  c.ring = s.number(setting::when_full) == 0;
+  c.records = s.profile();
+  c.properties = write_properties(properties, sizeof properties, s, m, is_child ? parent : nullptr, s.problems);
+  const char* wanted = s.text(setting::dir);
+  if (wanted[0] != 0) {
+    c.folder = wanted;
+    const auto error = tape.create(c);
+    if (error == tape::create_error::none) return true;
+    explain(tape, error, wanted, false);
+  }
+  c.folder = own;
+  c.own_folder = true;
+  const auto error = tape.create(c);
+  if (error != tape::create_error::none) explain(tape, error, own, true);
+  return error == tape::create_error::none;
+}
+
+}  // namespace p11tape::capture

@@ -1,0 +1,23 @@
+// The subcommands. Each has a file of its own, which adds it to the application.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace p11tape::cli {
+
+/// Where a command leaves its exit status.
+using status = int;
+
+void add_show(CLI::App& app, status& result);
+void add_summary(CLI::App& app, status& result);
+void add_diagnose(CLI::App& app, status& result);
+void add_explain(CLI::App& app, status& result);
+void add_follow(CLI::App& app, status& result);
+void add_ps(CLI::App& app, status& result);
+void add_run(CLI::App& app, status& result);
+void add_settings(CLI::App& app, status& result);
+void add_doctor(CLI::App& app, status& result);
+void add_swap(CLI::App& app, status& result);   // swap and restore
+void add_probe(CLI::App& app, status& result);  // hidden: how doctor asks a module
+
+}  // namespace p11tape::cli

@@ -1,0 +1,46 @@
+// p11tape: the program that reads tapes.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.hpp"
+#include "cli/exit_codes.hpp"
+
+using namespace p11tape::cli;
+
+int main(int argc, char** argv) {
+  // A reader of ours that ends early (head, less) is no error; output.cpp sees EPIPE.
+  std::signal(SIGPIPE, SIG_IGN);
+
+  CLI::App app("Reads the tapes that p11tape.so records of PKCS#11 calls.", "p11tape");
+  app.set_version_flag("--version", "p11tape " P11TAPE_VERSION);
+  app.footer(
+      "A tape is recorded by letting a program load p11tape.so in place of its PKCS#11 module:\n"
+      "  P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so P11TAPE_DIR=tapes \\\n"
+      "    pkcs11-tool --module /usr/lib/x86_64-linux-gnu/p11tape.so --list-slots\n"
+      "  p11tape show tapes\n"
+      "Exit status: 0 fine, 1 findings, 2 input that cannot be used, 64 wrong usage.");
+  app.require_subcommand(1);
+  status result = exit_fine;
+  add_show(app, result);
+  add_summary(app, result);
+  add_diagnose(app, result);
+  add_explain(app, result);
+  add_follow(app, result);
+  add_ps(app, result);
+  add_run(app, result);
+  add_settings(app, result);
+  add_doctor(app, result);
+  add_swap(app, result);
+  add_probe(app, result);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? exit_fine : exit_usage;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "p11tape: %s\n", e.what());
+    return exit_unusable;
+  }
+  return result;
+}

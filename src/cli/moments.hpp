@@ -1,0 +1,21 @@
+// Durations and moments as people write them on a command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace p11tape::cli {
+
+/// "5ms", "2.5s", "100us", "1min" in nanoseconds. False where it is no duration; a number needs its unit.
+bool parse_duration(std::string_view text, std::uint64_t& ns);
+
+/// A moment in ns since 1970:
+///   2026-11-21T18:05:01.5, with a blank for the T, with Z or +01:00 behind it; without them in local time
+///   2026-11-21 (its beginning)
+///   18:05:01, 18:05: on the day on which the tapes begin, or the day after if that is more than 12 hours earlier
+///   +2.5: seconds after the tapes' beginning, which is `start`
+/// False where it is none of these.
+bool parse_moment(std::string_view text, std::uint64_t start, std::uint64_t& wall);
+
+}  // namespace p11tape::cli

@@ -1,0 +1,96 @@
+#include "diagnose/diagnosis.hpp"
+
+#include <algorithm>
+
+namespace p11tape::diagnose {
+namespace {
+
+struct cause_row {
+  std::string_view root, consequence;
+};
+
+constexpr cause_row causes[] = {
+#define CAUSE(root, consequence) {#root, #consequence},
+#include "diagnose/causes.def"
+#undef CAUSE
+};
+
+// P9 stands for P9g, and P12 not for P12a of another day: a letter may follow, no digit.
+bool belongs_to(std::string_view id, std::string_view family) noexcept {
+  return id == family || (family == "P9" && id.starts_with("P9") && id.size() == 3);
+}
+
+bool explains(const finding& root, const finding& other) noexcept {
+  if (&root == &other || root.tape != other.tape || root.level < other.level) return false;
+  const auto from = root.first_call(), to = other.first_call();
+  if (from != 0 && to != 0 && to < from) return false;
+  return std::any_of(std::begin(causes), std::end(causes), [&](const cause_row& c) {
+    return belongs_to(root.id, c.root) && belongs_to(other.id, c.consequence);
+  });
+}
+
+// A sign of the same trouble in a child, or in another process that ran at the same time, is told on its own.
+void put_under_causes(std::vector<finding>& all) {
+  std::vector<std::size_t> under(all.size(), all.size());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t j = 0; j < all.size() && under[i] == all.size(); ++j)
+      if (explains(all[j], all[i])) under[i] = j;
+  // The root of roots: a consequence of a consequence is told with the first.
+  const auto root_of = [&](std::size_t i) {
+    for (std::size_t steps = 0; under[i] != all.size() && steps < all.size(); ++steps) i = under[i];
+    return i;
+  };
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (const auto root = root_of(i); under[i] != all.size() && root != i) all[root].consequences.push_back(all[i]);
+  std::vector<finding> roots;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (under[i] == all.size() || root_of(i) == i) roots.push_back(std::move(all[i]));
+  all = std::move(roots);
+}
+
+}  // namespace
+
+diagnosis examine(std::span<const dossier> all, const configured& set) {
+  diagnosis d;
+  for (const auto& one : all) {
+    const scene s{one, all, set};
+    for (const auto& r : rules()) {
+      if (r.look == nullptr) continue;
+      if (r.needs_every_call && one.filtered) {
+        if (std::find(d.silent.begin(), d.silent.end(), &r) == d.silent.end()) d.silent.push_back(&r);
+        continue;
+      }
+      r.look(s, r, d.found);
+    }
+  }
+  put_under_causes(d.found);
+  std::stable_sort(d.found.begin(), d.found.end(), [](const finding& a, const finding& b) {
+    if (a.level != b.level) return a.level > b.level;
+    if (a.consequences.size() != b.consequences.size()) return a.consequences.size() > b.consequences.size();
+    return a.first_call() < b.first_call();
+  });
+  for (const auto& f : d.found)
+    (f.level == severity::error ? d.errors : f.level == severity::warning ? d.warnings : d.infos)++;
+  return d;
+}
+
+std::vector<const word_row*> reports(const finding& f, const report_context& around) {
+  std::vector<const word_row*> rows;
+  if (f.about == topic::none || f.level == severity::info) return rows;
+  speaker by{};
+  const bool is_known = speaker_of(around.all[f.tape].program, by);
+  const bool is_mq =
+      around.set.is_mq || !around.log.empty() || (is_known && (by == speaker::mq || by == speaker::runmqakm));
+  const auto wanted = [&](speaker s) {
+    if (is_mq) return s == speaker::mq || s == speaker::runmqakm || s == speaker::gskit;
+    return !is_known || s == by;
+  };
+  for (const auto& w : words())
+    if (w.about == f.about && wanted(w.by)) rows.push_back(&w);
+  // The words of the very program first.
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const auto* a, const auto* b) { return is_known && a->by == by && b->by != by; });
+  return rows;
+}
+
+}  // namespace p11tape::diagnose

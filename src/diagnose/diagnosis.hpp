@@ -1,0 +1,35 @@
+// From dossiers to an answer: runs the rules, puts consequences under their causes, and what explains most first.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "diagnose/amq_log.hpp"
+#include "diagnose/rules.hpp"
+
+namespace p11tape::diagnose {
+
+struct diagnosis {
+  std::vector<finding> found;                       ///< in the order in which they are to be read
+  std::vector<const rule*> silent;                  ///< that stayed silent because calls were filtered
+  std::size_t errors = 0, warnings = 0, infos = 0;  ///< consequences not counted
+};
+
+diagnosis examine(std::span<const dossier> all, const configured& set);
+
+/// The same for people, and as one JSON object (JSON.md). `log`: messages of an MQ error log, none where there is no
+/// log.
+struct report_context {
+  std::span<const dossier> all;
+  const configured& set;
+  std::span<const amq_message> log;
+  bool colour = false;
+};
+void append_text(const diagnosis& d, const report_context& around, std::string& out);
+void append_json(const diagnosis& d, const report_context& around, std::string& out);
+
+/// What clients say of a finding: the rows that are worth showing for the programs at hand, the best first.
+std::vector<const word_row*> reports(const finding& f, const report_context& around);
+
+}  // namespace p11tape::diagnose

@@ -1,0 +1,59 @@
+// A finding: one thing that went wrong, with its evidence and what to do about it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "diagnose/words.hpp"
+
+namespace p11tape::diagnose {
+
+using u64 = std::uint64_t;
+
+enum class severity : std::uint8_t { info, warning, error };
+
+/// "info", "warning", "error"
+std::string_view name_of(severity s) noexcept;
+
+/// Something on the tape that shows it: calls by their numbers, and what is to be seen there.
+struct evidence {
+  std::vector<u64> calls;
+  std::string text;
+};
+
+/// Both texts of a label mismatch. Bytes as they are; to be escaped where they are printed.
+struct label_pair {
+  std::string configured, token, configure;
+  std::string setting;  ///< the whole setting with the right label in it, its PIN hidden; may be empty
+  std::string picture;
+};
+
+struct rule;
+
+struct finding {
+  const rule* by = nullptr;
+  std::string_view id;    ///< "P9g"
+  std::string_view slug;  ///< "word-order"
+  severity level = severity::info;
+  std::size_t tape = 0;                  ///< index
+  std::string say;                       ///< what happened, in one sentence of plain words
+  std::vector<std::string> first_lines;  ///< what has to stand right below it
+  std::vector<evidence> shown;
+  std::vector<label_pair> labels;  ///< none or one
+  topic about = topic::none;       ///< what clients report of it
+  std::string advice;
+  std::vector<std::string> commands;
+  std::vector<finding> consequences;  ///< what it explains
+
+  /// The first call of its evidence; 0 for none.
+  u64 first_call() const noexcept;
+
+  finding& show(std::vector<u64> calls, std::string text) {
+    shown.push_back({std::move(calls), std::move(text)});
+    return *this;
+  }
+};
+
+}  // namespace p11tape::diagnose

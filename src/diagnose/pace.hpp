@@ -1,0 +1,63 @@
+// How long calls take: by how many are in flight, the first compared with the others, and what the client does between.
+#pragma once
+
+#include <array>
+
+#include "model/state.hpp"
+
+namespace p11tape::diagnose {
+
+using model::moment;
+using model::u64;
+
+/// Durations by powers of two: enough to tell a median that has tripled.
+class histogram {
+ public:
+  void add(u64 ns) noexcept {
+    ++counts_[bucket(ns)];
+    ++total_;
+    sum_ += ns;
+  }
+  u64 total() const noexcept { return total_; }
+  u64 sum() const noexcept { return sum_; }
+  /// ns; of the middle of the bucket. 0 where there is nothing.
+  u64 quantile(double share) const noexcept;
+
+ private:
+  // Eight buckets for each power of two.
+  static unsigned bucket(u64 ns) noexcept {
+    if (ns < 8) return static_cast<unsigned>(ns);
+    const auto log = 63u - static_cast<unsigned>(__builtin_clzll(ns));
+    return (log - 2) * 8 + static_cast<unsigned>(ns >> (log - 3) & 7);
+  }
+  std::array<u64, 512> counts_{};
+  u64 total_ = 0, sum_ = 0;
+};
+
+class pace {
+ public:
+  void see(const moment& now);
+
+  /// Key operations that were alone, with one or two others, with three to six, with more.
+  static constexpr std::size_t crowds = 4;
+  std::array<histogram, crowds> by_crowd;
+  histogram operations;  ///< all of them
+  u64 first_operation = 0, first_operation_in = 0;
+
+  u64 busy = 0;                           ///< ns with at least one call in flight
+  u64 first_start = 0, last_end = 0;      ///< CLOCK_MONOTONIC
+  u64 widest_gap = 0, widest_gap_in = 0;  ///< between calls; the call after it
+
+  /// Calls of C_Sign and the like that only asked for the length of their output.
+  u64 length_queries = 0, length_queries_in = 0;
+  /// The longest row of CKR_BUFFER_TOO_SMALL of one function on one session.
+  u64 small_buffers = 0, small_buffers_in = 0;
+  u64 on_token = 0, on_token_time = 0;  ///< random, digests, symmetric encryption
+  u64 searches_time = 0;
+
+ private:
+  u64 busy_until_ = 0;
+  u64 small_key_ = 0, small_row_ = 0;
+};
+
+}  // namespace p11tape::diagnose

@@ -1,0 +1,38 @@
+// A log file that is put aside when it is full: FILE becomes FILE.1, FILE.1 becomes FILE.2, and so on.
+//
+// Several processes may write to the same file: each line is one append, whoever finds the file full puts it aside
+// while it holds a lock on it, and whoever finds that the name belongs to another file by now goes over to that one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <climits>
+
+#include "log/sinks.hpp"
+
+namespace p11tape::log {
+
+class file_sink : public plain_sink {
+ public:
+  /// nullptr where the file cannot be opened, and then it has been said why.
+  static std::shared_ptr<file_sink> open(const char* path, std::uint64_t size, unsigned files, complaint complain);
+
+  file_sink(const char* path, std::uint64_t size, unsigned files, complaint complain);
+
+ private:
+  int write(const char* text, std::size_t size) noexcept override;
+  const char* name() const noexcept override { return path_; }
+
+  int open_file() noexcept;
+  bool still_ours(std::uint64_t& size) const noexcept;
+  void put_aside() noexcept;
+
+  char path_[PATH_MAX];
+  std::uint64_t most_;
+  unsigned files_;
+  std::atomic<int> descriptor_{-1};
+  std::atomic<std::uint64_t> device_{0}, inode_{0};
+  std::atomic<bool> changing_{false};
+};
+
+}  // namespace p11tape::log

@@ -1,0 +1,45 @@
+// A call: an ENTER and what became of it. The unit that everything offline works with.
+#pragma once
+
+#include "p11tape/tape.hpp"
+
+namespace p11tape::model {
+
+struct call {
+  tape::u64 number = 0;  ///< 1, 2, 3 ... in the order in which the calls began, over all tapes that are read together
+  tape::u64 outer = 0;   ///< number of the call of the same thread that this one was made in, 0 for none
+  const tape::reader* tape = nullptr;
+  std::size_t tape_index = 0;
+  tape::thread_info thread{};
+  unsigned depth = 0;
+  tape::u16 function_number = 0;
+  const tape::function_info* function = nullptr;  ///< nullptr where the tape does not describe the number
+  tape::call_state state = tape::call_state::in_flight;
+  tape::record_view enter;  ///< meaningless where `state` is result_only
+  tape::record_view leave;  ///< meaningful where ended() is true
+
+  bool begun() const noexcept { return state != tape::call_state::result_only; }
+  bool ended() const noexcept { return state == tape::call_state::returned || state == tape::call_state::result_only; }
+
+  /// CLOCK_MONOTONIC in ns. Where the beginning is not on the tape, that of the end.
+  tape::u64 start() const noexcept { return begun() ? enter.time : leave.time; }
+  /// ns since 1970.
+  tape::u64 start_wall() const noexcept { return begun() ? enter.wall : leave.wall; }
+  /// The module's own time in ns; 0 where beginning or end is missing.
+  tape::u64 duration() const noexcept {
+    return state == tape::call_state::returned && leave.time > enter.time ? leave.time - enter.time : 0;
+  }
+
+  /// CKR_OK (0) only where the call returned it; see ended().
+  tape::u64 return_value() const noexcept { return tape::result_view(leave.body).return_value(); }
+  bool failed() const noexcept { return !ended() || return_value() != 0; }
+
+  /// The arguments as the application passed them; empty where they are not on the tape.
+  tape::fields_view arguments() const noexcept {
+    return function && begun() ? tape::fields_view(function->arguments, enter.body) : tape::fields_view();
+  }
+  /// The return value and the outputs; empty where they are not on the tape.
+  tape::result_view result() const noexcept { return ended() ? tape::result_view(leave.body) : tape::result_view(); }
+};
+
+}  // namespace p11tape::model

@@ -1,0 +1,52 @@
+#include "model/call_stream.hpp"
+
+#include <algorithm>
+
+namespace p11tape::model {
+
+call_stream::call_stream(std::span<const tape::reader* const> tapes) {
+  for (std::size_t i = 0; i < tapes.size(); ++i) add(*tapes[i], i);
+  std::make_heap(heap_.begin(), heap_.end(), later);
+}
+
+call_stream::call_stream(const tape::reader& tape) {
+  add(tape, 0);
+  std::make_heap(heap_.begin(), heap_.end(), later);
+}
+
+void call_stream::add(const tape::reader& tape, std::size_t index) {
+  auto offset = tape.header().wall - tape.header().monotonic;
+  if (const auto boot = tape.property("boot"); !boot.empty())
+    offset = boots_.try_emplace(std::string(boot), offset).first->second;
+  for (std::size_t t = 0; t < tape.threads().size(); ++t) {
+    auto next = std::make_unique<lane>(lane{thread_calls(tape, index, t), offset, lanes_.size(), {}});
+    if (!next->advance()) continue;
+    heap_.push_back(next.get());
+    lanes_.push_back(std::move(next));
+  }
+}
+
+bool call_stream::later(const lane* a, const lane* b) noexcept {
+  return a->key != b->key ? a->key > b->key : a->order > b->order;
+}
+
+const call* call_stream::next() {
+  if (current_) {
+    if (current_->advance()) {
+      heap_.push_back(current_);
+      std::push_heap(heap_.begin(), heap_.end(), later);
+    } else {
+      lanes_[current_->order].reset();  // its buffers are of no more use
+    }
+    current_ = nullptr;
+  }
+  if (heap_.empty()) return nullptr;
+  std::pop_heap(heap_.begin(), heap_.end(), later);
+  current_ = heap_.back();
+  heap_.pop_back();
+  current_->head.number = ++count_;
+  current_->calls.set_number(count_);
+  return &current_->head;
+}
+
+}  // namespace p11tape::model

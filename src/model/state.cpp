@@ -1,0 +1,75 @@
+#include "model/state.hpp"
+
+#include "cryptoki/pkcs11.hpp"
+#include "model/changes.hpp"
+#include "model/learn.hpp"
+
+namespace p11tape::model {
+
+bool slot::offers(u64 mechanism) const noexcept {
+  for (const auto m : mechanisms)
+    if (m == mechanism) return true;
+  return false;
+}
+
+const past* library::find_past(u64 handle, bool is_session) const noexcept {
+  for (auto i = ended.rbegin(); i != ended.rend(); ++i)
+    if (i->handle == handle && i->is_session == is_session) return &*i;
+  return nullptr;
+}
+
+state::state(std::span<const tape::reader* const> tapes) : changes_(std::make_unique<changes>(tapes)) {}
+
+state::state(const tape::reader& tape) {
+  const tape::reader* one = &tape;
+  changes_ = std::make_unique<changes>(std::span(&one, 1));
+}
+
+state::~state() = default;
+
+const std::vector<std::unique_ptr<library>>& state::libraries() const noexcept { return changes_->libraries; }
+
+void state::finish() {
+  now_ = {};
+  changes_->finish();
+}
+
+const moment& state::take(const call& c) {
+  // A function that the tape's schema does not describe changes nothing that we could know of.
+  static const function_role nameless;
+  auto& in = *changes_->libraries[c.tape_index];
+  changes_->settle(in, c);
+
+  now_ = {};
+  now_.call = &c;
+  now_.library = &in;
+  now_.role = c.function_number < in.roles.size() ? &in.roles[c.function_number] : &nameless;
+  now_.which = now_.role->which;
+  now_.ended = c.ended();
+  now_.value = now_.ended ? c.return_value() : CKR_OK;
+  now_.ok = now_.ended && now_.value == CKR_OK;
+  const auto& r = *now_.role;
+  if (r.session >= 0 && c.begun()) {
+    now_.session_handle = now_.word(r.session);
+    now_.session = in.find_session(now_.session_handle);
+    if (now_.session != nullptr) now_.slot_id = now_.session->slot;
+  } else if (r.slot >= 0 && c.begun()) {
+    now_.slot_id = now_.word(r.slot);
+  }
+  if (now_.slot_id != unknown) now_.slot = in.find_slot(now_.slot_id);
+  if (r.mechanism >= 0) now_.mechanism = mechanism_of(c, r);
+  if (r.object >= 0 && c.begun()) {
+    now_.object_handle = now_.word(r.object);
+    now_.key = in.find_object(now_.slot_id, now_.object_handle);
+  } else if (now_.session != nullptr && r.on != operation::none && r.does != cryptoki::effect::begin) {
+    const auto& o = now_.session->of(r.on);
+    if (o.active) {
+      now_.mechanism = o.mechanism;
+      if (o.key != 0) now_.key = in.find_object(now_.slot_id, o.key);
+    }
+  }
+  changes_->depart(in, now_);
+  return now_;
+}
+
+}  // namespace p11tape::model

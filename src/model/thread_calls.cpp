@@ -1,0 +1,111 @@
+#include "model/thread_calls.hpp"
+
+namespace p11tape::model {
+
+using tape::call_state;
+using tape::record_kind;
+using tape::record_view;
+
+thread_calls::thread_calls(const tape::reader& tape, std::size_t tape_index, std::size_t thread)
+    : tape_(&tape), tape_index_(tape_index), thread_(tape.threads()[thread]), cursor_(tape.records(thread)) {}
+
+// The next ENTER or LEAVE. What else the thread recorded between them belongs to no call's beginning or end.
+bool thread_calls::read(tape::cursor& from, record_view& out) {
+  bool gap = false;
+  while (from.next(out)) {
+    gap |= out.gap;
+    if (out.kind != record_kind::enter && out.kind != record_kind::leave) continue;
+    out.gap = gap;
+    return true;
+  }
+  return from.next_in_flight(out);
+}
+
+bool thread_calls::next_record(record_view& out) {
+  if (!has_ahead_) return read(cursor_, out);
+  std::swap(out, ahead_);
+  has_ahead_ = false;
+  return true;
+}
+
+bool thread_calls::next(call& out) {
+  opened_ = false;
+  while (next_record(out.enter)) {
+    const auto& r = out.enter;
+    if (r.kind == record_kind::leave && ends_open_call(r)) continue;
+
+    out.tape = tape_;
+    out.tape_index = tape_index_;
+    out.thread = thread_;
+    out.depth = r.depth;
+    out.function_number = r.function;
+    out.function = tape_->rows().function(r.function);
+    while (!open_.empty() && open_.back().depth >= r.depth) open_.pop_back();
+    out.outer = open_.empty() ? 0 : open_.back().number;
+    if (r.kind == record_kind::leave) {
+      out.state = call_state::result_only;
+      std::swap(out.leave, out.enter);
+    } else {
+      find_end(out);
+    }
+    return true;
+  }
+  return false;
+}
+
+// Looks for the LEAVE of out.enter, in the next record and, where calls are nested, further on.
+void thread_calls::find_end(call& out) {
+  out.state = call_state::in_flight;
+  has_ahead_ = read(cursor_, ahead_);
+  if (!has_ahead_) return;
+  if (ahead_.kind == record_kind::leave && ahead_.call == out.enter.call) {
+    std::swap(out.leave, ahead_);
+    has_ahead_ = false;
+    out.state = call_state::returned;
+    return;
+  }
+
+  // What shows that the thread is no longer in the call, although it never returned.
+  const auto is_behind = [&](const record_view& r) {
+    return (r.kind == record_kind::enter && r.depth <= out.enter.depth) ||
+           (r.kind == record_kind::leave && r.depth < out.enter.depth);
+  };
+  const bool nested = !is_behind(ahead_);
+  bool gap = ahead_.gap;
+  if (nested) {
+    auto scout = cursor_;
+    record_view r;
+    while (out.state == call_state::in_flight && read(scout, r)) {
+      gap |= r.gap;
+      if (r.kind == record_kind::leave && r.call == out.enter.call) {
+        out.leave = r;
+        out.state = call_state::returned;
+      } else if (is_behind(r)) {
+        out.state = call_state::left;
+      }
+    }
+  } else {
+    out.state = call_state::left;
+  }
+  if (out.state == call_state::left && gap) out.state = call_state::result_lost;
+  if (nested) {
+    open_.push_back({out.enter.call, out.enter.depth, out.state == call_state::returned, 0});
+    opened_ = true;
+  }
+}
+
+void thread_calls::set_number(tape::u64 number) noexcept {
+  if (opened_) open_.back().number = number;
+}
+
+// True where the LEAVE is of a call that was handed out together with it.
+bool thread_calls::ends_open_call(const record_view& leave) {
+  for (auto i = open_.size(); i-- > 0;)
+    if (open_[i].returns && open_[i].call == leave.call) {
+      open_.resize(i);
+      return true;
+    }
+  return false;
+}
+
+}  // namespace p11tape::model

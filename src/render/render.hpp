@@ -1,0 +1,34 @@
+// Calls as text and as JSON, for `p11tape show` and for the live log. JSON.md describes the JSON.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "render/call_view.hpp"
+#include "render/consumer.hpp"
+
+namespace p11tape::render {
+
+struct options {
+  decode::attribute_decoder decoder = nullptr;  ///< names, certificates, curves; only the program has one
+  std::size_t most_bytes = 64;                  ///< how many bytes of a byte string the text shows
+  bool name_process = false;                    ///< in the text: calls of several processes are mixed
+};
+
+/// Appends a block of lines, each with its newline. Times are in the local time zone.
+void append_text(const call_view& call, const options& how, std::string& out);
+
+/// Appends the block's first line only, without a newline: for a log that says that a call begins.
+void append_heading(const call_view& call, std::string& out);
+
+/// Appends one line of JSON with its newline. Bytes are always whole, times in UTC.
+void append_json(const call_view& call, const options& how, std::string& out);
+
+/// "CKR_OK", "CKR_VENDOR_DEFINED+0x10", or "" for a value that has no name.
+std::string return_name(std::uint64_t value);
+
+/// "C_Login", or words for a function that the tape does not describe.
+std::string function_name(const call_view& call);
+
+}  // namespace p11tape::render

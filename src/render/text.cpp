@@ -1,0 +1,226 @@
+// Calls as text: a block of lines for each, in the manner of OpenSC's spy.
+#include <vector>
+
+#include "cryptoki/tables.hpp"
+#include "render/exchanges.hpp"
+#include "render/render.hpp"
+#include "render/text_value.hpp"
+#include "render/words.hpp"
+
+namespace p11tape::render {
+namespace {
+
+constexpr std::size_t heading_width = 46;
+constexpr std::size_t line_width = 110;
+
+std::string_view words_of(tape::call_state s, bool stopped) noexcept {
+  switch (s) {
+    case tape::call_state::in_flight:
+      return stopped ? "nothing: recording stopped while the call was running"
+                     : "nothing: the call was still running when the tape ended";
+    case tape::call_state::left:
+      return "nothing: the thread left the call (cancelled, ended, an exception, or longjmp)";
+    case tape::call_state::result_lost:
+      return "not known: this part of the tape is lost";
+    default:
+      return "";
+  }
+}
+
+class text_writer : public consumer {
+ public:
+  text_writer(const options& how, std::string& out) : how_(how), out_(out) {}
+
+  void begin(const call_view& call) override {
+    const auto start = out_.size();
+    append_heading(call, out_);
+    pad(start + heading_width);
+    out_ += " ";
+    if (how_.name_process) {
+      append_safe(call.program, out_);
+      out_ += '[';
+      append_decimal(call.pid, out_);
+      out_ += "]  ";
+    }
+    out_ += "thread ";
+    append_decimal(call.thread, out_);
+    out_ += "   ";
+    append_local_time(call.wall, out_);
+    if (call.state == tape::call_state::returned) {
+      out_ += "   ";
+      append_duration(call.duration, out_);
+    }
+    out_ += '\n';
+    if (call.state == tape::call_state::result_only)
+      note("its beginning is not on the tape: overwritten, or made by a process before a fork");
+    if (call.arguments_lost) note("its arguments are lost with a damaged part of the tape");
+    if (call.result_lost) note("its result is lost with a damaged part of the tape");
+    if (call.function() == nullptr) note("the tape does not describe this function");
+  }
+
+  void section(way direction) override { direction_ = direction; }
+
+  void leaf(const label& which, const value& v) override {
+    if (!groups_.empty() && groups_.back().kind == group_kind::numbers) {
+      std::string words;
+      append_value(which, v, how_.most_bytes, words);
+      named_ |= !v.name.empty();
+      numbers_.push_back(std::move(words));
+      return;
+    }
+    if (v.marks & mark_routine) return;
+    start_line(which.name);
+    append_value(which, v, how_.most_bytes, out_);
+    out_ += '\n';
+  }
+
+  void open(const label& which, const group& g) override {
+    if (g.marks & mark_routine) {
+      // Nothing new: no line, and nothing inside.
+    } else if (g.kind != group_kind::numbers) {
+      start_line(which.name);
+      append_group(g);
+      out_ += '\n';
+    } else {
+      start_line(which.name);
+      append_count(g.count, "value", out_);
+      append_marks(g.marks, out_);
+      numbers_.clear();
+      named_ = false;
+    }
+    groups_.push_back(g);
+  }
+
+  void close() override {
+    const auto kind = groups_.back().kind;
+    groups_.pop_back();
+    if (kind == group_kind::numbers) write_numbers();
+  }
+
+  void end(const call_view& call) override {
+    append_exchanges(call, out_);
+    out_ += "  Returned: ";
+    if (call.result_lost) {
+      out_ += "not known: this part of the tape is lost";
+    } else if (call.has_result()) {
+      const auto code = tape::result_view(call.leave).return_value();
+      append_code(code, out_);
+      const auto name = return_name(code);
+      out_ += ' ';
+      out_ += name.empty() ? "(no return value of the standard)" : name;
+    } else {
+      out_ += words_of(call.state, call.recording_stopped);
+    }
+    out_ += "\n\n";
+  }
+
+ private:
+  void pad(std::size_t column) {
+    if (out_.size() < column) out_.append(column - out_.size(), ' ');
+  }
+
+  void note(std::string_view words) {
+    out_ += "  (";
+    out_ += words;
+    out_ += ")\n";
+  }
+
+  void start_line(std::string_view name) {
+    if (groups_.empty()) {
+      out_ += direction_ == way::in ? "  [in]  " : "  [out] ";
+    } else {
+      out_.append(8 + 2 * groups_.size(), ' ');
+    }
+    if (name.empty()) return;
+    append_safe(name, out_);
+    out_ += " = ";
+  }
+
+  void append_group(const group& g) {
+    switch (g.kind) {
+      case group_kind::record:
+        out_ += g.type;
+        break;
+      case group_kind::records:
+        append_count(g.count, "element", out_);
+        break;
+      case group_kind::attributes:
+        append_count(g.count, "attribute", out_);
+        break;
+      case group_kind::mechanism:
+        append_code(g.number, out_);
+        if (!g.name.empty()) (out_ += ' ') += g.name;
+        if (g.length != 0) {
+          out_ += ", parameter of ";
+          append_count(g.length, "byte", out_);
+        }
+        break;
+      case group_kind::numbers:
+        break;
+    }
+    append_marks(g.marks, out_);
+  }
+
+  // Constants one a line, so that they can be searched for; plain numbers side by side.
+  void write_numbers() {
+    const std::size_t indent = 8 + 2 * (groups_.size() + 1);
+    std::size_t length = 0;
+    for (const auto& n : numbers_) length += n.size() + 2;
+    if (!named_ && length <= line_width / 2) {
+      for (std::size_t i = 0; i < numbers_.size(); ++i) (out_ += i == 0 ? ": " : ", ") += numbers_[i];
+      out_ += '\n';
+      return;
+    }
+    out_ += '\n';
+    std::size_t line = 0;
+    for (const auto& n : numbers_) {
+      const bool fits = line != 0 && !named_ && line + n.size() + 2 <= line_width;
+      if (fits) {
+        out_ += ", ";
+        line += n.size() + 2;
+      } else {
+        if (line != 0) out_ += '\n';
+        out_.append(indent, ' ');
+        line = indent + n.size();
+      }
+      out_ += n;
+    }
+    if (line != 0) out_ += '\n';
+  }
+
+  const options& how_;
+  std::string& out_;
+  way direction_ = way::in;
+  std::vector<group> groups_;
+  std::vector<std::string> numbers_;
+  bool named_ = false;
+};
+
+}  // namespace
+
+std::string return_name(std::uint64_t value) { return cryptoki::display_name("return_value", value); }
+
+std::string function_name(const call_view& call) {
+  if (const auto* f = call.function()) return std::string(f->name);
+  return "function number " + std::to_string(call.function_number);
+}
+
+void append_heading(const call_view& call, std::string& out) {
+  append_decimal(call.number, out);
+  out += ": ";
+  out += function_name(call);
+  if (call.outer != 0) {
+    out += " (in call ";
+    append_decimal(call.outer, out);
+    out += ')';
+  } else if (call.depth != 0) {
+    out += " (in another call)";
+  }
+}
+
+void append_text(const call_view& call, const options& how, std::string& out) {
+  text_writer writer(how, out);
+  walk(call, writer, how.decoder);
+}
+
+}  // namespace p11tape::render

@@ -1,0 +1,62 @@
+// Pieces of text that text and JSON are made of. All append to `out`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "cryptoki/tables.hpp"
+#include "render/consumer.hpp"
+
+namespace p11tape::render {
+
+void append_decimal(std::uint64_t n, std::string& out);
+
+/// 0x1F
+void append_hexadecimal(std::uint64_t n, std::string& out);
+
+/// Small numbers as people count, others in hex, as constants are written: 3, 0x1087
+void append_code(std::uint64_t n, std::string& out);
+
+/// 0a1b2c
+void append_hex(tape::byte_view bytes, std::string& out);
+
+/// Bytes of a tape as the decoders take them.
+inline decode::bytes as_decode(tape::byte_view b) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(b.data()), b.size()};
+}
+
+/// "text" in quotes, with all that could mislead a reader escaped: nothing on a tape can move the cursor or look like
+/// something else.
+void append_quoted(tape::byte_view text, std::string& out);
+
+/// The same for text of a tape's properties, without the quotes.
+void append_safe(std::string_view text, std::string& out);
+
+/// Calls `each` with the name of every flag of the group that is set. Returns the bits that have no name.
+template <class Each>
+std::uint64_t for_each_flag(std::string_view group, std::uint64_t bits, Each each) {
+  for (const auto& c : cryptoki::constants()) {
+    if (c.group != group || c.alias || c.value == 0 || (bits & c.value) != c.value) continue;
+    each(c.name);
+    bits &= ~c.value;
+  }
+  return bits;
+}
+
+/// "2026-11-21 18:05:01.123456", local time, to the microsecond.
+void append_local_time(std::uint64_t wall, std::string& out);
+
+/// "2026-11-21T18:05:01.123456789Z"
+void append_utc_time(std::uint64_t wall, std::string& out);
+
+/// "417 ns", "1.2 µs", "1.234 ms", "2.345 s"
+void append_duration(std::uint64_t ns, std::string& out);
+
+/// "1 byte", "20 bytes"
+void append_count(std::uint64_t n, std::string_view one, std::string& out);
+
+/// How many blanks or NULs a fixed field of text ends with.
+padding_kind padding_of(tape::byte_view text, std::uint64_t& count) noexcept;
+
+}  // namespace p11tape::render

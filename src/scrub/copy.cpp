@@ -1,0 +1,184 @@
+#include "scrub/copy.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "scrub/redact.hpp"
+
+namespace p11tape::scrub {
+
+using tape::le;
+using tape::u16;
+using tape::u32;
+using tape::u64;
+using tape::u8;
+
+namespace {
+
+constexpr std::size_t chunk_size = 16 * tape::unit;
+
+class output {
+ public:
+  explicit output(const std::string& path)
+      : path_(path), descriptor_(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {
+    if (descriptor_ < 0) throw tape::tape_error("cannot make " + path + ": " + std::strerror(errno));
+  }
+  ~output() {
+    if (descriptor_ >= 0) close(descriptor_);
+    if (!kept_) unlink(path_.c_str());
+  }
+  output(const output&) = delete;
+  output& operator=(const output&) = delete;
+
+  void write(const void* bytes, std::size_t size) {
+    const auto* at = static_cast<const char*>(bytes);
+    while (size > 0) {
+      const ssize_t n = ::write(descriptor_, at, size);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) throw tape::tape_error("cannot write " + path_ + ": " + std::strerror(errno));
+      at += n;
+      size -= static_cast<std::size_t>(n);
+    }
+  }
+  void keep() {
+    const int fd = descriptor_;
+    descriptor_ = -1;
+    if (close(fd) != 0) throw tape::tape_error("cannot write " + path_ + ": " + std::strerror(errno));
+    kept_ = true;
+  }
+
+ private:
+  std::string path_;
+  int descriptor_;
+  bool kept_ = false;
+};
+
+std::string escaped(std::string_view value) {
+  std::string out;
+  for (const char c : value) out += c == '\n' ? "\\n" : c == '\\' ? "\\\\" : std::string(1, c);
+  return out;
+}
+
+// One thread's records, chunk by chunk.
+class strand {
+ public:
+  strand(output& out, const tape::thread_info& thread, u64& sequence)
+      : out_(out), thread_(thread), sequence_(sequence) {}
+
+  void add(const tape::record_view& r, const std::vector<std::byte>& body) {
+    const std::size_t size = tape::padded(sizeof(tape::record_header) + body.size());
+    if (!bytes_.empty() && bytes_.size() + size > chunk_size) flush();
+    if (bytes_.empty()) start(r);
+    tape::record_header h{};
+    h.size = le(static_cast<u32>(size));
+    h.kind = static_cast<u8>(r.kind);
+    h.depth = r.depth;
+    h.function = le(r.function);
+    h.call = le(r.call);
+    h.ordinal = le(r.ordinal);
+    h.time = le(r.time);
+    append(&h, sizeof h);
+    append(body.data(), body.size());
+    bytes_.resize(tape::padded(bytes_.size()));
+  }
+
+  void flush() {
+    if (bytes_.empty()) return;
+    tape::chunk_header h = header_;
+    const std::size_t whole = (bytes_.size() + tape::unit - 1) / tape::unit * tape::unit;
+    h.size = le(static_cast<u32>(whole));
+    h.committed = le(static_cast<u64>(bytes_.size()));
+    std::memcpy(bytes_.data(), &h, sizeof h);
+    bytes_.resize(whole);
+    out_.write(bytes_.data(), bytes_.size());
+    bytes_.clear();
+  }
+
+ private:
+  void start(const tape::record_view& first) {
+    header_ = {};
+    header_.magic = le(tape::chunk_magic);
+    header_.kind = le(static_cast<u16>(tape::chunk_kind::kept));
+    header_.header_size = le(static_cast<u16>(sizeof header_));
+    header_.sequence = le(++sequence_);
+    header_.thread = le(thread_.id);
+    header_.thread_number = le(thread_.number);
+    header_.monotonic = le(first.time);
+    header_.wall = le(first.wall);
+    bytes_.resize(sizeof header_);
+  }
+  void append(const void* from, std::size_t size) {
+    const auto* at = static_cast<const std::byte*>(from);
+    bytes_.insert(bytes_.end(), at, at + size);
+  }
+
+  output& out_;
+  tape::thread_info thread_;
+  u64& sequence_;
+  tape::chunk_header header_{};
+  std::vector<std::byte> bytes_;
+};
+
+}  // namespace
+
+copied write_copy(const tape::reader& from, const std::string& to, std::size_t profile) {
+  std::string properties;
+  for (const auto& [key, value] : from.properties()) properties += key + "=" + escaped(value) + "\n";
+  properties += "scrubbed=" + std::string{profile == 1 ? "strict" : profile == 2 ? "payload" : "default"} + "\n";
+  const std::string_view schema = from.schema_text();
+
+  tape::file_header h = from.header();
+  const u64 properties_at = sizeof h, schema_at = properties_at + tape::padded(properties.size());
+  const u64 data = (schema_at + schema.size() + tape::unit - 1) / tape::unit * tape::unit;
+  h.properties_offset = properties_at;
+  h.properties_size = properties.size();
+  h.schema_offset = schema_at;
+  h.schema_size = schema.size();
+  h.data_offset = data;
+  // The stricter of the two profiles is what the copy holds: strict < default < payload.
+  constexpr u32 strictness[] = {1, 0, 2};
+  const std::size_t was = h.profile >= 1 && h.profile <= 3 ? h.profile - 1 : 2;
+  h.profile = static_cast<u32>((strictness[profile] < strictness[was] ? profile : was) + 1);
+
+  output out(to);
+  std::vector<std::byte> front(data);
+  const auto stored = tape::to_file_order(h);
+  std::memcpy(front.data(), &stored, sizeof stored);
+  std::memcpy(front.data() + properties_at, properties.data(), properties.size());
+  std::memcpy(front.data() + schema_at, schema.data(), schema.size());
+  out.write(front.data(), front.size());
+
+  copied done;
+  u64 sequence = 0;
+  const redactor redact(from.rows(), profile);
+  for (std::size_t t = 0; t < from.threads().size(); ++t) {
+    strand s(out, from.threads()[t], sequence);
+    auto records = from.records(t);
+    for (tape::record_view r; records.next(r);) {
+      std::vector<std::byte> body;
+      const auto* function = from.rows().function(r.function);
+      if (r.kind == tape::record_kind::enter && function != nullptr) {
+        body = redact.enter(*function, r.body);
+      } else if (r.kind == tape::record_kind::leave && function != nullptr) {
+        body = redact.leave(*function, r.body);
+      } else if (r.kind == tape::record_kind::note || tape::is_exchange(r.kind)) {
+        body.assign(r.body.begin(), r.body.end());
+      } else {
+        ++done.dropped;
+        continue;
+      }
+      ++done.records;
+      s.add(r, body);
+    }
+    s.flush();
+  }
+  out.keep();
+  return done;
+}
+
+}  // namespace p11tape::scrub

@@ -1,0 +1,42 @@
+// Taking away from a recorded call what a stricter profile would not have recorded.
+//
+// It goes over the bytes of a record with the tape's own rows, and decides by the same table as the recorder does
+// (cryptoki/redaction.hpp). What it does not understand it leaves out: unknown is secret.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "p11tape/record.hpp"
+#include "p11tape/schema.hpp"
+
+namespace p11tape::scrub {
+
+class redactor {
+ public:
+  /// `profile` counts as cryptoki::treat does: 0 default, 1 strict, 2 payload. A profile never brings back what is
+  /// gone.
+  redactor(const tape::schema& rows, std::size_t profile) : rows_(rows), profile_(profile) {}
+
+  /// The body of an ENTER of that function.
+  std::vector<std::byte> enter(const tape::function_info& function, tape::byte_view body) const;
+
+  /// The body of a LEAVE of that function.
+  std::vector<std::byte> leave(const tape::function_info& function, tape::byte_view body) const;
+
+ private:
+  using bytes = std::vector<std::byte>;
+  using row = std::span<const cryptoki::field>;
+
+  void fields(bytes& out, row fields, tape::byte_view body, int depth) const;
+  tape::u64 item(bytes& out, row fields, tape::u64 first_word, const tape::item_view& i, int depth) const;
+  void nested(bytes& out, tape::byte_view payload, int depth) const;
+  bool attribute(bytes& out, const tape::attribute_view& a, int depth) const;
+  tape::u64 number(row fields, std::size_t field, tape::u64 value) const;
+  bool whole(cryptoki::secrecy s) const;
+
+  const tape::schema& rows_;
+  std::size_t profile_;
+};
+
+}  // namespace p11tape::scrub

@@ -1,0 +1,163 @@
+// The space behind a tape: on the disk before it is touched, in memory before a record is put there, and what becomes
+// of the file while we look the other way.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "tape/file.hpp"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace p11tape::tape {
+namespace {
+
+constexpr u64 largest_extent = 1024 * 1024;  // tmpfs takes a millisecond for each MiB
+constexpr u64 warm_step = 64 * 1024;         // pages that are brought into memory together: 20 microseconds
+
+// Past RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills the host: look first.
+bool allowed_size(u64 end) noexcept {
+  rlimit r{};
+  return getrlimit(RLIMIT_FSIZE, &r) != 0 || r.rlim_cur == RLIM_INFINITY || end <= r.rlim_cur;
+}
+
+}  // namespace
+
+// The host may have closed our descriptor and been given its number for something else (closefrom in daemons).
+bool file::is_tape(int descriptor) const noexcept {
+  struct stat st {};
+  return descriptor >= 0 && fstat(descriptor, &st) == 0 && st.st_dev == device_ && st.st_ino == inode_;
+}
+
+bool file::reopen() noexcept {
+  int before = descriptor_.load();
+  const int fd = open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return false;
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
+  close(fd);
+  if (is_tape(high) && descriptor_.compare_exchange_strong(before, high)) return true;
+  if (high >= 0) close(high);
+  return still_ours();  // another thread has come first, or somebody has put another file there
+}
+
+bool file::reserve(u64 end) noexcept {
+  for (int waits = 0; reserved_.load(std::memory_order_acquire) < end; ++waits) {
+    if (growing_.exchange(1, std::memory_order_acquire) == 0) {
+      const bool enough = reserved_.load(std::memory_order_acquire) >= end || grow(end);
+      growing_.store(0, std::memory_order_release);
+      if (!enough) return false;
+    } else if (waits > 100000) {
+      return false;  // whoever was growing the file is gone
+    } else {
+      sched_yield();
+    }
+  }
+  return true;
+}
+
+// Space is allocated on the disk in large steps, and handed out in small ones.
+bool file::grow(u64 end) noexcept {
+  const u64 have = reserved_.load(std::memory_order_relaxed);
+  if (allocated_ < end && !allocate(end)) return false;
+  u64 next = (have / warm_step + 1) * warm_step;
+  if (next < end) next = end;
+  if (next > allocated_) next = allocated_;
+  warm_up(have, next);
+  reserved_.store(next, std::memory_order_release);
+  return true;
+}
+
+// Zeros are written over zeros where no thread has a chunk yet: the kernel brings many pages into memory with one
+// call, which costs a third of a fault for each. It is no loss where it does not work.
+void file::warm_up(u64 from, u64 to) noexcept {
+  static constexpr u8 zeros[warm_step]{};
+  if (by_write_ || !still_ours() || !allowed_size(to)) return;
+  while (from < to) {
+    const u64 size = to - from < warm_step ? to - from : warm_step;
+    if (pwrite(descriptor_, zeros, size, static_cast<off_t>(from)) != static_cast<ssize_t>(size)) return;
+    from += size;
+  }
+}
+
+bool file::allocate(u64 end) noexcept {
+  const u64 have = allocated_;
+  u64 more = have / 4;
+  if (more < first_extent) more = first_extent;
+  if (more > largest_extent) more = largest_extent;
+  u64 want = (end > have + more ? end : have + more) / unit * unit;
+  if (want < end) want = end;
+  if (want > limit_) want = limit_;
+  if (!allowed_size(want)) want = end;
+  if (want < end || !allowed_size(want)) return false;
+  if (!still_ours() && !reopen()) return false;
+  struct stat st {};
+  if (fstat(descriptor_, &st) != 0 || st.st_nlink == 0) return false;  // deleted: nobody could read what we write
+  if (!by_write_) {
+    int error = posix_fallocate(descriptor_, static_cast<off_t>(have), static_cast<off_t>(want - have));
+    if (error != 0) {  // the disk is nearly full, or signals come faster than so much can be allocated
+      want = end;
+      for (int tries = 0; tries < 100 && error != 0 && (tries == 0 || error == EINTR); ++tries)
+        error = posix_fallocate(descriptor_, static_cast<off_t>(have), static_cast<off_t>(want - have));
+    }
+    if (error != 0) {
+      errno = error;
+      return false;
+    }
+  }
+  allocated_ = want;
+  return true;
+}
+
+// The next bytes behind the last chunk, backed by disk; nullptr at the limit, or (not `reserved`) where space is
+// lacking.
+u8* file::take_space(chunk_kind kind, u32 size, bool& reserved) noexcept {
+  reserved = true;
+  u64 limit = limit_;
+  if (kind == chunk_kind::ring) {  // the kept part's share stays free for a login that comes late
+    const u64 used = kept_used_.load(std::memory_order_relaxed);
+    if (used < kept_limit_) limit -= kept_limit_ - used;
+  }
+  u64 offset = next_.load(std::memory_order_relaxed);
+  while (offset + size <= limit) {
+    if (!reserve(offset + size)) {
+      reserved = false;
+      break;
+    }
+    if (next_.compare_exchange_weak(offset, offset + size, std::memory_order_relaxed)) return base_ + offset;
+  }
+  return nullptr;
+}
+
+// Brings a chunk's pages into memory, writable, all at once: cheaper than a fault for each, and not in the middle of a
+// record. False where somebody has cut the file, or the disk fails: to touch such a page is a SIGBUS for the host.
+bool file::populate(u8* at, u64 size) noexcept {
+  if (by_write_ || madvise(at, size, MADV_POPULATE_WRITE) == 0 || errno != EFAULT) return true;
+  lost_.store(true, std::memory_order_relaxed);
+  return false;
+}
+
+bool file::write_at(const void* bytes, u64 size, u64 offset) noexcept {
+  const int e = errno;
+  bool done = (still_ours() || reopen()) && allowed_size(offset + size);
+  const auto* from = static_cast<const char*>(bytes);
+  while (done && size > 0) {
+    const ssize_t n = pwrite(descriptor_, from, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    done = n > 0;
+    if (!done) break;
+    from += n;
+    offset += static_cast<u64>(n);
+    size -= static_cast<u64>(n);
+  }
+  if (!done) std::atomic_ref<u64>(header()->stopped).store(le<u64>(static_cast<u64>(stop_reason::no_space)));
+  errno = e;
+  return done;
+}
+
+}  // namespace p11tape::tape

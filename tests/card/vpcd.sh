@@ -1,0 +1,111 @@
+# Real pcscd, real OpenSC and ykcs11, and one of our cards in pcscd's virtual reader, in namespaces of their own: nothing of
+# it can be seen from outside, nothing clashes with a pcscd of the machine, and all of it ends with the namespace.
+# Usage: vpcd.sh SHIM PROGRAM VPCD-CARD. Exit status 77: this machine cannot do it, and why.
+# shellcheck shell=bash
+
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+shim=$(realpath "$1")
+program=$(realpath "$2")
+card=$(realpath "$3")
+
+skip() {
+  printf 'skipped: %s\n' "$*"
+  exit 77
+}
+
+fail() {
+  printf 'FAILED: %s\n' "$*" >&2
+  exit 1
+}
+
+if [[ ${4-} != inside ]]; then
+  command -v pcscd unshare ip ss opensc-tool pkcs11-tool >/dev/null || skip "pcscd, util-linux, iproute2 or opensc is missing"
+  [[ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ]] || skip "vsmartcard-vpcd is missing"
+  work=$(mktemp -d "${TMPDIR:-/tmp}/p11tape-vpcd.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  new=(unshare --mount --net --pid --fork --kill-child --mount-proc)
+  [[ $(id -u) == 0 ]] || new+=(--user --map-root-user)
+  "${new[@]}" true 2>/dev/null || skip "namespaces are forbidden here (unshare)"
+  status=0
+  for which in sc-hsm piv; do
+    "${new[@]}" bash "$0" "$shim" "$program" "$card" inside "$which" "$work" || status=$?
+  done
+  exit "$status"
+fi
+
+which=$5
+work=$6/$which
+mkdir "$work"
+
+# wait_for WHAT COMMAND...: up to ten seconds.
+wait_for() {
+  local what=$1 tries=0
+  shift
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [[ $tries -lt 100 ]] || fail "$what does not come up: $(cat "$work"/*.log)"
+    sleep 0.1
+  done
+}
+
+mkdir -p /run/pcscd
+mount -t tmpfs tmpfs /run/pcscd
+ip link set lo up
+mkdir "$work/readers"
+cat >"$work/readers/virtual" <<EOF
+FRIENDLYNAME "Yubico YubiKey CCID"
+DEVICENAME /dev/null:0x8C7B
+LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so
+CHANNELID 0x8C7B
+EOF
+pcscd --foreground --config "$work/readers" >"$work/pcscd.log" 2>&1 &
+listens() { [[ -S /run/pcscd/pcscd.comm ]] && ss -ltn | grep -q :35963; }
+wait_for pcscd listens
+"$card" "$which" >"$work/card.log" 2>&1 &
+card_process=$!
+has_card() { opensc-tool -l | grep -q Yes; }
+wait_for "the card" has_card
+
+# with MODULE PIN: logs in with pkcs11-tool, and shows the login as JSON on stdout.
+with() {
+  local tapes=$work/tapes-$((RANDOM))$((RANDOM))
+  P11TAPE_MODULE=$1 P11TAPE_DIR=$tapes pkcs11-tool --module "$shim" --login --pin "$2" -O >"$work/tool.log" 2>&1 || true
+  "$program" show --json --function C_Login "$tapes"
+  if grep -qr "$2" "$tapes"; then fail "the PIN is on the tape"; fi
+}
+
+# expect TEXT JSON
+expect() {
+  grep -qF -- "$1" <<<"$2" || fail "$which: no $1 in: $2"
+}
+
+opensc=$(ls /usr/lib/*/opensc-pkcs11.so | head -1)
+case $which in
+  sc-hsm)
+    expect '"sw":"9000"' "$(with "$opensc" 648219)"
+    expect '"sw":"63C2"' "$(with "$opensc" 111111)"
+    expect '"tries_left":1' "$(with "$opensc" 111111)"
+    expect '"sw":"6983"' "$(with "$opensc" 111111)"
+    expect '"outcome":"blocked"' "$(with "$opensc" 648219)"
+    ;;
+  piv)
+    expect '"sw":"9000"' "$(with "$opensc" 123456)"
+    expect '"tries_left":2' "$(with "$opensc" 999999)"
+    yubico=$(ls /usr/lib/*/libykcs11.so.2 2>/dev/null | head -1)
+    if [[ -n $yubico ]]; then
+      expect '"target":"PIN"' "$(with "$yubico" 123456)"
+      expect '"sw":"63C2"' "$(with "$yubico" 999999)"
+    fi
+    # A card that is pulled while a program is at work.
+    tapes=$work/pulled
+    { sleep 1; kill "$card_process"; } &
+    P11TAPE_MODULE=$opensc P11TAPE_DIR=$tapes pkcs11-tool --module "$shim" --login --pin 123456 --test-hotplug \
+      >"$work/hotplug.log" 2>&1 </dev/null &
+    tool=$!
+    sleep 2
+    kill "$tool" 2>/dev/null || true
+    [[ -n $("$program" show "$tapes") ]] || fail "no tape of the pulled card"
+    ;;
+esac

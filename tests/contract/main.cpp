@@ -1,0 +1,15 @@
+#define CATCH_CONFIG_MAIN
+#include <catch2/catch.hpp>
+
+#ifdef P11TAPE_SANITIZED
+// Hosts die of the signals that they would die of without a sanitizer, and go on in children of fork.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() {
+  return "handle_segv=0:handle_abort=0:handle_sigbus=0:allow_user_segv_handler=1:detect_leaks=0:"
+         "allocator_may_return_null=1";
+}
+extern "C" const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() {
+  return "handle_segv=0:handle_abort=0:handle_sigbus=0:die_after_fork=0";
+}
+#endif

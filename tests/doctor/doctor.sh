@@ -1,0 +1,51 @@
+# p11tape doctor: what it finds, what it says, how it ends.
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+mq_ini 'UserPIN (mytoken)'
+expect 1 doctor
+says "$work/mqclient.ini (in the current folder)"
+says '(P9g)'
+says 'Configure exactly "mytoken (UserPIN)"'
+says 'AMQ9669E'
+
+mq_ini 'mytoken (UserPIN)'
+expect 0 doctor --mq-ini mqclient.ini
+says 'The token label matches'
+silent_on 'login'
+GOOD=$pin expect 0 doctor --mq-ini mqclient.ini --pin env:GOOD
+says 'The login succeeded'
+echo 'wrong-pin' > wrong
+expect 1 doctor --mq-ini mqclient.ini --pin file:wrong
+says 'CKR_PIN_INCORRECT'
+silent_on 'wrong-pin'
+expect 2 doctor --mq-ini mqclient.ini --pin "$pin"
+says 'not taken from the command line'
+
+# The string in its other places, from a variable, and the output of a queue manager through a pipe.
+MQSSLCRYP="GSK_PKCS11=$module;mytoken;$pin;" expect 1 doctor --sslcryp env:MQSSLCRYP
+says '(P9j)'
+expect 2 doctor --sslcryp 'nonsense'
+echo "   SSLCRYP(GSK_PKCS11=$module;mytoken (UserPIN);$pin;SYMMETRIC_CIPHER_OFF;)" > display
+expect 1 doctor --sslcryp - < display  # the wrong PIN of before is remembered by the token
+says 'Wrong PINs were given before'
+
+sed -i 's/\\;/;/g' mqclient.ini
+expect 1 doctor --mq-ini mqclient.ini
+says 'CFG201'
+
+# A CCDT leads to the mqclient.ini in effect, and its certificate label to the token.
+mq_ini 'mytoken (UserPIN)'
+echo '{"channel":[{"name":"C","transmissionSecurity":{"cipherSpecification":"ANY_TLS12","certificateLabel":"my_cert"}}]}' > ccdt.json
+expect 1 doctor --ccdt ccdt.json
+says 'A CCDT cannot name the driver'
+says "$work/mqclient.ini"
+says '"my_cert": no object can be seen'
+
+# The right PIN clears the token's count of wrong ones.
+GOOD=$pin expect 1 doctor --module "$module" --pin env:GOOD
+expect 0 doctor --module "$module" --json
+python3 -c 'import json,sys; d=json.load(open("output")); assert d["status"]==0; assert d["examined"][0]["modules"][0]["tokens"]'
+expect 2 doctor --module /not/there.so
+expect 2 doctor --p11-kit no-such-module
+expect 64 doctor --no-such-option

@@ -1,0 +1,39 @@
+# p11tape swap and restore: a real client is recorded through a configuration that was changed and is put back.
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+mq_ini 'mytoken (UserPIN)'
+cp -p mqclient.ini original
+expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c" --dry-run
+says "+   SSLCryptoHardware=GSK_PKCS11=$work/c/p11mq.so"
+cmp mqclient.ini original || fail 'a dry run changed the file'
+expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c" --dir "$work/tapes"
+says 'To be restarted'
+expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c"
+says 'in place already'
+expect 0 doctor --mq-ini mqclient.ini
+says 'The recorder is in place'
+pkcs11-tool --module "$work/c/p11mq.so" --list-token-slots > listed
+grep -q 'mytoken (UserPIN)' listed || fail 'the client does not see the token through the copy'
+expect 0 show tapes
+says 'C_GetTokenInfo'
+expect 0 restore --mq-ini mqclient.ini --remove-copy
+cmp mqclient.ini original || fail 'restore did not put the same bytes back'
+[[ $(stat -c '%a %Y' mqclient.ini) == $(stat -c '%a %Y' original) ]] || fail 'mode or time changed'
+[[ -z $(ls "$work/c") ]] || fail 'the copy is still there'
+expect 0 restore --mq-ini mqclient.ini
+
+# Two clients, two modules, one folder: the second of a kind is refused, another kind has its own copy.
+printf 'name = x\nlibrary = %s\n' "$module" > java.cfg
+expect 0 swap --mq-ini mqclient.ini --java java.cfg --shim "$shim" --into "$work/c"
+[[ -e c/p11mq.so && -e c/p11java.so ]] || fail 'not each client has its copy'
+printf 'name = y\nlibrary = /usr/lib/other.so\n' > other.cfg
+expect 1 swap --java other.cfg --shim "$shim" --into "$work/c"
+says 'already stands for another module'
+expect 0 restore --mq-ini mqclient.ini --java java.cfg
+cmp mqclient.ini original || fail 'restore did not put the same bytes back'
+
+expect 0 swap --sslcryp "GSK_PKCS11=$module;bob's;$pin;SYMMETRIC_CIPHER_ON;" --shim "$shim" --into "$work/c"
+says "ALTER QMGR SSLCRYP('GSK_PKCS11=$work/c/p11mq.so;bob''s;<password>;SYMMETRIC_CIPHER_ON;')"
+expect 64 swap
+expect 2 swap --mq-ini /not/there.ini --shim "$shim"

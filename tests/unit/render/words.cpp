@@ -1,0 +1,85 @@
+#include "render/words.hpp"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <ctime>
+
+#include "render/json_writer.hpp"
+
+using namespace p11tape;
+using namespace p11tape::render;
+
+namespace {
+
+template <class F, class... A>
+std::string text(F append, A... arguments) {
+  std::string out;
+  append(arguments..., out);
+  return out;
+}
+
+tape::byte_view view(std::string_view s) { return std::as_bytes(std::span(s)); }
+
+std::pair<padding_kind, std::uint64_t> padding(std::string_view s) {
+  std::uint64_t n = 0;
+  const auto kind = padding_of(view(s), n);
+  return {kind, n};
+}
+
+}  // namespace
+
+TEST_CASE("codes are written as constants are: small ones decimal, others in hex") {
+  CHECK(text(append_code, 0) == "0");
+  CHECK(text(append_code, 9) == "9");
+  CHECK(text(append_code, 10) == "0xA");
+  CHECK(text(append_code, 0x8000001fu) == "0x8000001F");
+  CHECK(text(append_code, ~std::uint64_t{0}) == "0xFFFFFFFFFFFFFFFF");
+}
+
+TEST_CASE("durations keep three or four digits that matter") {
+  CHECK(text(append_duration, 417) == "417 ns");
+  CHECK(text(append_duration, 12345) == "12.3 µs");
+  CHECK(text(append_duration, 1234567) == "1.234 ms");
+  CHECK(text(append_duration, 2345678901) == "2.346 s");
+}
+
+TEST_CASE("the padding of a fixed field is told apart from its text") {
+  using pair = std::pair<padding_kind, std::uint64_t>;
+  CHECK(padding("mytoken   ") == pair{padding_kind::blanks, 3});
+  CHECK(padding(std::string_view("mytoken\0\0", 9)) == pair{padding_kind::nuls, 2});
+  CHECK(padding(std::string_view("my\0     ", 8)) == pair{padding_kind::blanks, 5});
+  CHECK(padding(std::string_view("my   \0", 6)) == pair{padding_kind::nuls, 1});
+  CHECK(padding("full") == pair{padding_kind::none, 0});
+  CHECK(padding("    ") == pair{padding_kind::blanks, 4});
+  CHECK(padding("") == pair{padding_kind::none, 0});
+}
+
+TEST_CASE("nothing in quotes can move the cursor or hide") {
+  CHECK(text(append_quoted, view("a\"b\\c")) == R"("a\"b\\c")");
+  CHECK(text(append_quoted, view("\x1b[2J\x07\n")) == R"("\x1b[2J\x07\n")");
+  CHECK(text(append_quoted, view("grün")) == "\"grün\"");
+  CHECK(text(append_quoted, view("\xff\xc3")) == R"("\xff\xc3")");
+  CHECK(text(append_quoted, view("a\u202eb")) == R"("a\u{202e}b")");
+}
+
+TEST_CASE("times in UTC are exact to the nanosecond") {
+  CHECK(text(append_utc_time, 1795284301123456789) == "2026-11-21T18:05:01.123456789Z");
+  CHECK(text(append_utc_time, 0) == "1970-01-01T00:00:00.000000000Z");
+}
+
+TEST_CASE("JSON: numbers that a double cannot hold are strings, and strings are valid whatever they hold") {
+  std::string out;
+  json_writer json(out);
+  json.begin_object();
+  json.field("small", std::uint64_t{1} << 53);
+  json.field("large", (std::uint64_t{1} << 53) + 1);
+  json.field("text", std::string_view("q\" b\\ n\n e\x1b x\xff t\u202e \U000e0041", 27));
+  json.key("list");
+  json.begin_array();
+  json.element("a");
+  json.element("b");
+  json.end_array();
+  json.end_object();
+  CHECK(out == R"({"small":9007199254740992,"large":"9007199254740993",)"
+               R"("text":"q\" b\\ n\u000a e\u001b x\ufffd t\u202e \udb40\udc41","list":["a","b"]})");
+}

@@ -1,0 +1,136 @@
+// Mistakes, and the message that each must give: word for word, since that is what a user has to go by. {F} stands for
+// the settings file.
+#include <catch2/catch.hpp>
+
+#include "folder.hpp"
+
+namespace p11tape::tests {
+namespace {
+
+struct mistake {
+  const char* file;      ///< text of the settings file, or null: none
+  const char* variable;  ///< or null
+  const char* message;   ///< the only problem
+};
+
+const mistake mistakes[] = {
+    // Names
+    {"modul: /m.so\n", nullptr, "{F}:1: modul: there is no such setting; is `module` meant? It is ignored."},
+    {"keep: 5\n\nfrobnicate: 1\n", nullptr, "{F}:3: frobnicate: there is no such setting; it is ignored."},
+    {"Limit: 5M\n", nullptr, "{F}:1: Limit: there is no such setting; is `limit` meant? It is ignored."},
+    {"keep: 5\nkeep: 6\n", nullptr, "{F}:2: keep: it is there twice; the last one counts."},
+    {"[a]: 1\n", nullptr, "{F}:1: a setting's name must be a word."},
+    {"- keep\n", nullptr, "{F}:1: the file must consist of settings, a line each: `key: value`."},
+    {"keep 5\n", nullptr, "{F}:1: the file must consist of settings, a line each: `key: value`."},
+    {nullptr, "P11TAPE_MODUL=/m.so", "P11TAPE_MODUL: there is no such variable. Is P11TAPE_MODULE meant?"},
+    {nullptr, "P11TAPE_OF=1", "P11TAPE_OF: there is no such variable. Is P11TAPE_OFF meant?"},
+    // Kinds
+    {"module: [/a.so, /b.so]\n", nullptr, "{F}:1: module: it must be one value, but is a list."},
+    {"module:\n", nullptr, "{F}:1: module: it has no value; the default counts."},
+    {"log:\n  level: errors\n", nullptr, "{F}:1: log: it must be one value, but is a group of settings."},
+    {"limit: {a: b}\n", nullptr, "{F}:1: limit: it must be one value, but is a group of settings."},
+    {"leave_out:\n  - [C_Sign]\n", nullptr, "{F}:2: leave_out: each element must be a word, but one is a list."},
+    // Values
+    {"limit: much\n", nullptr, "{F}:1: limit: `much` is no size, such as 64M, in the range 1M..64G. `256M` is used."},
+    {"limit: 12\n", nullptr, "{F}:1: limit: `12` is no size, such as 64M, in the range 1M..64G. `256M` is used."},
+    {"limit: 99999999999999999999G\n", nullptr,
+     "{F}:1: limit: `99999999999999999999G` is no size, such as 64M, in the range 1M..64G. `256M` is used."},
+    {"keep: -1\n", nullptr, "{F}:1: keep: `-1` is no number in the range 0..1000000. `10` is used."},
+    {"keep: 2.5\n", nullptr, "{F}:1: keep: `2.5` is no number in the range 0..1000000. `10` is used."},
+    {"record: perhaps\n", nullptr, "{F}:1: record: `perhaps` is neither on nor off. `on` is used."},
+    {"profile: everything\n", nullptr,
+     "{F}:1: profile: `everything` is none of default, strict, payload. `strict` is used."},
+    {"when_full: burst\n", nullptr, "{F}:1: when_full: `burst` is none of ring, stop. `ring` is used."},
+    {"slower_than: 5\n", nullptr, "{F}:1: slower_than: `5` is no duration, such as 500us, 5ms or 2s. `0` is used."},
+    {"name: \"{programm}\"\n", nullptr,
+     "{F}:1: name: `{programm}` knows {program} {pid} {ppid} {start} {host} {uid} {module} {shim}, not `{programm}`. "
+     "`{program}.{pid}.{start}.{shim}` is used."},
+    {"name: a/b\n", nullptr,
+     "{F}:1: name: `a/b` is a file name, not a path: the folder is `dir`. `{program}.{pid}.{start}.{shim}` is used."},
+    {"leave_out: C_Singn\n", nullptr,
+     "{F}:1: leave_out: `C_Singn` names `C_Singn`, which is neither a function of PKCS#11, such as C_Sign, nor a "
+     "family, such as "
+     "digest. "
+     "The default is used."},
+    {"leave_out: [C_Login]\n", nullptr,
+     "{F}:1: leave_out: `C_Login` names `C_Login`, which changes the state of the library and is always recorded. The "
+     "default is "
+     "used."},
+    {nullptr, "P11TAPE_KEEP=many", "P11TAPE_KEEP: keep: `many` is no number in the range 0..1000000. `10` is used."},
+    {nullptr, "P11TAPE_LOG_LEVEL=debug",
+     "P11TAPE_LOG_LEVEL: log.level: `debug` is none of all, errors, slow. `all` is used."},
+    {nullptr, "P11TAPE_CONFIG=/nowhere/at-all.yaml",
+     "P11TAPE_CONFIG: there is no file /nowhere/at-all.yaml. No settings file is used."},
+    // Programs
+    {"programs: [java]\n", nullptr,
+     "{F}:1: programs: it must name programs, with the settings of each below its name."},
+    {"programs:\n  java: 5\n", nullptr,
+     "{F}:2: programs.java: it must consist of settings, but is not a group of them."},
+    {"programs:\n  java:\n    kep: 5\n", nullptr,
+     "{F}:3: programs.java.kep: there is no such setting; is `keep` meant? It is ignored."},
+    {"programs:\n  java:\n    keep: no\n", nullptr,
+     "{F}:3: programs.java.keep: `no` is no number in the range 0..1000000. `10` is used."},
+    {"programs:\n  /usr/bin/java:\n    keep: 5\n", nullptr,
+     "{F}:2: programs: `/usr/bin/java`: a program is named by its file name, without folders."},
+    // What is no YAML
+    {"keep: 5\n  limit: 6\n", nullptr, "{F}:2: this is not YAML: illegal map value. Nothing of the file is used."},
+    {"keep: [1, 2\n", nullptr, "{F}:2: this is not YAML: end of sequence flow not found. Nothing of the file is used."},
+    {"\tkeep: 5\n", nullptr, "{F}:1: this is not YAML: illegal map value. Nothing of the file is used."},
+};
+
+std::string expected(std::string text, const std::string& file) {
+  for (auto at = text.find("{F}"); at != std::string::npos; at = text.find("{F}", at)) text.replace(at, 3, file);
+  return text + "\n";
+}
+
+TEST_CASE("each wrong setting gives its message") {
+  CHECK(std::size(mistakes) >= 30);
+  for (const auto& m : mistakes) {
+    folder f;
+    if (m.file != nullptr) f.write("p11tape.yaml", m.file);
+    std::vector<std::string> variables;
+    if (m.variable != nullptr) variables.push_back(m.variable);
+    const auto& s = f.read(variables);
+    CAPTURE(m.file != nullptr ? m.file : m.variable);
+    CHECK(std::string(s.problems) == expected(m.message, f.path("p11tape.yaml")));
+    // Recording goes on; a module is never guessed.
+    CHECK(s.number(capture::setting::limit) == capture::u64{256} << 20);
+    CHECK(s.module_path[0] == 0);
+  }
+}
+
+TEST_CASE("a wrong module keeps other sources from naming one") {
+  folder f;
+  f.write("p11tape.yaml", "module: [/a.so]\n");
+  CHECK(std::string(f.read({"PKCS11SPY=/spied.so"}).module_path).empty());
+  f.write("p11tape.yaml", "module: {\n");
+  CHECK(std::string(f.read({"PKCS11SPY=/spied.so"}).module_path).empty());
+  CHECK(std::string(f.read({"P11TAPE_CONFIG=/nowhere.yaml", "PKCS11SPY=/spied.so"}).module_path).empty());
+  // A variable says it anew.
+  CHECK(std::string(f.read({"P11TAPE_MODULE=/m.so"}).module_path) == "/m.so");
+  // Elsewhere in the file it does no harm.
+  f.write("p11tape.yaml", "module: /a.so\nprograms: {java: {module: [x]}}\n");
+  CHECK(std::string(f.read().module_path) == "/a.so");
+}
+
+TEST_CASE("absurd files are refused, not obeyed") {
+  folder f;
+  f.write("p11tape.yaml", std::string(300 * 1024, ' '));
+  CHECK(std::string(f.read().problems).find("it is too large") != std::string::npos);
+  f.write("p11tape.yaml", "keep: " + std::string(100000, '['));
+  CHECK(std::string(f.read().problems).find("not YAML") != std::string::npos);
+  f.write("p11tape.yaml", "module: " + std::string(5000, 'x') + "\n");
+  CHECK(std::string(f.read().problems).find("is longer than 1023 bytes") != std::string::npos);
+  f.write("p11tape.yaml", std::string("keep: 5\0\0\0", 10) + std::string(100, '\xff'));
+  f.read();
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "wrong" + std::to_string(i) + ": 1\n";
+  f.write("p11tape.yaml", many + "keep: 7\n");
+  CHECK(f.read().number(capture::setting::keep) == 7);
+  std::filesystem::remove(f.path("p11tape.yaml"));
+  std::filesystem::create_directory(f.path("p11tape.yaml"));
+  CHECK(std::string(f.read().problems).find("it is not a regular file") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace p11tape::tests
