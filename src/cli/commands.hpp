@@ -12,6 +12,8 @@ void add_show(CLI::App& app, status& result);
 void add_summary(CLI::App& app, status& result);
 void add_diagnose(CLI::App& app, status& result);
 void add_explain(CLI::App& app, status& result);
+void add_scrub(CLI::App& app, status& result);
+void add_verify_clean(CLI::App& app, status& result);
 void add_follow(CLI::App& app, status& result);
 void add_ps(CLI::App& app, status& result);
 void add_run(CLI::App& app, status& result);

@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
   add_summary(app, result);
   add_diagnose(app, result);
   add_explain(app, result);
+  add_scrub(app, result);
+  add_verify_clean(app, result);
   add_follow(app, result);
   add_ps(app, result);
   add_run(app, result);

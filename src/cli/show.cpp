@@ -11,6 +11,7 @@
 #include "cli/show_report.hpp"
 #include "cli/tapes.hpp"
 #include "cli/view.hpp"
+#include "decode/constants_file.hpp"
 #include "decode/decode.hpp"
 #include "model/call_stream.hpp"
 #include "model/exchanges.hpp"
@@ -23,7 +24,7 @@ struct show_options {
   std::vector<std::string> paths;
   bool json = false;
   bool full = false;
-  std::string slower_than, from, to;
+  std::string slower_than, from, to, constants;
   call_filter filter;
 };
 
@@ -88,14 +89,26 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
     if (out.closed()) return;
   }
   if (const auto n = exchanges.of_no_call(); n != 0 && !o.json)
-    out.text() += "# " + std::to_string(n) +
-                  " exchanges with a card came from threads of the module's own while several calls were in flight, and "
-                  "could not be put under one\n";
+    out.text() +=
+        "# " + std::to_string(n) +
+        " exchanges with a card came from threads of the module's own while several calls were in flight, and "
+        "could not be put under one\n";
+}
+
+// A user's names for vendor constants; false, with the reason said, where the file cannot be used.
+bool learn_constants(const std::string& file, const open_tapes& tapes) {
+  if (file.empty()) return true;
+  std::vector<std::string> modules;
+  for (const auto& t : tapes.tapes) modules.emplace_back(t->property("module.path"));
+  const auto result = decode::load_constants(file, modules);
+  if (!result.error.empty()) std::fprintf(stderr, "p11tape show: %s\n", result.error.c_str());
+  return result.error.empty();
 }
 
 int show(show_options o) {
   const auto tapes = open(o.paths);
   report(tapes);
+  if (!learn_constants(o.constants, tapes)) return exit_unusable;
   const int status = tapes.troubles.empty() ? exit_fine : exit_unusable;
   if (tapes.tapes.empty()) return status;
   if (const auto trouble = understand(o, tapes); !trouble.empty()) return wrong(trouble);
@@ -132,6 +145,8 @@ void add_show(CLI::App& app, status& result) {
   command->add_option("--from", o->from,
                       "Only calls from this time on: 2026-11-21T18:05:01, 18:05:01, or +2.5 seconds");
   command->add_option("--to", o->to, "Only calls up to this time");
+  command->add_option("--constants", o->constants,
+                      "A file of names for vendor constants; sections apply to the modules that they name");
   command->footer(
       "Examples:\n"
       "  p11tape show /var/tmp/p11tape-1000\n"

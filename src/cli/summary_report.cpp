@@ -1,7 +1,6 @@
 #include "cli/summary_report.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <vector>
 
 #include "cli/tapes.hpp"
@@ -48,6 +47,14 @@ void line(std::string_view label, std::string_view text, std::string& out) {
   out += '\n';
 }
 
+// To the right of a column. A µ is one character of two bytes.
+void right(const std::string& text, std::size_t width, std::string& out) {
+  const auto seen = static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  out.append(width > seen ? width - seen : 1, ' ');
+  out += text;
+}
+
 std::string flags_of(const model::token& t) {
   std::string text;
   const auto rest = render::for_each_flag("token_flags", t.flags, [&](std::string_view name) {
@@ -81,20 +88,19 @@ void append_tokens(const tape_summary& s, std::string& out) {
 void append_functions(const tape_summary& s, std::string& out) {
   out += "\n     calls    failed       total    longest  function\n";
   for (const auto& f : functions_of(s)) {
-    char text[160];
-    std::snprintf(text, sizeof text, "%10llu %9llu %11s %10s  %s", static_cast<unsigned long long>(f.tally->calls),
-                  static_cast<unsigned long long>(f.tally->failed), duration(f.tally->time).c_str(),
-                  duration(f.tally->longest).c_str(), f.name.c_str());
-    out += text;
+    right(std::to_string(f.tally->calls), 10, out);
+    right(std::to_string(f.tally->failed), 10, out);
+    right(duration(f.tally->time), 12, out);
+    right(duration(f.tally->longest), 11, out);
+    out += "  " + f.name;
     if (f.tally->no_end != 0) out += cat("  (", f.tally->no_end, " without an end)");
     out += '\n';
   }
   if (s.tally.values().empty()) return;
   out += '\n';
   for (const auto& [value, times] : s.tally.values()) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%10llu  ", static_cast<unsigned long long>(times));
-    out += text + diagnose::code(value) + "\n";
+    right(std::to_string(times), 10, out);
+    out += "  " + diagnose::code(value) + "\n";
   }
 }
 

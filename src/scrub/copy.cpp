@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "scrub/redact.hpp"
@@ -21,6 +22,16 @@ using tape::u8;
 namespace {
 
 constexpr std::size_t chunk_size = 16 * tape::unit;
+
+/// Bytes of the tape's file, as they are.
+std::string raw(const std::string& path, u64 offset, u64 size) {
+  std::string bytes(size, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(offset));
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  return bytes;
+}
 
 class output {
  public:
@@ -130,25 +141,28 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
   std::string properties;
   for (const auto& [key, value] : from.properties()) properties += key + "=" + escaped(value) + "\n";
   properties += "scrubbed=" + std::string{profile == 1 ? "strict" : profile == 2 ? "payload" : "default"} + "\n";
-  const std::string_view schema = from.schema_text();
+  const auto& was = from.header();
+  const std::string schema = raw(from.path(), was.schema_offset, was.schema_size);
 
-  tape::file_header h = from.header();
+  // The header stays as it is in the file, counters and all, but for where things are.
+  tape::file_header h{};
+  const std::string stored = raw(from.path(), 0, sizeof h);
+  std::memcpy(&h, stored.data(), stored.size());
   const u64 properties_at = sizeof h, schema_at = properties_at + tape::padded(properties.size());
   const u64 data = (schema_at + schema.size() + tape::unit - 1) / tape::unit * tape::unit;
-  h.properties_offset = properties_at;
-  h.properties_size = properties.size();
-  h.schema_offset = schema_at;
-  h.schema_size = schema.size();
-  h.data_offset = data;
-  // The stricter of the two profiles is what the copy holds: strict < default < payload.
-  constexpr u32 strictness[] = {1, 0, 2};
-  const std::size_t was = h.profile >= 1 && h.profile <= 3 ? h.profile - 1 : 2;
-  h.profile = static_cast<u32>((strictness[profile] < strictness[was] ? profile : was) + 1);
+  h.properties_offset = le(properties_at);
+  h.properties_size = le(static_cast<u64>(properties.size()));
+  h.schema_offset = le(schema_at);
+  h.schema_size = le(static_cast<u64>(schema.size()));
+  h.data_offset = le(data);
+  // What the copy holds is what the stricter of the two profiles lets through.
+  constexpr u32 openness[] = {1, 0, 2};
+  const std::size_t recorded = was.profile >= 1 && was.profile <= 3 ? was.profile - 1 : 2;
+  h.profile = le(static_cast<u32>((openness[profile] < openness[recorded] ? profile : recorded) + 1));
 
   output out(to);
   std::vector<std::byte> front(data);
-  const auto stored = tape::to_file_order(h);
-  std::memcpy(front.data(), &stored, sizeof stored);
+  std::memcpy(front.data(), &h, sizeof h);
   std::memcpy(front.data() + properties_at, properties.data(), properties.size());
   std::memcpy(front.data() + schema_at, schema.data(), schema.size());
   out.write(front.data(), front.size());
@@ -166,7 +180,7 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
         body = redact.enter(*function, r.body);
       } else if (r.kind == tape::record_kind::leave && function != nullptr) {
         body = redact.leave(*function, r.body);
-      } else if (r.kind == tape::record_kind::note || tape::is_exchange(r.kind)) {
+      } else if (r.kind == tape::record_kind::note || r.kind == tape::record_kind::exchange) {
         body.assign(r.body.begin(), r.body.end());
       } else {
         ++done.dropped;
