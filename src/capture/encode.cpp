@@ -46,6 +46,12 @@ const u8* as_pointer(u64 word) noexcept { return reinterpret_cast<const u8*>(sta
 
 u64 rounded(u64 n) noexcept { return n == 0 ? 0 : std::bit_ceil(n); }
 
+// What the profile `payload` keeps of an operation's data. The input of sign, verify and digest stays input, whatever
+// the mechanism does with it.
+bool is_payload(secrecy s) noexcept {
+  return s == secrecy::ciphertext || s == secrecy::cipher_in || s == secrecy::signature || s == secrecy::digest;
+}
+
 bool is_output(flow w) noexcept { return w == flow::out || w == flow::inout; }
 bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
 
@@ -105,22 +111,25 @@ treatment encoder::treatment_of(const source& r, const step& s) const noexcept {
       default:
         secret = secrecy::key;
     }
-  } else if (secret == secrecy::signature && may_be_otp(r)) {
+  } else if (is_payload(secret) && !may_be_kept(r, secret)) {
     secret = secrecy::key;
   }
   return cryptoki::treat(how_.profile, secret);
 }
 
-// Only the profile that records signatures needs to ask.
-bool encoder::may_be_otp(const source& r) const noexcept {
-  if (cryptoki::treat(how_.profile, secrecy::signature) != treatment::whole) return false;
-  const u64 mechanism = (plan_of(function_).is_message ? how_.messages : how_.signers)->get(load(r, r.steps[0]));
-  if (mechanism == session_mechanisms::unknown) return true;
-  const auto* plan = plan_of_mechanism(mechanism);
-  if (plan == nullptr) return true;
+// Whether what an operation takes or gives is only what its class says depends on its mechanism: CKM_NULL copies its
+// input to its output, and what an OTP mechanism signs is a password. A mechanism that is not known may do either.
+bool encoder::may_be_kept(const source& r, secrecy s) const noexcept {
+  if (cryptoki::treat(how_.profile, s) != treatment::whole) return true;  // it is not kept anyway
+  auto which = plan_of(function_).part_of;
+  if (which == operation::none) return true;  // the ciphertext of a key encapsulation: public by its nature
+  if (which == operation::dual) which = s == secrecy::ciphertext ? operation::encrypt : operation::decrypt;
+  const u64 mechanism = how_.of(which).get(load(r, r.steps[0]));
+  const auto* plan = mechanism == session_mechanisms::unknown ? nullptr : plan_of_mechanism(mechanism);
+  if (plan == nullptr || mechanism == CKM_NULL) return false;
   for (u8 i = 0; i < plan->count; ++i)
-    if (plan->layouts[i].record == static_cast<u16>(cryptoki::record::CK_OTP_PARAMS)) return true;
-  return false;
+    if (plan->layouts[i].record == static_cast<u16>(cryptoki::record::CK_OTP_PARAMS)) return false;
+  return true;
 }
 
 u64 encoder::limit_for(secrecy s) const noexcept {
@@ -248,7 +257,7 @@ u64 encoder::pointer(sink& out, const source& r, u16 index, phase p, int depth) 
       if (s.target == message_parameter) {
         u64 size = 0;
         if (!count_of(r, s, p, size)) return tape::pointer_bad;
-        const u64 type = how_.messages->get(load(r, r.steps[0]));
+        const u64 type = how_.of(operation::message).get(load(r, r.steps[0]));
         return parameter(out, index, type, at, size, layout::where::message, p, depth);
       }
       if (s.target != no_target) return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
@@ -454,13 +463,14 @@ u64 encoder::prf_value(sink& out, const source& r, u16 index, const u8* at, u64 
 }
 
 void encoder::remember_mechanism(cryptoki::function f, const u64* words) noexcept {
-  const auto which = plan_of(f).remembers;
-  if (which == remembering::nothing) return;
-  const u8* at = as_pointer(words[1]);
+  const auto& plan = plan_of(f);
+  if (!plan.begins && !plan.mixes_key) return;
+  auto& mechanisms = how_.of(plan.part_of);
+  const u8* at = plan.begins ? as_pointer(words[1]) : nullptr;
   CK_MECHANISM m;
-  if (at == nullptr || !readable(pages_, at, sizeof m)) return;
+  if (at == nullptr || !readable(pages_, at, sizeof m)) return mechanisms.set(words[0], session_mechanisms::unknown);
   copy_from_caller(&m, at, sizeof m);
-  (which == remembering::message ? how_.messages : how_.signers)->set(words[0], m.mechanism);
+  mechanisms.set(words[0], m.mechanism);
 }
 
 }  // namespace p11tape::capture

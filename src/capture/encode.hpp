@@ -48,8 +48,9 @@ struct encoding {
   u64 most_payload;     ///< of one value that only the profile `payload` records
   pin_memory* pins;
 
-  session_mechanisms* messages;  ///< of message-based operations: the layout of their parameters depends on it
-  session_mechanisms* signers;   ///< of sign operations: a signature of an OTP mechanism is a one-time password
+  session_mechanisms* operations;  ///< one for each operation that has a mechanism, from operation::message on
+
+  session_mechanisms& of(operation which) const noexcept { return operations[static_cast<std::size_t>(which) - 1]; }
 };
 
 /// Lengths that the caller gave before the call, to bound what is read after it: a module may claim more than it was
@@ -120,7 +121,7 @@ class encoder {
   void attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings, u64 count,
                        int depth) noexcept;
   bool is_certificate(const u8* at, u64 count) noexcept;
-  bool may_be_otp(const source& r) const noexcept;
+  bool may_be_kept(const source& r, cryptoki::secrecy s) const noexcept;
   u64 mechanism(sink& out, u16 index, const u8* at, phase p, int depth) noexcept;
   u64 parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, layout::where context, phase p,
                 int depth) noexcept;

@@ -70,12 +70,23 @@ constexpr plan make_plan(std::span<const step> steps) {
   return p;
 }
 
+constexpr operation operation_of(std::string_view family) {
+  constexpr struct {
+    std::string_view family;
+    operation is;
+  } operations[] = {{"message", operation::message}, {"encrypt", operation::encrypt}, {"decrypt", operation::decrypt},
+                    {"digest", operation::digest},   {"sign", operation::sign},       {"verify", operation::verify},
+                    {"dual", operation::dual}};
+  for (const auto& o : operations)
+    if (o.family == family) return o.is;
+  return operation::none;
+}
+
 constexpr function_plan make_function_plan(std::span<const step> steps, const function_row& row) {
-  function_plan p{make_plan(steps), keeping::ring, remembering::nothing, row.family == "message"};
+  function_plan p{make_plan(steps), keeping::ring, operation_of(row.family), row.does == effect::begin,
+                  row.name == "C_DigestKey"};
   if (changes_state(row.does)) p.goes = keeping::kept;
   if (row.does == effect::describe_token) p.goes = keeping::kept_half;
-  if (row.does == effect::begin && p.is_message) p.remembers = remembering::message;
-  if (row.does == effect::begin && row.family == "sign") p.remembers = remembering::signer;
   return p;
 }
 

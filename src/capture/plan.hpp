@@ -47,13 +47,16 @@ enum class keeping : u8 {
   kept_half,  ///< what describes tokens is worth keeping too, but polls must not fill the kept part
 };
 
-/// Whether a call starts an operation whose mechanism decides how later calls are read.
-enum class remembering : u8 { nothing, message, signer };
+/// The operations of a session, told apart because each has a mechanism of its own, which decides how its calls are
+/// read.
+enum class operation : u8 { none, message, encrypt, decrypt, digest, sign, verify, dual };
+inline constexpr std::size_t operation_count = 7;  ///< with a mechanism; a dual call belongs to two of them
 
 struct function_plan : plan {
   keeping goes;
-  remembering remembers;
-  bool is_message;  ///< of the message-based functions
+  operation part_of;
+  bool begins;     ///< starts the operation: its mechanism is the second argument
+  bool mixes_key;  ///< C_DigestKey: what the operation answers from now on depends on a key
 };
 
 extern const std::array<function_plan, cryptoki::function_count> function_plans;

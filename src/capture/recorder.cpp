@@ -33,8 +33,7 @@ constexpr u64 large_part = 8 * 1024;         // pieces of a large record: two to
 __attribute__((tls_model("initial-exec"))) thread_local constinit thread_state* self = nullptr;
 
 constinit tape::file the_tape;
-constinit session_mechanisms messages{};
-constinit session_mechanisms signers{};
+constinit session_mechanisms operations[operation_count]{};
 constinit encoding how{};
 constinit const settings* the_settings = nullptr;
 constinit const recorded_module* the_module = nullptr;
@@ -87,8 +86,7 @@ void make_recorder(process_state& p) noexcept {
   how.most_bytes = most_public_bytes;
   how.most_payload = the_settings->number(setting::payload_limit);
   how.pins = &p.pins;
-  how.messages = &messages;
-  how.signers = &signers;
+  how.operations = operations;
   const bool wanted = the_control.first_look(*the_settings);
   if (!wanted) the_tape.forget();
   recording.store(wanted && make_tape(the_tape, *the_settings, *the_module));

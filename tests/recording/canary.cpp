@@ -117,19 +117,21 @@ void all_mechanisms(const test::recorded_mock& mock, test::arranger& a) {
   }
 }
 
-struct otp_range {  // canaries of a signature that is a one-time password
+struct unsafe_range {  // canaries of operations whose mechanism makes a secret of what is public elsewhere
   std::size_t first, last;
 };
 
 int check(const std::filesystem::path& path, const std::vector<test::canary>& placed, std::size_t profile,
-          const otp_range& otp) {
+          const unsafe_range& unsafe) {
   std::unordered_map<std::uint64_t, const test::canary*> forbidden;
   std::unordered_map<std::uint64_t, const test::canary*> forbidden_hex;
   std::vector<const test::canary*> wanted;
   for (std::size_t i = 0; i < placed.size(); ++i) {
     const auto& c = placed[i];
-    const bool password = i >= otp.first && i < otp.last && c.secret == secrecy::signature;
-    if (allowed(c, profile) && !password) {
+    const bool operation = c.secret == secrecy::signature || c.secret == secrecy::ciphertext ||
+                           c.secret == secrecy::cipher_in || c.secret == secrecy::digest;
+    const bool secret_here = i >= unsafe.first && i < unsafe.last && operation;
+    if (allowed(c, profile) && !secret_here) {
       wanted.push_back(&c);
       continue;
     }
@@ -167,34 +169,40 @@ int main(int argc, char** argv) {
   const test::recorded_mock mock(name.c_str());
   test::arranger a(20261121 + profile);
 
-  // Payload signatures are kept only where the session's mechanism is known to be none that makes passwords.
   mock.script().configure("*=CKR_OK");
   for (int i = 0; i < static_cast<int>(cryptoki::function_count); ++i) {
     const auto f = static_cast<function>(i);
     if (hands_out_lists(f)) continue;
-    if (f == function::C_Sign || f == function::C_SignFinal) call(mock, a, function::C_SignInit);
-    if (f == function::C_SignMessage) call(mock, a, function::C_MessageSignInit);
+    if (f == function::C_DigestFinal) call(mock, a, function::C_DigestInit);  // C_DigestKey came before
     call(mock, a, f);
   }
   all_mechanisms(mock, a);
   call(mock, a, function::C_SignInit, CKM_HOTP, "CK_OTP_PARAMS");
-  const auto otp_signature = a.placed().size();
-  call(mock, a, function::C_Sign);
-  const auto after_otp = a.placed().size();
+  // From here on, what these calls give is a password, a copy of the input, or mixed with a key.
+  call(mock, a, function::C_EncryptInit, CKM_NULL);
+  call(mock, a, function::C_DecryptInit, CKM_NULL);
+  call(mock, a, function::C_DigestInit, CKM_VENDOR_DEFINED + 1);
+  call(mock, a, function::C_VerifyInit, CKM_HOTP, "CK_OTP_PARAMS");
+  const auto first_unsafe = a.placed().size();
+  for (const auto f : {function::C_Sign, function::C_SignFinal, function::C_Verify, function::C_Encrypt,
+                       function::C_EncryptUpdate, function::C_Decrypt, function::C_DigestEncryptUpdate,
+                       function::C_DecryptVerifyUpdate, function::C_Digest, function::C_DigestFinal})
+    call(mock, a, f);
+  const auto after_unsafe = a.placed().size();
   a.certificates(true);
   call(mock, a, function::C_CreateObject);
   call(mock, a, function::C_GetAttributeValue);
   a.certificates(false);
 
-  const otp_range otp{otp_signature, after_otp};
-  int failures = check(mock.tape(), a.placed(), profile, otp);
+  const unsafe_range unsafe{first_unsafe, after_unsafe};
+  int failures = check(mock.tape(), a.placed(), profile, unsafe);
   // A stricter copy of the tape holds what the stricter profile would have recorded.
   for (const auto& [stricter, number] : {std::pair{"default", 0}, std::pair{"strict", 1}}) {
     const auto copy = mock.folder() / (std::string{"copy-"} + stricter + ".p11tape");
     if (number == 0 && profile == 1) continue;
     test::output_of(std::string{P11TAPE_TEST_PROGRAM} + " scrub --profile " + stricter + " " + mock.tape().string() +
                     " " + copy.string());
-    failures += check(copy, a.placed(), static_cast<std::size_t>(number), otp);
+    failures += check(copy, a.placed(), static_cast<std::size_t>(number), unsafe);
     std::filesystem::remove(copy);
   }
   std::printf("%s: %zu canaries, %d failures\n", name.c_str(), a.placed().size(), failures);
