@@ -33,15 +33,18 @@ class tape_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What the reader could not understand. What the recorder itself left out is in reader::counter() instead.
+/// What the reader could not understand. What the recorder itself left out is in reader::counter() instead. What
+/// several cursors come across counts once.
 struct damage {
-  u64 skipped_bytes = 0;           ///< bytes that are neither chunk nor free space
-  u64 cut_chunks = 0;              ///< chunks that reach past the end of the file, or count more bytes than they have
-  u64 bad_records = 0;             ///< records that make no sense; the rest of their chunk is lost
-  u64 lost_parts = 0;              ///< large records of which a piece is missing
-  u64 overwritten = 0;             ///< chunks that the recorder overwrote while they were read
+  u64 skipped_bytes = 0;    ///< bytes that are neither chunk nor free space
+  u64 cut_chunks = 0;       ///< chunks that reach past the end of the file, or count more bytes than they have
+  u64 bad_records = 0;      ///< records that make no sense; the rest of their chunk is lost
+  u64 lost_parts = 0;       ///< large records of which a piece is missing
+  u64 missing_records = 0;  ///< records that threads wrote and that are not there; a ring overwrites them rightly
+  u64 overwritten = 0;      ///< chunks that the recorder overwrote while they were read
   std::vector<std::string> notes;  ///< sentences about header, properties and schema
 
+  /// Missing records alone are no damage: whether something is wrong depends on the recorder's counters.
   bool any() const noexcept {
     return skipped_bytes || cut_chunks || bad_records || lost_parts || overwritten || !notes.empty();
   }
@@ -67,8 +70,9 @@ class cursor {
   cursor& operator=(cursor&&) noexcept;
   ~cursor();
 
-  /// The next ENTER, LEAVE, NOTE or EXCHANGE; kinds of a newer version are left out. False when there is none (for now: after reader::refresh() there may be more).
-  /// On a tape that is being written a record may come after one with a higher ordinal, if refresh() finds it later.
+  /// The next ENTER, LEAVE, NOTE or EXCHANGE; kinds of a newer version are left out. False when there is none (for now:
+  /// after reader::refresh() there may be more). On a tape that is being written a record may come after one with a
+  /// higher ordinal, if refresh() finds it later.
   bool next(record_view& out);
 
   /// The thread's ENTER that a filter holds back, if it is newer than all that next() has handed out: the call that the
@@ -79,7 +83,7 @@ class cursor {
  private:
   friend class reader;
   cursor(detail::tape_file* file, std::size_t thread);
-  bool join_parts(record_view& out);
+  bool join_parts(record_view& out, bool first_time);
 
   detail::tape_file* file_;
   std::size_t thread_;

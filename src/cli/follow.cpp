@@ -10,6 +10,7 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
@@ -210,24 +211,27 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-void take_up_folder(follower& f, const fs::path& folder, bool from_start) {
+// Takes up the tapes that are not in `known` yet.
+void take_up_folder(follower& f, const fs::path& folder, std::set<fs::path>& known, bool from_start) {
   std::error_code e;
   for (const auto& entry : fs::directory_iterator(folder, e)) {
-    if (entry.path().extension() != ".p11tape" || f.has(entry.path())) continue;
+    if (entry.path().extension() != ".p11tape" || known.contains(entry.path())) continue;
     try {
       auto reader = std::make_unique<tape::reader>(entry.path().string());
+      known.insert(entry.path());
       // Of the tapes that are there already, those of ended programs have nothing more to say.
       if (from_start || is_running(static_cast<int>(reader->header().pid))) f.add(std::move(reader), from_start);
     } catch (const tape::tape_error&) {
-      // It is being made just now, or is none.
+      // It is being made just now, or is none: then it is looked at again.
     }
   }
 }
 
 int follow_folder(follower& f, const follow_options& o) {
-  take_up_folder(f, o.target, o.all);
+  std::set<fs::path> known;
+  take_up_folder(f, o.target, known, o.all);
   for (int pass = 1; wait_a_little() && !f.closed(); ++pass) {
-    if (pass % passes_until_new_tapes == 0) take_up_folder(f, o.target, true);
+    if (pass % passes_until_new_tapes == 0) take_up_folder(f, o.target, known, true);
     f.look();
   }
   return exit_fine;

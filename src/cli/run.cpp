@@ -190,9 +190,9 @@ void add_run(CLI::App& app, status& result) {
   auto o = std::make_shared<run_options>();
   command->add_option("--module", o->module, "Only this module, by its path; default: each that is opened");
   command->add_option("--log", o->log, "Also write the calls as text to this file, to stderr or to syslog");
-  command->add_option("COMMAND", o->command, "The command and its arguments, behind --")->required();
-  command->prefix_command(false);
-  command->positionals_at_end();
+  // Not an option: CLI11 would take brackets in its words for a list of its own.
+  command->prefix_command();
+  command->usage("p11tape run [OPTIONS] -- COMMAND [ARGUMENT...]");
   command->footer(
       "No configuration is changed: the loader is asked to open a copy of p11tape.so where the command opens a "
       "module.\n"
@@ -203,7 +203,12 @@ void add_run(CLI::App& app, status& result) {
       "Exit status: the command's own (128 + N where signal N ended it); 2 where it cannot be recorded; 127 where "
       "there is no\n"
       "such command.");
-  command->callback([o, &result] { result = run_command(*o); });
+  command->callback([o, command, &result] {
+    o->command = command->remaining();
+    if (!o->command.empty() && o->command.front() == "--") o->command.erase(o->command.begin());
+    if (o->command.empty()) throw CLI::RequiredError("COMMAND");
+    result = run_command(*o);
+  });
 }
 
 }  // namespace p11tape::cli

@@ -127,6 +127,9 @@ std::vector<std::string> damages_of(const tape::reader& tape) {
   if (d.bad_records)
     all.push_back(counted(d.bad_records, "record is damaged", "records are damaged") +
                   "; what came behind in the same piece is lost");
+  // In a ring they were overwritten, which losses_of() tells.
+  if (d.missing_records && tape.counter(tape::counter::overwritten_chunks) == 0)
+    all.push_back(counted(d.missing_records, "record is", "records are") + " missing");
   if (d.lost_parts) all.push_back(counted(d.lost_parts, "large record is not whole", "large records are not whole"));
   if (d.overwritten)
     all.push_back(counted(d.overwritten, "piece was", "pieces were") +

@@ -33,7 +33,7 @@ struct overlap {
   u64 thread = 0, other_thread = 0;
   u64 session = unknown;
   cryptoki::function which = model::unknown_function, other_which = model::unknown_function;
-  u64 count = 0;
+  u64 count = 0;  ///< pairs; of many only a part is counted
 };
 
 /// A call that never returned.
@@ -78,7 +78,6 @@ class life {
   u64 left_login = 0;  ///< call that showed a user logged in although the last session had been closed
 
   // Threads.
-  std::vector<u64> threads;
   overlap any, same_session;
   std::vector<unreturned> lost;
   u64 last_end = 0;  ///< CLOCK_MONOTONIC
@@ -102,14 +101,12 @@ class life {
   void see_slots(const moment& now);
   void see_sessions(const moment& now);
   void see_overlap(const moment& now);
-  void see_thread(const moment& now);
 
   static constexpr std::size_t recent = 20;
+  static constexpr u64 enough_overlaps = 10000;
   std::array<brief, recent> ring_{};
   u64 seen_ = 0;
-  std::unordered_map<u64, u64> alike_;      // polls before the first session: function and slot -> how many
-  std::unordered_map<u64, u64> last_seen_;  // by thread: CLOCK_MONOTONIC
-  u64 last_thread_ = unknown;
+  std::unordered_map<u64, u64> alike_;  // polls before the first session: function and slot -> how many
   u64 last_closed_ = unknown;
 };
 

@@ -51,7 +51,10 @@ void pace::see(const moment& now) {
       if (++length_queries == 1) length_queries_in = c.number;
     } else {
       std::size_t others = 0;
-      for (const auto& f : now.library->flights) others += f.depth == 0 && f.thread != c.thread.number;
+      for (const auto& f : now.library->flights) {
+        others += f.depth == 0 && f.thread != c.thread.number;
+        if (others == 7) break;
+      }
       by_crowd[others == 0 ? 0 : others < 3 ? 1 : others < 7 ? 2 : 3].add(duration);
       operations.add(duration);
       if (first_operation_in == 0) {

@@ -100,8 +100,7 @@ void module_failed(const scene& s, const rule& r, findings& out) {
     if (!calls.empty()) f.show({}, cat("the calls before it: ", calls));
     f.advice =
         "The reason stands in the module's own log: turn it on (SoftHSM: log.level = DEBUG and the system's log; "
-        "OpenSC: "
-        "OPENSC_DEBUG=9; Luna: cklog), and repeat.";
+        "Luna: cklog), and repeat. Not OPENSC_DEBUG: it writes PINs in clear.";
     soften(f, s, *i);
   }
 }

@@ -15,7 +15,10 @@ bool is_mq(const scene& s) noexcept {
   return s.set.is_mq || (speaker_of(s.d.program, by) && (by == speaker::mq || by == speaker::runmqakm));
 }
 
-std::string in_slot(const label::token& t) { return cat(quoted(label::unpadded(t.label)), " (slot ", t.slot, ")"); }
+std::string in_slot(const label::token& t) {
+  const auto name = label::unpadded(t.label);
+  return cat(name.empty() ? "a token without a label" : quoted(name), " (slot ", t.slot, ")");
+}
 
 std::vector<std::string> names_of(const std::vector<label::token>& tokens) {
   std::vector<std::string> names;

@@ -108,8 +108,9 @@ void threads_without_locking(const scene& s, const rule& r, findings& out) {
   f.show({agreed->call}, agreed->locks.arguments
                              ? "C_Initialize was given neither CKF_OS_LOCKING_OK nor functions for locks"
                              : "C_Initialize was given NULL, which promises one thread at a time");
-  f.show({o.other, o.call}, cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which),
-                                " (thread ", o.thread, ") overlap; ", counted(o.count, "such pair"), " in all"));
+  f.show({o.other, o.call},
+         cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which), " (thread ", o.thread,
+             ") overlap; ", o.count == 1 ? "the only such pair" : cat(o.count, " such pairs were counted")));
   f.advice =
       "Have the client pass CKF_OS_LOCKING_OK (a newer libp11 does), or let one thread do all the work: results may "
       "be wrong, and crashes come at random.";
@@ -121,9 +122,9 @@ void session_shared(const scene& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.about = topic::session;
   f.say = "Two threads use the same session at the same time; a session does one thing at a time.";
-  f.show({o.other, o.call},
-         cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which), " (thread ", o.thread,
-             ") overlap on session handle ", o.session, "; ", counted(o.count, "such pair"), " in all"));
+  f.show({o.other, o.call}, cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which),
+                                " (thread ", o.thread, ") overlap on session handle ", o.session, "; ",
+                                o.count == 1 ? "the only such pair" : cat(o.count, " such pairs were counted")));
   f.advice = "Give each thread a session of its own, or lock around each operation from its begin to its end.";
 }
 

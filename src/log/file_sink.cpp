@@ -75,9 +75,9 @@ bool file_sink::still_ours(std::uint64_t& size) const noexcept {
 int file_sink::write(const char* text, std::size_t size) noexcept {
   std::uint64_t have = 0;
   if (!still_ours(have) || (have != 0 && have + size > most_)) {
-    // One thread changes the file; the others go on with the old one, or wait a moment where there is none.
+    // One thread changes the file, and the others wait for it; who cannot wait any longer writes to what there is.
     for (int tries = 0; changing_.exchange(true, std::memory_order_acquire); ++tries) {
-      if (still_ours(have) || tries > 1000) return write_quietly(descriptor_.load(), text, size, 0);
+      if (tries > 1000) return write_quietly(descriptor_.load(), text, size, 0);
       usleep(1000);
     }
     int error = 0;

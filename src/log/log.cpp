@@ -64,6 +64,7 @@ render::call_view describe(const running_log& log, const thread_room& room, unsi
   view.thread_number = call.begun.thread_number;
   view.program = log.how.program;
   view.pid = log.pid;
+  view.start = call.begun.time;
   view.wall = call.wall;
   view.rows = &tape::schema::built_in();
   view.function_number = call.begun.function;

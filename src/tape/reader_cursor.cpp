@@ -69,7 +69,7 @@ struct strand {
   }
 
   void abandon(u64& why) {
-    ++why;
+    if (tape_->troubled.emplace(now_.sequence, now_.begin).second) ++why;
     abandoned_ = true;
   }
 
@@ -203,6 +203,12 @@ bool cursor::next(record_view& out) {
     (take_kept ? kept_ : ring_)->take(out);
     out.gap = started_ ? out.ordinal != last_ordinal_ + 1 : out.ordinal > 1;
     out.body_lost = false;
+    auto& furthest = file_->furthest[thread_];
+    const bool first_time = static_cast<std::int32_t>(out.ordinal - furthest) > 0;
+    if (first_time) {
+      file_->damage.missing_records += out.ordinal - last_ordinal_ - 1;
+      furthest = out.ordinal;
+    }
     started_ = true;
     last_ordinal_ = out.ordinal;
     if (out.kind == record_kind::enter) last_call_ = out.call;
@@ -212,7 +218,7 @@ bool cursor::next(record_view& out) {
       case record_kind::note:
       case record_kind::exchange:
       case record_kind::part:
-        if (join_parts(out)) return true;
+        if (join_parts(out, first_time)) return true;
         break;
       default:  // of a newer version
         break;
@@ -255,11 +261,11 @@ bool cursor::next_in_flight(record_view& out) {
 }
 
 // Collects the PARTs of a large record and puts them in front of its body. False where more is to come.
-bool cursor::join_parts(record_view& out) {
+bool cursor::join_parts(record_view& out, bool first_time) {
   const bool is_part = out.kind == record_kind::part;
   if (!is_part && !has_parts_) return true;
   if (has_parts_ && out.call != parts_call_) {
-    ++file_->damage.lost_parts;
+    file_->damage.lost_parts += first_time;
     has_parts_ = false;
     if (!is_part) return true;
   }
@@ -276,7 +282,7 @@ bool cursor::join_parts(record_view& out) {
   has_parts_ = false;
   out.gap = out.body_lost = parts_lost_;
   if (parts_lost_) {
-    ++file_->damage.lost_parts;
+    file_->damage.lost_parts += first_time;
     out.body = {};
     out.keep.reset();
     return true;

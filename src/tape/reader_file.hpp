@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -56,6 +57,8 @@ struct tape_file {
   std::vector<thread_info> threads;
   std::vector<std::vector<stretch>> kept, ring;  // by index of the thread
   std::vector<u64> slots;                        // by index of the thread: offset of its in-flight slot, 0: none in use
+  std::vector<u32> furthest;                     // by index of the thread: the last ordinal that any cursor came to
+  std::set<std::pair<u64, u32>> troubled;        // stretches (sequence, begin) whose trouble is counted already
   u64 generation = 0;                            // counts looks
   tape::damage damage;
 

@@ -69,6 +69,7 @@ void tape_file::index() {
     const auto [at, is_new] = thread_index_.try_emplace(number, threads.size());
     if (is_new) {
       threads.push_back({number, thread.id});
+      furthest.push_back(0);
       kept.emplace_back();
       ring.emplace_back();
       slots.push_back(0);

@@ -98,14 +98,19 @@ case $which in
       expect '"target":"PIN"' "$(with "$yubico" 123456)"
       expect '"sw":"63C2"' "$(with "$yubico" 999999)"
     fi
-    # A card that is pulled while a program is at work.
+    # The card is pulled in the middle: pkcs11-tool has logged in, and waits for what it is to sign.
     tapes=$work/pulled
-    { sleep 1; kill "$card_process"; } &
-    P11TAPE_MODULE=$opensc P11TAPE_DIR=$tapes pkcs11-tool --module "$shim" --login --pin 123456 --test-hotplug \
-      >"$work/hotplug.log" 2>&1 </dev/null &
+    mkfifo "$work/input"
+    P11TAPE_MODULE=$opensc P11TAPE_DIR=$tapes pkcs11-tool --module "$shim" --login --pin 123456 --sign -m RSA-PKCS \
+      -i "$work/input" -o "$work/signature" >"$work/tool.log" 2>&1 &
     tool=$!
-    sleep 2
-    kill "$tool" 2>/dev/null || true
-    [[ -n $("$program" show "$tapes") ]] || fail "no tape of the pulled card"
+    logged_in() { "$program" show --json --function C_Login "$tapes" | grep -q CKR_OK; }
+    wait_for "the login" logged_in
+    kill "$card_process"
+    no_card() { ! has_card; }
+    wait_for "the removal" no_card
+    echo text >"$work/input"
+    wait "$tool" && fail "signed without a card"
+    expect '"outcome":"removed"' "$("$program" show --json --errors "$tapes")"
     ;;
 esac

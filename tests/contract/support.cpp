@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 namespace p11tape::contract {
@@ -92,6 +94,9 @@ outcome run(const setup& s, const std::function<void()>& host) {
   char* const report = report_page();
   report[0] = 0;
   const auto dir = s.dir.empty() ? (files / "tapes").string() : s.dir;
+  // What the test runner has not written yet must not be written by the child as well.
+  std::cout.flush();
+  std::fflush(nullptr);
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) {

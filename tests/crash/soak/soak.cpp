@@ -81,17 +81,26 @@ const CK_FUNCTION_LIST* load() {
   return list;
 }
 
+// Lets one thread fork while no other is inside the module: SoftHSM's own locks must be free in the child.
+struct pause {
+  std::atomic<bool> wanted{false};  // or the others would never leave the lock to the one
+  std::shared_mutex lock;
+
+  std::shared_lock<std::shared_mutex> run() {
+    while (wanted) usleep(100);
+    return std::shared_lock(lock);
+  }
+};
+
 void work(const CK_FUNCTION_LIST* list, tally& t, unsigned thread, unsigned seed, const std::atomic<bool>& stop,
-          std::shared_mutex* forking) {
+          pause& forking) {
   t.thread_id[thread] = static_cast<std::uint64_t>(gettid());
   caller c(list, seed, t.calls[thread]);
   while (!stop) {
-    std::shared_lock<std::shared_mutex> quiet;
-    if (forking != nullptr) quiet = std::shared_lock(*forking);
+    const auto running = forking.run();
     c.some_calls();
   }
-  std::shared_lock<std::shared_mutex> quiet;
-  if (forking != nullptr) quiet = std::shared_lock(*forking);
+  const auto running = forking.run();
   c.finish();
 }
 
@@ -121,7 +130,8 @@ void work(const CK_FUNCTION_LIST* list, tally& t, unsigned thread, unsigned seed
   CK_C_INITIALIZE_ARGS locking{nullptr, nullptr, nullptr, nullptr, CKF_OS_LOCKING_OK, nullptr};
   list->C_Initialize(&locking);
   static std::atomic<bool> never{false};
-  for (unsigned i = 0; i < threads; ++i) std::thread([=] { work(list, *t, i, seed + i, never, nullptr); }).detach();
+  static pause no_pause;
+  for (unsigned i = 0; i < threads; ++i) std::thread([=] { work(list, *t, i, seed + i, never, no_pause); }).detach();
   usleep(100000 + seed % 400000);
   kill(getpid(), SIGKILL);
   _exit(1);
@@ -142,9 +152,9 @@ int end_of(pid_t child) {
   CK_C_INITIALIZE_ARGS locking{nullptr, nullptr, nullptr, nullptr, CKF_OS_LOCKING_OK, nullptr};
   if (list->C_Initialize(&locking) != CKR_OK) give_up("C_Initialize fails");
   std::atomic<bool> stop{false};
-  std::shared_mutex forking;
+  pause forking;
   std::vector<std::thread> crew;
-  for (unsigned i = 0; i < threads; ++i) crew.emplace_back([&, i] { work(list, *t, i, i, stop, &forking); });
+  for (unsigned i = 0; i < threads; ++i) crew.emplace_back([&, i] { work(list, *t, i, i, stop, forking); });
   const auto begin = steady::now();
   const auto end = begin + std::chrono::seconds(seconds);
   const auto warm = begin + std::chrono::seconds(seconds) / 3;
@@ -152,10 +162,12 @@ int end_of(pid_t child) {
     usleep(500000);
     if (book.memory_early == 0 && steady::now() >= warm) book.memory_early = private_memory();
     pid_t child = -1;
-    {  // SoftHSM's own locks must be free in the child
-      const std::unique_lock alone(forking);
+    {
+      forking.wanted = true;
+      const std::unique_lock alone(forking.lock);
       child = fork();
       if (child == 0) be_child(list, book, round);
+      forking.wanted = false;
     }
     const int status = end_of(child);
     const bool as_planned = WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0;

@@ -62,7 +62,7 @@ TEST_CASE("an EC key has its curve, a secret key its size") {
       .attribute_number(CKA_KEY_TYPE, CKK_EC)
       .attribute_bytes(CKA_EC_PARAMS, p256);
   s.call("C_CreateObject", body().words({1, 1, 3, 1}).template_item(1, wanted), CKR_OK, body().number_item(3, 9));
-  CHECK(meaning_in(s, function::C_CreateObject, "object", 9).starts_with("public EC P-256 on"));
+  CHECK(meaning_in(s, function::C_CreateObject, "object", 9).starts_with("public EC secp256r1 on"));
   tape_story aes;
   begin(aes);
   body secret;

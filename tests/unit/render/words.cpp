@@ -39,7 +39,7 @@ TEST_CASE("codes are written as constants are: small ones decimal, others in hex
 TEST_CASE("durations keep three or four digits that matter") {
   CHECK(text(append_duration, 417) == "417 ns");
   CHECK(text(append_duration, 12345) == "12.3 µs");
-  CHECK(text(append_duration, 1234567) == "1.234 ms");
+  CHECK(text(append_duration, 1234000) == "1.234 ms");
   CHECK(text(append_duration, 2345678901) == "2.346 s");
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("JSON: numbers that a double cannot hold are strings, and strings are 
   json.begin_object();
   json.field("small", std::uint64_t{1} << 53);
   json.field("large", (std::uint64_t{1} << 53) + 1);
-  json.field("text", std::string_view("q\" b\\ n\n e\x1b x\xff t\u202e \U000e0041", 27));
+  json.field("text", "q\" b\\ n\n e\x1b x\xff t\u202e \U000e0041");
   json.key("list");
   json.begin_array();
   json.element("a");

@@ -170,6 +170,10 @@ TEST_CASE("a large record of which a part is missing has no body, and is counted
   CHECK(call->ended());
   CHECK(stream.next()->function->name == "C_Sign");
   CHECK(r.damage().lost_parts == 2);
+  CHECK(r.damage().missing_records == 1);
+  calls_of(r);  // a second time
+  CHECK(r.damage().lost_parts == 2);
+  CHECK(r.damage().missing_records == 1);
 }
 
 TEST_CASE("the threads of several tapes are merged in the order in which their calls began") {

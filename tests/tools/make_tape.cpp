@@ -1,0 +1,169 @@
+// make_tape FILE CALLS [THREADS]: a tape as a busy TLS server leaves it, of any size, to measure the readers with.
+//
+// Each thread opens a session, logs in, and then does rounds of nine calls: look up a key (3), read its attributes (2),
+// ask for the length of a signature and sign (3), digest (1). Calls that change the state are in kept chunks, the
+// others in ring chunks, as the recorder does it; every chunk has 16 KiB. Written by FORMAT.md, not by the recorder's
+// code.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "tape/tape_builder.hpp"
+
+namespace {
+
+using p11tape::test::body;
+using p11tape::test::function_number;
+using p11tape::test::u16;
+using p11tape::test::u32;
+using p11tape::test::u64;
+using p11tape::test::u8;
+
+constexpr std::size_t chunk_size = 16 * 1024;
+constexpr u64 given = 1;
+
+struct file_closer {
+  void operator()(std::FILE* f) const { std::fclose(f); }
+};
+
+// One call, as it is written again and again.
+struct pattern {
+  u16 function;
+  bool kept;
+  u64 duration;
+  u64 value;
+  std::string arguments, results;
+};
+
+class writer {
+ public:
+  writer(std::FILE* file, u64 threads) : file_(file), lanes_(threads) {
+    const auto header = p11tape::test::tape_builder().bytes();
+    std::fwrite(header.data(), 1, header.size(), file_);
+    for (u64 t = 0; t < threads; ++t) {
+      lanes_[t].number = t + 1;
+      for (auto& c : lanes_[t].chunks) c.reserve(chunk_size);
+    }
+  }
+
+  void call(u64 thread, const pattern& p) {
+    auto& l = lanes_[thread];
+    ++l.calls;
+    record(l, p.kept, 1, p.function, p.arguments, nullptr);
+    clock_ += p.duration;
+    record(l, p.kept, 2, p.function, p.results, &p.value);
+    clock_ += 200;
+  }
+
+  void finish() {
+    for (auto& l : lanes_)
+      for (const bool kept : {true, false}) flush(l, kept);
+  }
+
+ private:
+  struct lane {
+    u64 number = 0;
+    u32 calls = 0, ordinal = 0;
+    std::string chunks[2];
+  };
+
+  void record(lane& l, bool kept, u8 kind, u16 function, const std::string& content, const u64* value) {
+    const auto size = 24 + content.size() + (value != nullptr ? 8 : 0);
+    auto& chunk = l.chunks[kept ? 0 : 1];
+    if (64 + chunk.size() + size > chunk_size) flush(l, kept);
+    body r;
+    r.put(static_cast<u32>(size)).put(kind).put(u8{0}).put(function).put(l.calls).put(++l.ordinal).put(clock_);
+    if (value != nullptr) r.put(*value);
+    chunk += r.str();
+    chunk += content;
+  }
+
+  void flush(lane& l, bool kept) {
+    auto& chunk = l.chunks[kept ? 0 : 1];
+    if (chunk.empty()) return;
+    body h;
+    h.text("CHNK")
+        .put(u16{kept ? u16{1} : u16{2}})
+        .put(u16{64})
+        .put(static_cast<u32>(chunk_size))
+        .put(u32{0})
+        .put(++sequence_);
+    h.put(1000 + l.number)
+        .put(l.number)
+        .put(clock_)
+        .put(p11tape::test::tape_builder::started_wall + clock_ - p11tape::test::tape_builder::started_monotonic);
+    h.put(static_cast<u64>(64 + chunk.size()));
+    chunk.resize(chunk_size - 64);
+    std::fwrite(h.str().data(), 1, h.str().size(), file_);
+    std::fwrite(chunk.data(), 1, chunk.size(), file_);
+    chunk.clear();
+  }
+
+  std::FILE* file_;
+  std::vector<lane> lanes_;
+  u64 clock_ = p11tape::test::tape_builder::started_monotonic + 1000, sequence_ = 0;
+};
+
+pattern of(const char* name, bool kept, u64 duration, const body& arguments, const body& results) {
+  return {function_number(name), kept, duration, CKR_OK, arguments.str(), results.str()};
+}
+
+std::vector<pattern> begin_of(u64 session) {
+  body initialize;
+  initialize.words({given}).record_item(0, "CK_C_INITIALIZE_ARGS", body().words({0, 0, 0, 0, CKF_OS_LOCKING_OK, 0}));
+  return {of("C_Initialize", true, 1000000, initialize, {}),
+          of("C_OpenSession", true, 5000, body().words({5, CKF_SERIAL_SESSION, 0, 0, given}),
+             body().number_item(4, session)),
+          of("C_Login", true, 50000, body().words({session, CKU_USER, given, 8}).pin_item(2, 8, 0, 1), {})};
+}
+
+std::vector<pattern> round_of(u64 session) {
+  body wanted, asked, answered;
+  wanted.attribute_number(CKA_CLASS, CKO_PRIVATE_KEY).attribute_bytes(CKA_ID, "\x45");
+  asked.attribute(CKA_KEY_TYPE, 8, 0, "").attribute(CKA_MODULUS, 512, 0, "");
+  answered.attribute_number(CKA_KEY_TYPE, CKK_RSA).attribute_bytes(CKA_MODULUS, std::string(256, '\x5a'));
+  return {of("C_FindObjectsInit", true, 8000, body().words({session, given, 2}).template_item(1, wanted), {}),
+          of("C_FindObjects", true, 2000, body().words({session, given, 16, given}),
+             body().item(1, 3, body().put(u64{42}).str()).number_item(3, 1)),
+          of("C_FindObjectsFinal", true, 300, body().words({session}), {}),
+          of("C_GetAttributeValue", false, 1500, body().words({session, 42, given, 2}).template_item(2, asked),
+             body().template_item(2, answered)),
+          of("C_GetSessionInfo", false, 300, body().words({session, given}),
+             body().record_item(1, "CK_SESSION_INFO", body().words({5, 1, 4, 0}))),
+          of("C_SignInit", false, 900, body().words({session, given, 42}).mechanism_item(1, CKM_RSA_PKCS, 0), {}),
+          of("C_Sign", false, 400, body().words({session, given, 51, 0, given}).number_item(4, 0),
+             body().number_item(4, 256)),
+          of("C_Sign", false, 900000, body().words({session, given, 51, given, given}).number_item(4, 256),
+             body().number_item(4, 256)),
+          of("C_GenerateRandom", false, 700, body().words({session, given, 32}), {})};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const u64 calls = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
+  const u64 threads = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 4;
+  if (calls == 0 || threads == 0) {
+    std::fprintf(stderr, "usage: make_tape FILE CALLS [THREADS]\n");
+    return 64;
+  }
+  const std::unique_ptr<std::FILE, file_closer> file(std::fopen(argv[1], "wb"));
+  if (!file) {
+    std::perror(argv[1]);
+    return 2;
+  }
+  writer tape(file.get(), threads);
+  u64 n = 0;
+  std::vector<std::vector<pattern>> rounds;
+  for (u64 t = 0; t < threads; ++t) {
+    for (const auto& p : begin_of(t + 1))
+      if (n++ < calls && (t == 0 || p.function != function_number("C_Initialize"))) tape.call(t, p);
+    rounds.push_back(round_of(t + 1));
+  }
+  for (u64 turn = 0; n < calls; ++turn)
+    for (const auto& p : rounds[turn % threads])
+      if (n++ < calls) tape.call(turn % threads, p);
+  tape.finish();
+  return std::ferror(file.get()) != 0 ? 2 : 0;
+}
