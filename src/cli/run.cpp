@@ -192,7 +192,6 @@ void add_run(CLI::App& app, status& result) {
   command->add_option("--log", o->log, "Also write the calls as text to this file, to stderr or to syslog");
   // Not an option: CLI11 would take brackets in its words for a list of its own.
   command->prefix_command();
-  command->usage("p11tape run [OPTIONS] -- COMMAND [ARGUMENT...]");
   command->footer(
       "No configuration is changed: the loader is asked to open a copy of p11tape.so where the command opens a "
       "module.\n"

@@ -132,7 +132,7 @@ class file {
   bool by_write_ = false;
   bool ring_ = true;
   int error_number_ = 0;
-  u64 limit_ = 0, kept_limit_ = 0;
+  u64 limit_ = 0, kept_limit_ = 0, largest_extent_ = 0;
   std::atomic<u64> next_{0};      // first byte that no chunk has
   std::atomic<u64> reserved_{0};  // bytes that chunks may be taken from: allocated, and in memory
   std::atomic<u32> growing_{0};

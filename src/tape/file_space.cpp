@@ -18,7 +18,6 @@
 namespace p11tape::tape {
 namespace {
 
-constexpr u64 largest_extent = 1024 * 1024;  // tmpfs takes a millisecond for each MiB
 constexpr u64 warm_step = 64 * 1024;         // pages that are brought into memory together: 20 microseconds
 
 // Past RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills the host: look first.
@@ -89,7 +88,7 @@ bool file::allocate(u64 end) noexcept {
   const u64 have = allocated_;
   u64 more = have / 4;
   if (more < first_extent) more = first_extent;
-  if (more > largest_extent) more = largest_extent;
+  if (more > largest_extent_) more = largest_extent_;
   u64 want = (end > have + more ? end : have + more) / unit * unit;
   if (want < end) want = end;
   if (want > limit_) want = limit_;

@@ -81,7 +81,19 @@ expect() {
   grep -qF -- "$1" <<<"$2" || fail "$which: no $1 in: $2"
 }
 
-opensc=$(ls /usr/lib/*/opensc-pkcs11.so | head -1)
+# first_of FILE...: the first that exists.
+first_of() {
+  local file
+  for file in "$@"; do
+    if [[ -e $file ]]; then
+      printf '%s' "$file"
+      return
+    fi
+  done
+}
+
+opensc=$(first_of /usr/lib/*/opensc-pkcs11.so /usr/lib64/opensc-pkcs11.so)
+[[ -n $opensc ]] || fail "opensc-pkcs11 is missing"
 case $which in
   sc-hsm)
     expect '"sw":"9000"' "$(with "$opensc" 648219)"
@@ -93,7 +105,7 @@ case $which in
   piv)
     expect '"sw":"9000"' "$(with "$opensc" 123456)"
     expect '"tries_left":2' "$(with "$opensc" 999999)"
-    yubico=$(ls /usr/lib/*/libykcs11.so.2 2>/dev/null | head -1)
+    yubico=$(first_of /usr/lib/*/libykcs11.so.2)
     if [[ -n $yubico ]]; then
       expect '"target":"PIN"' "$(with "$yubico" 123456)"
       expect '"sw":"63C2"' "$(with "$yubico" 999999)"

@@ -52,10 +52,11 @@ diagnose fine 0 --token-label 'mytoken (UserPIN)'
 diagnose fine 0
 
 # MQ's error log is put beside the calls; of another day it is not.
+moment=$("$program" summary --json "$work/label.tapes" | /usr/bin/python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["last"])')
 cat >"$work/AMQERR01.LOG" <<E2
 ----- amqxxxx.c : 1 -----------------------------------------------------------
 01/01/26 00:00:00 - Process($$.1) User(app) Program(gskit_driver)
-                    Time($(date -u -r "$(compgen -G "$work/label.tapes/*.p11tape")" +%Y-%m-%dT%H:%M:%S).000Z)
+                    Time($moment)
 
 AMQ9669E: The PKCS #11 token could not be found.
 -------------------------------------------------------------------------------
