@@ -17,6 +17,11 @@ void add_verify_clean(CLI::App& app, status& result);
 void add_follow(CLI::App& app, status& result);
 void add_ps(CLI::App& app, status& result);
 void add_run(CLI::App& app, status& result);
+
+/// Takes what stands behind "--" of `p11tape run` off the command line, before it is parsed: those words are another
+/// program's. Answers how many are left.
+int take_command(int argc, char** argv);
+
 void add_settings(CLI::App& app, status& result);
 void add_doctor(CLI::App& app, status& result);
 void add_swap(CLI::App& app, status& result);   // swap and restore

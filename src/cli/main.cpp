@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   add_probe(app, result);
 
   try {
-    app.parse(argc, argv);
+    app.parse(take_command(argc, argv), argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? exit_fine : exit_usage;
   } catch (const std::exception& e) {

@@ -32,6 +32,12 @@ struct run_options {
   std::vector<std::string> command;
 };
 
+// What stood behind "--".
+std::vector<std::string>& the_command() {
+  static std::vector<std::string> words;
+  return words;
+}
+
 void say(const std::string& text) { std::fprintf(stderr, "p11tape run: %s\n", text.c_str()); }
 
 // As the shell finds it; "" where there is none.
@@ -185,13 +191,19 @@ int run_command(const run_options& o) {
 
 }  // namespace
 
+int take_command(int argc, char** argv) {
+  if (argc < 2 || std::strcmp(argv[1], "run") != 0) return argc;
+  int own = 2;
+  while (own < argc && std::strcmp(argv[own], "--") != 0) ++own;
+  for (int i = own + 1; i < argc; ++i) the_command().push_back(argv[i]);
+  return own;
+}
+
 void add_run(CLI::App& app, status& result) {
   auto* command = app.add_subcommand("run", "Runs a command, recording the PKCS#11 modules that it opens");
   auto o = std::make_shared<run_options>();
   command->add_option("--module", o->module, "Only this module, by its path; default: each that is opened");
   command->add_option("--log", o->log, "Also write the calls as text to this file, to stderr or to syslog");
-  // Not an option: CLI11 would take brackets in its words for a list of its own.
-  command->prefix_command();
   command->footer(
       "No configuration is changed: the loader is asked to open a copy of p11tape.so where the command opens a "
       "module.\n"
@@ -202,10 +214,9 @@ void add_run(CLI::App& app, status& result) {
       "Exit status: the command's own (128 + N where signal N ended it); 2 where it cannot be recorded; 127 where "
       "there is no\n"
       "such command.");
-  command->callback([o, command, &result] {
-    o->command = command->remaining();
-    if (!o->command.empty() && o->command.front() == "--") o->command.erase(o->command.begin());
-    if (o->command.empty()) throw CLI::RequiredError("COMMAND");
+  command->callback([o, &result] {
+    o->command = the_command();
+    if (o->command.empty()) throw CLI::RequiredError("-- COMMAND");
     result = run_command(*o);
   });
 }

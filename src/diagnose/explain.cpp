@@ -215,6 +215,7 @@ void add_rule(std::vector<explanation>& out, std::string_view word) {
 
 std::vector<explanation> explain(std::string_view given) {
   std::vector<explanation> out;
+  if (given.empty()) return out;
   const auto word = upper(given);
   add_rule(out, given);
   add_codes(out, word);

@@ -11,7 +11,7 @@ done
 
 control=$work/control
 echo off >"$control"
-record P11TAPE_CONTROL="$control" -- "$driver" "$shim" 1 70 100 >"$work/made" & children+=($!)
+record P11TAPE_CONTROL="$control" -- "$driver" "$shim" 1 120 100 >"$work/made" & children+=($!)
 sleep 1.5
 [[ ! -e $tapes ]] || fail "there is a tape although recording is off"
 echo on >"$control"
