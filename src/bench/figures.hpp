@@ -7,8 +7,9 @@
 
 namespace p11tape::bench {
 
-/// Of one workload on one thread, in nanoseconds a call. `mean` is the median of the means of many short blocks; the
-/// rest comes from calls that were timed one by one, the cost of timing taken off.
+/// Of one workload on one thread, in nanoseconds a call. `mean` is the processor time of a call, the kernel's work for
+/// it included: the lower quartile of the means of many short blocks. The rest is time on the clock, of calls that were
+/// timed one by one, the cost of timing taken off.
 struct latency {
   double mean = 0, p50 = 0, p99 = 0, p999 = 0, worst = 0;
 };

@@ -354,11 +354,17 @@ bool encoder::record(sink& out, u16 index, u16 which, const u8* at, phase p, int
 
 bool encoder::record_payload(sink& out, u16 which, const u8* at, phase p, int depth) noexcept {
   if (depth > deepest) return false;
+  const auto& plan = plan_of_record(which);
+  if (plan.flat) {
+    out.number(u64{which});
+    const u64 size = 8 * plan.steps.size();
+    if (u8* room = out.take(size)) copy_from_caller(room, at, size);
+    return true;
+  }
   // A copy, so that what is decided on and what is written are the same even while another thread changes it.
   alignas(8) u8 local[largest_record];
   copy_from_caller(local, at, cryptoki::records[which].size);
   out.number(u64{which});
-  const auto& plan = plan_of_record(which);
   body(out, plan, local, p, plan.outputs == 0, depth);
   return true;
 }

@@ -91,6 +91,26 @@ void object_name(char (&into)[N], const char* path, const char* unknown) noexcep
   if (char* dot = std::strstr(into, ".so"); dot != nullptr && dot != into) *dot = 0;
 }
 
+// The time in UTC as 20261121T180501Z. By hand: gmtime takes a lock of libc that a child of fork may find locked for
+// ever.
+void write_moment(char (&into)[128]) noexcept {
+  timespec t{};
+  clock_gettime(CLOCK_REALTIME, &t);
+  const auto seconds = static_cast<long long>(t.tv_sec);
+  const long long of_day = seconds % 86400;
+  // Days since 1 March of the year 0 of the Gregorian calendar, in eras of 400 years.
+  const long long days = seconds / 86400 + 719468;
+  const long long era_day = days % 146097;
+  const long long era_year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / 365;
+  const long long year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
+  const long long march_month = (5 * year_day + 2) / 153;
+  const long long day = year_day - (153 * march_month + 2) / 5 + 1;
+  const long long month = march_month < 10 ? march_month + 3 : march_month - 9;
+  const long long year = era_year + days / 146097 * 400 + (month <= 2 ? 1 : 0);
+  std::snprintf(into, sizeof into, "%04lld%02lld%02lldT%02lld%02lld%02lldZ", year, month, day, of_day / 3600,
+                of_day / 60 % 60, of_day % 60);
+}
+
 // The build id is a note in a loaded segment; the object's own headers say where.
 void build_id(const void* base, char (&hex)[80]) noexcept {
   hex[0] = 0;
@@ -166,13 +186,10 @@ std::string_view write_properties(char* into, std::size_t size, const settings& 
 
 void write_tape_name(char* into, std::size_t size, const char* pattern, const recorded_module& m) noexcept {
   const int e = errno;
-  char path[4096], program[128], start[32], host[80], shim[96], module[96], pid[24], parent[24], user[24];
+  char path[4096], program[128], start[128], host[80], shim[96], module[96], pid[24], parent[24], user[24];
   program_path(path, sizeof path);
   std::snprintf(program, sizeof program, "%.80s", path[0] != 0 ? base_name(path) : "unknown");
-  const std::time_t t = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&t, &utc);
-  std::strftime(start, sizeof start, "%Y%m%dT%H%M%SZ", &utc);
+  write_moment(start);
   gethostname(host, sizeof host);
   host[sizeof host - 1] = 0;
   object_name(shim, m.shim, "p11tape");

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,8 +11,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+
 #include <ctime>
 #include <initializer_list>
+#include "log/write.hpp"
 
 #include "capture/slow_path.hpp"
 
@@ -71,21 +72,9 @@ class quiet_write {
   sigset_t mask_{};
 };
 
+// A pipe that nobody empties must not hold the host up, nor one that nobody reads any more end it.
 void to_stderr(const char* line, std::size_t size) noexcept {
-  struct stat st {};
-  if (fstat(STDERR_FILENO, &st) != 0) return;
-  const bool fit = S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || isatty(STDERR_FILENO) != 0;
-  if (!fit) return;
-  // A pipe that nobody empties must not hold the host up, and its mode is not ours to change.
-  if (S_ISFIFO(st.st_mode)) {
-    fd_set writable;
-    timeval at_once{};
-    FD_ZERO(&writable);
-    FD_SET(STDERR_FILENO, &writable);
-    if (select(STDERR_FILENO + 1, nullptr, &writable, nullptr, &at_once) != 1) return;
-  }
-  const quiet_write guard;
-  [[maybe_unused]] const ssize_t n = write(STDERR_FILENO, line, size);
+  if (log::stderr_fits()) log::write_quietly(STDERR_FILENO, line, size, 0);
 }
 
 void to_syslog(const char* text) noexcept {

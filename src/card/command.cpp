@@ -108,14 +108,24 @@ std::string select_target(const tape::exchange_view& e) {
   return text += known.empty() ? hex(e.data) : std::string(known);
 }
 
-std::string object_target(application a, const tape::exchange_view& e) {
+// Of GET DATA: in P1 P2, or in a list 5C.
+std::uint32_t tag_of(const tape::exchange_view& e) noexcept {
   std::uint32_t tag = std::uint32_t{e.p1} << 8 | e.p2;
   if (e.ins == get_data_list && e.data.size() >= 3 && e.data[0] == std::byte{0x5c} && e.data.size() <= 6) {
     tag = 0;
     for (const auto b : e.data.subspan(2)) tag = tag << 8 | std::to_integer<std::uint32_t>(b);
   }
+  return tag;
+}
+
+std::string_view find_object(application a, std::uint32_t tag) noexcept {
   for (const auto& o : objects)
-    if (o.id == a && o.tag == tag) return std::string(o.words);
+    if (o.id == a && o.tag == tag) return o.words;
+  return "";
+}
+
+std::string object_target(application a, const tape::exchange_view& e) {
+  if (const auto words = find_object(a, tag_of(e)); !words.empty()) return std::string(words);
   if (!e.data.empty()) return "object " + hex(e.data);
   constexpr std::byte none{0};
   const std::byte p[] = {std::byte{e.p1}, std::byte{e.p2}};
@@ -147,6 +157,10 @@ bool is_pin_command(std::uint8_t cla, std::uint8_t ins) noexcept {
   const auto name = find_command(application::iso, ins);
   return !is_proprietary(cla) && (name == "VERIFY" || name == "CHANGE REFERENCE DATA" ||
                                   name == "RESET RETRY COUNTER" || name.ends_with("ABLE VERIFICATION"));
+}
+
+bool is_piv_object(const tape::exchange_view& e) noexcept {
+  return e.ins == get_data_list && e.p1 == 0x3f && e.p2 == 0xff && !find_object(application::piv, tag_of(e)).empty();
 }
 
 std::string command_target(application a, const tape::exchange_view& e) {

@@ -41,6 +41,9 @@ std::string_view command_name(application a, std::uint8_t cla, std::uint8_t ins)
 /// True for instructions whose data are PINs.
 bool is_pin_command(std::uint8_t cla, std::uint8_t ins) noexcept;
 
+/// True for GET DATA in the way of PIV, of an object that only PIV has.
+bool is_piv_object(const tape::exchange_view& e) noexcept;
+
 /// What the command is about: "user PIN", "application PIV", "file 2F02", "certificate of key 9A, authentication"; ""
 /// where nothing is known.
 std::string command_target(application a, const tape::exchange_view& e);

@@ -125,8 +125,10 @@ described narrator::tell(const tape::exchange_view& e) {
   }
   if (!e.has(tape::exchange_has_status)) return d;
   judge_status(d);
-  if (e.ins == select && e.p1 == by_name && (e.cla & 0x80) == 0 && d.what == outcome::fine)
-    selected = application_of(e.data);
+  const bool done = d.what == outcome::fine && (e.cla & 0x80) == 0;
+  if (done && e.ins == select && e.p1 == by_name) selected = application_of(e.data);
+  // Some modules ask for PIV's objects first, and select it only where that fails.
+  if (done && selected == application::unknown && is_piv_object(e)) selected = application::piv;
   return d;
 }
 

@@ -5,8 +5,10 @@
 #include <mutex>
 #include <thread>
 
+#include "card/text.hpp"
 #include "diagnose/dossier.hpp"
 #include "model/call_stream.hpp"
+#include "model/exchanges.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -43,6 +45,31 @@ class window_filler {
   std::size_t next_ = 0;
 };
 
+// What went wrong on the card inside a call.
+class card_listener {
+ public:
+  explicit card_listener(const tape::reader& tape) : tapes_{&tape}, exchanges_(tapes_) {}
+
+  /// To be asked for every call, in order. "" where all went well, or nothing is known.
+  const std::string& hear(const model::call& call) {
+    line_.clear();
+    if (exchanges_.none()) return line_;
+    for (const auto& e : exchanges_.of(call)) {
+      const auto told = narrator_.tell(e);
+      if (!told.is_trouble()) continue;
+      line_.clear();
+      card::append_line(told, line_);
+    }
+    return line_;
+  }
+
+ private:
+  const tape::reader* tapes_[1];
+  model::call_exchanges exchanges_;
+  card::narrator narrator_;
+  std::string line_;
+};
+
 }  // namespace
 
 dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> windows, void (*progress)(u64, void*),
@@ -57,14 +84,16 @@ dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> 
   d.windows = std::move(windows);
   window_filler filler(d.windows);
 
+  card_listener card(tape);
   model::call_stream calls(tape);
   model::state state(tape);
   u64 n = 0, bytes = 0;
   while (const auto* call = calls.next()) {
     const auto& now = state.take(*call);
     d.tally.see(now);
-    d.incidents.see(now);
-    d.logins.see(now);
+    const auto& on_card = card.hear(*call);
+    d.incidents.see(now, on_card);
+    d.logins.see(now, on_card);
     d.objects.see(now);
     d.life.see(now);
     d.pace.see(now);

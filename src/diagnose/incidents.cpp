@@ -55,7 +55,7 @@ const incident* incidents::find(cryptoki::function f, u64 value) const noexcept 
   return i == index_.end() || all_[i->second].which != f || all_[i->second].value != value ? nullptr : &all_[i->second];
 }
 
-void incidents::see_failure(const moment& now) {
+void incidents::see_failure(const moment& now, const std::string& card) {
   const auto key = now.value << 8 ^ static_cast<u64>(now.which);
   const auto [at, is_new] = index_.try_emplace(key, all_.size());
   if (is_new) {
@@ -68,7 +68,7 @@ void incidents::see_failure(const moment& now) {
   auto& i = all_[at->second];
   ++i.count;
   i.last = now.call->number;
-  if (i.samples.size() < most_samples) i.samples.push_back(sample_of(now));
+  if (i.samples.size() < most_samples) i.samples.emplace_back(sample_of(now)).card = card;
 }
 
 sample incidents::sample_of(const moment& now) const {

@@ -47,6 +47,7 @@ struct sample {
   bool initialized = false;           ///< as far as the tape tells
   u64 finalized_in = 0, finalized_by = 0;
   u64 logout_in = 0, logout_by = 0;  ///< the last logout on the slot: call, and number of the thread
+  std::string card;  ///< what went wrong on the card inside the call, in a line; empty where nothing is known
 };
 
 struct incident {
@@ -64,10 +65,10 @@ struct last_logout {
 
 class incidents {
  public:
-  /// To be shown every call; keeps those that failed.
-  void see(const moment& now) {
+  /// To be shown every call; keeps those that failed. `card`: see sample::card.
+  void see(const moment& now, const std::string& card) {
     if (now.ok) return see_success(now);
-    if (now.ended) see_failure(now);
+    if (now.ended) see_failure(now, card);
   }
 
   const std::vector<incident>& all() const noexcept { return all_; }
@@ -84,7 +85,7 @@ class incidents {
     if (now.role->does == cryptoki::effect::logout && now.slot != nullptr && logouts_.size() < most)
       logouts_[now.slot_id] = {now.call->number, now.call->thread.number};
   }
-  void see_failure(const moment& now);
+  void see_failure(const moment& now, const std::string& card);
   sample sample_of(const moment& now) const;
 
   std::vector<incident> all_;

@@ -4,7 +4,7 @@
 
 namespace p11tape::diagnose {
 
-void logins::take(const moment& now) {
+void logins::take(const moment& now, const std::string& card) {
   const auto& c = *now.call;
   const auto& r = *now.role;
   pin_use u;
@@ -20,6 +20,7 @@ void logins::take(const moment& now) {
   if (r.user >= 0 && c.begun()) u.user = now.word(r.user);
   u.value = now.value;
   u.ended = now.ended;
+  u.card = card;
   u.pin_given = c.arguments().given(static_cast<std::size_t>(r.pin));
   tape::item_view item;
   const auto facts = [&](std::int8_t argument, tape::pin_facts& out) {

@@ -29,14 +29,16 @@ struct pin_use {
   bool new_pin_known = false;
   u64 token_flags = 0, min_pin = 0, max_pin = 0;  ///< before the call
   bool token_known = false;
+  std::string card;  ///< what went wrong on the card inside the call, in a line; empty where nothing is known
 
   bool ok() const noexcept { return ended && value == 0; }
 };
 
 class logins {
  public:
-  void see(const moment& now) {
-    if (now.role->pin >= 0) take(now);
+  /// `card`: what went wrong on the card inside the call, in a line.
+  void see(const moment& now, const std::string& card) {
+    if (now.role->pin >= 0) take(now, card);
   }
 
   /// The first and the last thousand: what lies between is counted only.
@@ -49,7 +51,7 @@ class logins {
 
  private:
   static constexpr std::size_t most = 2048;
-  void take(const moment& now);
+  void take(const moment& now, const std::string& card);
 
   std::vector<pin_use> all_;
   u64 tried_ = 0, succeeded_ = 0, context_specific_ = 0, first_success_ = 0, last_success_ = 0;

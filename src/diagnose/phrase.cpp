@@ -84,9 +84,9 @@ std::string listed(const std::vector<std::string>& all, std::size_t most) {
 }
 
 std::string how_often(const incident& i) {
-  return i.count == 1 ? cat("call ", i.first, ": ", name_of(i.which), " answered ", code(i.value))
-                      : cat(i.count, " calls of ", name_of(i.which), " answered ", code(i.value), ", calls ", i.first,
-                            " to ", i.last);
+  return i.count == 1
+             ? cat(name_of(i.which), " answered ", code(i.value))
+             : cat(i.count, " calls of ", name_of(i.which), " answered ", code(i.value), ", the last is call ", i.last);
 }
 
 }  // namespace p11tape::diagnose

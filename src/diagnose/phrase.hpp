@@ -43,7 +43,7 @@ std::string listed(const std::vector<std::string>& all, std::size_t most = 6);
 /// Text of a tape, safe to print, in quotes.
 inline std::string quoted(std::string_view text) { return label::quoted(text); }
 
-/// "3 times, first in call 12 (C_Sign)", for an incident.
+/// "C_Sign answered CKR_DEVICE_ERROR (0x30)", or how many calls did.
 std::string how_often(const incident& i);
 
 }  // namespace p11tape::diagnose

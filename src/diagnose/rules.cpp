@@ -47,6 +47,11 @@ void show_incident(finding& f, const incident& i) {
   std::vector<u64> calls;
   for (const auto& s : i.samples) calls.push_back(s.call);
   f.show(std::move(calls), how_often(i));
+  for (const auto& s : i.samples)
+    if (!s.card.empty()) {
+      f.show({s.call}, cat("on the card: ", s.card));
+      break;
+    }
 }
 
 std::string_view name_of(severity s) noexcept {

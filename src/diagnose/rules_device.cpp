@@ -95,7 +95,9 @@ void module_failed(const scene& s, const rule& r, findings& out) {
     f.say = cat("The module failed inside ", name_of(i->which), " and says no more than ", short_code(i->value), ".");
     show_incident(f, *i);
     if (first.key) f.show({}, cat("with ", first.key_name));
-    if (first.mechanism != unknown) f.show({}, cat("mechanism ", mechanism(first.mechanism)));
+    if (first.mechanism != unknown)
+      f.show({}, cat("mechanism ", mechanism(first.mechanism),
+                     first.input_length == unknown ? "" : cat(", ", counted(first.input_length, "byte"), " of data")));
     const auto calls = last_calls(s);
     if (!calls.empty()) f.show({}, cat("the calls before it: ", calls));
     f.advice =

@@ -192,6 +192,8 @@ void token_not_recognised(const scene& s, const rule& r, findings& out) {
     const bool should_be_there = first.slot_known && (first.slot_flags & CKF_TOKEN_PRESENT) != 0;
     // Tools ask every slot for its token: an empty one that says so is no finding.
     if (i->value == CKR_TOKEN_NOT_PRESENT && !should_be_there && i->which != function::C_OpenSession) continue;
+    // A blank token is there, and another rule's.
+    if (first.token_known && (first.token_flags & CKF_TOKEN_INITIALIZED) == 0) continue;
     auto& f = add(out, s, r);
     f.about = topic::no_token;
     f.say = i->value == CKR_TOKEN_NOT_RECOGNIZED

@@ -111,7 +111,6 @@ void object_not_found(const scene& s, const rule& r, findings& out) {
     if (is_searched(q, CKO_PRIVATE_KEY) && q.object_class == CKO_PRIVATE_KEY && q.login_required && !q.logged_in)
       continue;
     auto& f = add(out, s, r);
-    if (s.d.is_browser()) f.level = severity::warning;
     f.about = topic::object;
     f.say = cat("The client searched ", q.slot_name, " for a ", wanted(q), " and found none.");
     f.show({q.first, q.last}, cat("searched ", counted(q.times, "time"), ", found 0 objects each time"));
@@ -285,7 +284,8 @@ void handle_stale(const scene& s, const rule& r, findings& out) {
 
 void attribute_refused(const scene& s, const rule& r, findings& out) {
   const auto last = s.d.objects.reads().last_refused;
-  if (last == 0) return;
+  // Who lists objects, or shows what he has made, asks for all that there may be.
+  if (last == 0 || s.d.is_browser() || s.d.objects.created() != 0) return;
   // Only where it was the last thing that the client did: asking for what there is not is normal otherwise.
   for (const auto* i : s.d.incidents.with({CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID})) {
     if (i->which != function::C_GetAttributeValue || i->last != last) continue;

@@ -191,21 +191,30 @@ void key_unfit(const scene& s, const rule& r, findings& out) {
 }
 
 void data_length(const scene& s, const rule& r, findings& out) {
-  for_each_incident(
-      s, r, out, {CKR_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_LEN_RANGE}, topic::key_use,
-      [](finding& f, const incident& i, const sample& first) {
-        const auto bytes =
-            first.input_length == unknown ? std::string() : cat(": ", counted(first.input_length, "byte"));
-        f.say = cat(name_of(i.which), " was given data of a length that ", mechanism(first.mechanism), " does not take",
-                    bytes, ".");
-        if (first.key) f.show({}, cat("with ", first.key_name));
-        if (first.mechanism == CKM_RSA_PKCS && first.key && first.key->bits >= 128)
-          f.show({}, cat("CKM_RSA_PKCS takes at most ", first.key->bits / 8 - 11,
-                         " bytes with this key: a hash with its DigestInfo, not the data"));
-        if (first.mechanism == CKM_ECDSA)
-          f.show({}, "CKM_ECDSA takes a hash, some modules only one as long as the curve");
-        f.advice = "Hash the data first, or use a mechanism that hashes (CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256).";
-      });
+  // Some modules do not say that it is the length: then it counts only where the key's size proves it.
+  const auto proven = [](const sample& x) {
+    return x.mechanism == CKM_RSA_PKCS && x.key && x.key->bits >= 128 && x.input_length != unknown &&
+           x.input_length > x.key->bits / 8 - 11;
+  };
+  for (const auto* i :
+       s.d.incidents.with({CKR_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED})) {
+    const auto& first = i->samples.front();
+    const bool says_so = i->value == CKR_DATA_LEN_RANGE || i->value == CKR_ENCRYPTED_DATA_LEN_RANGE;
+    if (!says_so && !(does(i->which) == effect::single && proven(first))) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::key_use;
+    const auto bytes = first.input_length == unknown ? std::string() : cat(": ", counted(first.input_length, "byte"));
+    f.say = cat(name_of(i->which), " was given data of a length that ", mechanism(first.mechanism), " does not take",
+                bytes, ".");
+    show_incident(f, *i);
+    if (first.key) f.show({}, cat("with ", first.key_name));
+    if (first.mechanism == CKM_RSA_PKCS && first.key && first.key->bits >= 128)
+      f.show({}, cat("CKM_RSA_PKCS takes at most ", first.key->bits / 8 - 11,
+                     " bytes with this key: a hash with its DigestInfo, not the data"));
+    if (first.mechanism == CKM_ECDSA) f.show({}, "CKM_ECDSA takes a hash, some modules only one as long as the curve");
+    f.advice = "Hash the data first, or use a mechanism that hashes (CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256).";
+    soften(f, s, *i);
+  }
 }
 
 void function_unsupported(const scene& s, const rule& r, findings& out) {

@@ -34,6 +34,7 @@ constexpr anomaly_row anomalies[] = {
 };
 
 void show_pin(finding& f, const pin_use& u, const scene& s) {
+  if (!u.card.empty()) f.show({u.call}, cat("on the card: ", u.card));
   if (!u.pin_given) {
     f.show({u.call}, "no PIN was passed: it was left to a PIN pad");
     return;

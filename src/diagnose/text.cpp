@@ -1,4 +1,5 @@
 // The answer for people. The first lines are the answer; what follows is for those who want to see why.
+#include <algorithm>
 #include <ctime>
 
 #include "diagnose/diagnosis.hpp"
@@ -43,8 +44,10 @@ class writer {
 
  private:
   void tell_briefly(const finding& f) {
-    for (const auto& e : f.shown)
-      if (!e.calls.empty()) return wrapped("", cat(calls(e), e.text));
+    const auto shown = std::find_if(f.shown.begin(), f.shown.end(), [](const auto& e) { return !e.calls.empty(); });
+    const auto what = shown == f.shown.end() ? std::string() : calls(*shown) + shown->text;
+    const auto place = around_.all.size() > 1 ? cat(what.empty() ? "" : "; ", where(f)) : std::string();
+    if (!what.empty() || !place.empty()) wrapped("", what + place);
   }
 
   void paint(std::string_view colour) {

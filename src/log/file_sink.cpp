@@ -9,11 +9,16 @@
 #include <cstdio>
 #include <cstring>
 
+#include "log/write.hpp"
+
 namespace p11tape::log {
 
 file_sink::file_sink(const char* path, std::uint64_t size, unsigned files, complaint complain)
     : plain_sink(complain), most_(size), files_(files) {
-  std::snprintf(path_, sizeof path_, "%s", path);
+  // The host may go to another folder later.
+  char here[PATH_MAX];
+  const bool relative = path[0] != '/' && getcwd(here, sizeof here) != nullptr;
+  std::snprintf(path_, sizeof path_, "%s%s%s", relative ? here : "", relative ? "/" : "", path);
 }
 
 std::shared_ptr<file_sink> file_sink::open(const char* path, std::uint64_t size, unsigned files, complaint complain) {
@@ -98,7 +103,7 @@ void file_sink::put_aside() noexcept {
   struct stat named {};
   const bool ours = lstat(path_, &named) == 0 && named.st_dev == device_.load() && named.st_ino == inode_.load();
   if (ours) {
-    char from[PATH_MAX + 16], to[PATH_MAX + 16];
+    char from[sizeof path_ + 16], to[sizeof path_ + 16];
     for (unsigned i = files_; i > 0; --i) {
       std::snprintf(to, sizeof to, "%s.%u", path_, i);
       std::snprintf(from, sizeof from, i > 1 ? "%s.%u" : "%s", path_, i - 1);

@@ -27,7 +27,7 @@ class file_sink : public plain_sink {
   bool still_ours(std::uint64_t& size) const noexcept;
   void put_aside() noexcept;
 
-  char path_[PATH_MAX];
+  char path_[2 * PATH_MAX];
   std::uint64_t most_;
   unsigned files_;
   std::atomic<int> descriptor_{-1};

@@ -1,10 +1,6 @@
 #include "log/sinks.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,48 +10,16 @@
 #include <ctime>
 
 #include "log/file_sink.hpp"
+#include "log/write.hpp"
 
 namespace p11tape::log {
 namespace {
 
 constexpr int stderr_patience = 1000;  // ms that a reader of stderr may hold the host up, once
 
-// Holds back the signals that a write may raise in the thread that writes, and takes them out again.
-class held_signals {
- public:
-  held_signals() noexcept {
-    sigset_t pending;
-    sigemptyset(&ours_);
-    sigemptyset(&pending);
-    sigpending(&pending);
-    for (const int s : {SIGPIPE, SIGXFSZ})
-      if (sigismember(&pending, s) != 1) sigaddset(&ours_, s);
-    pthread_sigmask(SIG_BLOCK, &ours_, &before_);
-  }
-  ~held_signals() noexcept {
-    const timespec at_once{};
-    while (raised_ && sigtimedwait(&ours_, nullptr, &at_once) < 0 && errno == EINTR) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  held_signals(const held_signals&) = delete;
-  held_signals& operator=(const held_signals&) = delete;
-  void raised() noexcept { raised_ = true; }
-
- private:
-  sigset_t ours_, before_;
-  bool raised_ = false;
-};
-
 class stderr_sink : public plain_sink {
  public:
   using plain_sink::plain_sink;
-
-  static bool fits() noexcept {
-    struct stat st {};
-    return fstat(STDERR_FILENO, &st) == 0 &&
-           (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || isatty(STDERR_FILENO) != 0);
-  }
 
  private:
   // A pipe takes long texts in pieces: one thread at a time. Who cannot get the lock soon goes without it.
@@ -65,7 +29,7 @@ class stderr_sink : public plain_sink {
       nanosleep(&pause, nullptr);
     }
     // What stood still once is not waited for again, until it moves.
-    const int error = fits() ? write_quietly(STDERR_FILENO, text, size, stuck_ ? 0 : stderr_patience) : EBADF;
+    const int error = stderr_fits() ? write_quietly(STDERR_FILENO, text, size, stuck_ ? 0 : stderr_patience) : EBADF;
     stuck_ = error == EAGAIN;
     busy_.store(false, std::memory_order_release);
     return error;
@@ -106,28 +70,6 @@ class syslog_sink : public plain_sink {
 
 }  // namespace
 
-int write_quietly(int descriptor, const char* text, std::size_t size, int patience) noexcept {
-  held_signals held;
-  while (size > 0) {
-    pollfd ready{descriptor, POLLOUT, 0};
-    const int polled = poll(&ready, 1, patience);
-    if (polled < 0 && errno == EINTR) continue;
-    if (polled == 0) return EAGAIN;
-    // A pipe that polls writable takes PIPE_BUF bytes without waiting, not more.
-    struct stat st {};
-    const bool pipe = fstat(descriptor, &st) == 0 && S_ISFIFO(st.st_mode);
-    const ssize_t n = ::write(descriptor, text, pipe && size > 4096 ? 4096 : size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      if (errno == EPIPE || errno == EFBIG) held.raised();
-      return errno;
-    }
-    text += n;
-    size -= static_cast<std::size_t>(n);
-  }
-  return 0;
-}
-
 void plain_sink::log(const spdlog::details::log_msg& message) {
   const int error = write(message.payload.data(), message.payload.size());
   if (error == 0) return;
@@ -140,7 +82,7 @@ void plain_sink::log(const spdlog::details::log_msg& message) {
 std::shared_ptr<plain_sink> make_sink(const char* where, std::uint64_t size, unsigned files, complaint complain) {
   if (std::strcmp(where, "syslog") == 0) return std::make_shared<syslog_sink>(complain);
   if (std::strcmp(where, "stderr") == 0 || std::strcmp(where, "/dev/stderr") == 0) {
-    if (stderr_sink::fits()) return std::make_shared<stderr_sink>(complain);
+    if (stderr_fits()) return std::make_shared<stderr_sink>(complain);
     complain(
         "there is no log, because stderr is neither a terminal nor a pipe nor a file in this process (setting `log`).");
     return nullptr;

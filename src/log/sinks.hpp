@@ -35,8 +35,4 @@ class plain_sink : public spdlog::sinks::sink {
 /// A sink for `where`, or nullptr: then it has been said why.
 std::shared_ptr<plain_sink> make_sink(const char* where, std::uint64_t size, unsigned files, complaint complain);
 
-/// write(2) until all is written, without a signal: what would be SIGPIPE or SIGXFSZ is an errno. A descriptor that
-/// takes nothing for `patience` ms is given up for this time (EAGAIN).
-int write_quietly(int descriptor, const char* text, std::size_t size, int patience) noexcept;
-
 }  // namespace p11tape::log

@@ -57,20 +57,14 @@ void state::changes::settle(library& in, const call& next) {
     all.pop_back();
     land(in, f);
   }
+  if (in.unreturned == 0) return;
   // Calls that the thread left without returning.
-  bool left = false;
-  for (auto i = all.begin(); i != all.end();) {
-    const bool gone = i->end == unknown && i->thread == next.thread.number && i->depth >= next.depth;
-    if (gone) {
-      land(in, *i);
-      *i = all.back();
-      all.pop_back();
-      left = true;
-    } else {
-      ++i;
-    }
-  }
-  if (left) std::make_heap(all.begin(), all.end(), ends_later);
+  const auto left = [&](const flight& f) {
+    return f.end == unknown && f.thread == next.thread.number && f.depth >= next.depth;
+  };
+  const auto gone = std::erase_if(all, left);
+  in.unreturned -= static_cast<u32>(gone);
+  if (gone != 0) std::make_heap(all.begin(), all.end(), ends_later);
 }
 
 void state::changes::depart(library& in, const moment& now) {
@@ -91,6 +85,7 @@ void state::changes::depart(library& in, const moment& now) {
   f.value = now.value;
   f.asks = now.role->output >= 0 && c.begun() && !c.arguments().given(static_cast<std::size_t>(now.role->output));
   if (f.ended && is_needed_again(now.role->does)) f.kept = keep(c);
+  in.unreturned += f.end == unknown;
   in.flights.push_back(f);
   if (in.flights.size() > 1) std::push_heap(in.flights.begin(), in.flights.end(), ends_later);
 }

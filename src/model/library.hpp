@@ -60,7 +60,8 @@ struct library {
   std::unordered_map<u64, session> sessions;  ///< open ones, by handle
   std::unordered_map<u64, object> objects;    ///< by key_of(slot, handle)
   std::deque<past> ended;                     ///< newest last, at most most_past
-  std::vector<flight> flights;                ///< calls in flight
+  std::vector<flight> flights;                ///< calls in flight, as a heap: the one that ends first in front
+  u32 unreturned = 0;                         ///< how many of them never returned
   u64 last_end = 0;                           ///< CLOCK_MONOTONIC of the latest end of a call so far
 
   static constexpr std::size_t most_past = 4096;

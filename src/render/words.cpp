@@ -1,6 +1,8 @@
 #include "render/words.hpp"
 
+#include <atomic>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -12,6 +14,36 @@ namespace {
 void append_number(std::uint64_t n, int base, std::string& out) {
   char digits[24];
   out.append(digits, std::to_chars(digits, digits + sizeof digits, n, base).ptr);
+}
+
+// What is to be added to UTC, in seconds. libc is asked once for a quarter of an hour, in which no zone changes: it
+// takes a lock, which a child of fork in the recorded program could find locked for ever.
+std::uint64_t utc_offset(std::uint64_t seconds) noexcept {
+  constexpr std::uint64_t shift = 20, bias = std::uint64_t{1} << (shift - 1);
+  static std::atomic<std::uint64_t> known{0};  // the quarter, counted from 1, and the offset
+  const auto quarter = seconds / 900 + 1;
+  auto both = known.load(std::memory_order_relaxed);
+  if (both >> shift != quarter) {
+    const auto time = static_cast<std::time_t>(seconds);
+    std::tm t{};
+    ::localtime_r(&time, &t);
+    both = quarter << shift | ((static_cast<std::uint64_t>(t.tm_gmtoff) + bias) & (2 * bias - 1));
+    known.store(both, std::memory_order_relaxed);
+  }
+  return (both & (2 * bias - 1)) - bias;
+}
+
+// "2026-11-21 18:05:01"
+void append_moment(std::uint64_t seconds, char between, std::string& out) {
+  const std::chrono::sys_seconds moment{std::chrono::seconds(static_cast<std::int64_t>(seconds))};
+  const auto day = std::chrono::floor<std::chrono::days>(moment);
+  const std::chrono::year_month_day date(day);
+  const auto of_day = static_cast<unsigned>((moment - day).count());
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02u%c%02u:%02u:%02u", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), between, of_day / 3600,
+                of_day / 60 % 60, of_day % 60);
+  out += text;
 }
 
 }  // namespace
@@ -47,22 +79,16 @@ void append_safe(std::string_view text, std::string& out) {
 }
 
 void append_local_time(std::uint64_t wall, std::string& out) {
-  const auto seconds = static_cast<std::time_t>(wall / 1000000000);
-  std::tm t{};
-  ::localtime_r(&seconds, &t);
-  char text[64];
-  const auto n = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &t);
-  std::snprintf(text + n, sizeof text - n, ".%06u", static_cast<unsigned>(wall % 1000000000 / 1000));
+  append_moment(wall / 1000000000 + utc_offset(wall / 1000000000), ' ', out);
+  char text[16];
+  std::snprintf(text, sizeof text, ".%06u", static_cast<unsigned>(wall % 1000000000 / 1000));
   out += text;
 }
 
 void append_utc_time(std::uint64_t wall, std::string& out) {
-  const auto seconds = static_cast<std::time_t>(wall / 1000000000);
-  std::tm t{};
-  ::gmtime_r(&seconds, &t);
-  char text[64];
-  const auto n = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t);
-  std::snprintf(text + n, sizeof text - n, ".%09uZ", static_cast<unsigned>(wall % 1000000000));
+  append_moment(wall / 1000000000, 'T', out);
+  char text[16];
+  std::snprintf(text, sizeof text, ".%09uZ", static_cast<unsigned>(wall % 1000000000));
   out += text;
 }
 

@@ -18,7 +18,7 @@
 namespace p11tape::tape {
 namespace {
 
-constexpr u64 warm_step = 64 * 1024;         // pages that are brought into memory together: 20 microseconds
+constexpr u64 warm_step = 32 * 1024;  // pages that are brought into memory together, in some microseconds
 
 // Past RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills the host: look first.
 bool allowed_size(u64 end) noexcept {

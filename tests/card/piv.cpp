@@ -28,12 +28,14 @@ class piv : public card {
   }
 
   void reset() override {
+    selected_ = false;
     pin_.forget();
     puk_.forget();
   }
 
  protected:
   unsigned process(const command& c, bytes& out) override {
+    if (c.ins != select && !selected_) return unknown_instruction;
     switch (c.ins) {
       case select:
         return do_select(c, out);
@@ -59,10 +61,11 @@ class piv : public card {
   }
 
  private:
-  static unsigned do_select(const command& c, bytes& out) {
+  unsigned do_select(const command& c, bytes& out) {
     if (c.p1 != 4 || c.data.size() < application.size() ||
         !std::equal(application.begin(), application.end(), c.data.begin()))
       return not_found;
+    selected_ = true;
     out = tlv(0x61, joined({tlv(0x4f, {0x00, 0x00, 0x10, 0x00, 0x01, 0x00}), tlv(0x79, tlv(0x4f, application))}));
     return ok;
   }
@@ -127,6 +130,7 @@ class piv : public card {
 
   secret pin_{padded("123456"), 3};
   secret puk_{padded("12345678"), 3};
+  bool selected_ = false;
   rsa_key key_{"virtual PIV"};
 };
 

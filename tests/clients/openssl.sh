@@ -37,6 +37,9 @@ expect_call request C_Login CKR_OK 1
 expect_call request C_Sign CKR_OK
 expect_spy_agrees request
 
-# libp11 0.4.12 crashes after this, with us as without us: only that the two are the same is asked for.
-compare wrong_pin without_addresses
-expect_call wrong_pin C_Login CKR_PIN_INCORRECT
+# libp11 0.4.12 crashes after this, with us as without us: only that the two are the same is asked for. (A sanitizer
+# has words of its own about a crash.)
+if [[ -z ${P11TAPE_TEST_PRELOAD-} ]]; then
+  compare wrong_pin without_addresses
+  expect_call wrong_pin C_Login CKR_PIN_INCORRECT
+fi

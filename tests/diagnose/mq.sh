@@ -43,9 +43,9 @@ record pin driver "$wrong_pin" 'mytoken (UserPIN)'
 cmp <(sed 1,1d "$work/pin.said" | grep CTGSK) <(sed 1,1d "$work/label.said" | grep CTGSK) || fail "the driver tells the two apart"
 diagnose pin 1
 expect_first pin P12
-record no_certificate driver "$pin" 'mytoken (UserPIN)' 'no such certificate'
-diagnose no_certificate 1
-expect_first no_certificate P21
+record nobody driver "$pin" 'mytoken (UserPIN)' 'no such certificate'
+diagnose nobody 1
+expect_first nobody P21
 record fine driver "$pin" 'mytoken (UserPIN)' signer
 grep -q 'exit status 0' "$work/fine.said" || fail "the driver cannot sign: $(cat "$work/fine.said")"
 diagnose fine 0 --token-label 'mytoken (UserPIN)'

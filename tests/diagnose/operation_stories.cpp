@@ -130,12 +130,17 @@ TEST_CASE("P52: the key may not be used for this") {
 }
 
 TEST_CASE("P53, P54: sizes") {
-  // SoftHSM answers CKR_GENERAL_ERROR to both, so the mock speaks.
   CHECK(scripted("C_SignInit", "CKR_KEY_TYPE_INCONSISTENT").first() == "P53");
   CHECK(scripted("C_SignInit", "CKR_KEY_SIZE_RANGE").first() == "P53");
-  const auto data = scripted("C_Sign", "CKR_DATA_LEN_RANGE");
+  const auto says_so = scripted("C_Sign", "CKR_DATA_LEN_RANGE");
+  INFO(says_so.text());
+  CHECK(says_so.first() == "P54");
+  CHECK(says_so.text().find("245 bytes") != std::string::npos);
+  // SoftHSM does not say so, but the size of the key does.
+  const auto data = with_key([](app& a, CK_OBJECT_HANDLE key) { EXPECT(a.sign(key, CKM_RSA_PKCS, 200) != CKR_OK); });
   INFO(data.text());
   CHECK(data.first() == "P54");
+  CHECK(data.text().find("117 bytes") != std::string::npos);
 }
 
 TEST_CASE("P55: functions that are not there") {

@@ -105,6 +105,18 @@ TEST_CASE("commands are called by the application that gets them") {
   CHECK(n.tell(command(0, 0x5a, 0, 0, 0x6d00)).command.empty());
 }
 
+TEST_CASE("PIV is told by its objects where nothing was selected") {
+  narrator n;
+  const auto discovery = bytes({0x5c, 0x01, 0x7e});
+  auto e = command(0, 0xcb, 0x3f, 0xff, 0x6a82, tape::exchange_has_data);
+  e.data = discovery;
+  n.tell(e);
+  CHECK(n.tell(command(0, 0x20, 0, 0x80, 0x63c3)).target.empty());
+  e.status_word = 0x9000;
+  n.tell(e);
+  CHECK(n.tell(command(0, 0x20, 0, 0x80, 0x63c3)).target == "PIN");
+}
+
 TEST_CASE("each card has its own selection") {
   narrator n;
   auto first = select(piv);
