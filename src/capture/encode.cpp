@@ -19,6 +19,7 @@ constexpr int deepest = 4;           // structs in structs, templates in templat
 constexpr u64 most_elements = 4096;  // handles, slots, mechanisms in one list
 constexpr u64 most_records = 64;
 constexpr u64 most_text = 256;
+constexpr u64 longest_iv = 64;  // of a mechanism whose parameter is nothing else; the standard has 24 at most
 constexpr u64 shortened_bytes = 32;
 constexpr u64 shortened_elements = 32;
 constexpr u64 largest_record = 256;  // bytes of the largest struct of the rows
@@ -413,6 +414,16 @@ u64 encoder::mechanism(sink& out, u16 index, const u8* at, phase p, int depth) n
   return 0;
 }
 
+// PBKDF2 has two layouts of one size, which differ in their last word: the length of the password, or, before 2.40, a
+// pointer to it. No password is as long as the lowest address that a process may have.
+bool encoder::is_other_layout(u16 record, const u8* at, u64 size) noexcept {
+  constexpr u64 lowest_address = 64 * 1024;
+  if (record != static_cast<u16>(cryptoki::record::CK_PKCS5_PBKD2_PARAMS2) || !readable(pages_, at, size)) return false;
+  CK_ULONG last = 0;
+  copy_from_caller(&last, at + size - sizeof last, sizeof last);
+  return last >= lowest_address;
+}
+
 // A mechanism's parameter, by the first of its layouts that has this context and length. Without one it is key
 // material.
 u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, layout::where context, phase p,
@@ -424,7 +435,7 @@ u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, l
     const auto& l = plan->layouts[i];
     if (l.context != context && !(l.context == layout::where::call && context == layout::where::wrap)) continue;
     if (l.kind == layout::how::record) {
-      if (cryptoki::records[l.record].size != size) continue;
+      if (cryptoki::records[l.record].size != size || is_other_layout(l.record, at, size)) continue;
       if (p == phase::after && plan_of_record(l.record).outputs == 0) return 0;
       return record(out, index, l.record, at, p, depth) ? 0 : u64{tape::pointer_bad};
     }
@@ -437,7 +448,7 @@ u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, l
       out.number_item(index, value);
       return 0;
     }
-    if (!whole) return tape::pointer_withheld;
+    if (!whole || (l.kind == layout::how::iv && size > longest_iv)) return tape::pointer_withheld;
     copy(out, index, item_form::bytes, at, size, limit_for(secrecy::parameter));
     return 0;
   }

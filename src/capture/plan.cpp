@@ -117,7 +117,9 @@ constexpr mechanism_plan parse_layouts(std::uint64_t type, std::string_view text
     } else if (word == "version") {
       l.kind = layout::how::record;
       l.record = static_cast<u16>(record::CK_VERSION);
-    } else if (word != "iv" && word != "bytes") {
+    } else if (word == "iv") {
+      l.kind = layout::how::iv;
+    } else if (word != "bytes") {
       l.kind = layout::how::record;
       l.record = static_cast<u16>(record_named(word));
       if (l.record == record_count) invalid_row("a mechanism names a struct that has no row");

@@ -70,14 +70,14 @@ inline const plan& plan_of_record(u16 record) noexcept { return record_plans[rec
 /// One way in which a mechanism's parameter may lie in memory.
 struct layout {
   enum class where : u8 { call, message, wrap } context;
-  enum class how : u8 { bytes, number, record } kind;
+  enum class how : u8 { bytes, iv, number, record } kind;
   u16 record;
 };
 
 struct mechanism_plan {
   tape::u64 type;
   u8 count;
-  std::array<layout, 3> layouts;
+  std::array<layout, 4> layouts;
 };
 
 /// The layouts of a mechanism's parameter, or nullptr: then it is key material.

@@ -27,7 +27,9 @@ namespace {
 constexpr u32 same_call_again = 16;          // so often inside itself, a call is a loop
 constexpr u64 most_public_bytes = 8 * 1024;  // of one value
 constexpr u64 large_size = u64{1} << 20;     // of one record
-constexpr u64 large_part = 8 * 1024;         // pieces of a large record: two to a chunk
+// Pieces of a large record: two to a chunk.
+constexpr u64 large_part =
+    (tape::file::ring_chunk - sizeof(tape::chunk_header)) / 2 / 8 * 8 - sizeof(tape::record_header);
 
 // Eight bytes of static thread storage: no allocation at a thread's first call, and no call to find it.
 __attribute__((tls_model("initial-exec"))) thread_local constinit thread_state* self = nullptr;

@@ -122,8 +122,8 @@ void read_spy_variables(settings& s, const surroundings& where) noexcept {
                output != nullptr ? "PKCS11SPY_OUTPUT" : "PKCS11SPY", "log");
 }
 
-// The program's environ. A host that loads this object with RTLD_DEEPBIND would have us find one that is libc's alone, and
-// that nobody sets.
+// The program's environ. A host that loads this object with RTLD_DEEPBIND would have us find one that is libc's alone,
+// and that nobody sets.
 const char* const* the_environment() noexcept {
   void* const program = dlopen(nullptr, RTLD_LAZY);
   const auto* const found = program != nullptr ? static_cast<char***>(dlsym(program, "environ")) : nullptr;

@@ -33,27 +33,27 @@ enum class flow : std::uint8_t { none, in, out, inout };
 
 /// The redaction class of a value; redaction.hpp says what a profile records of it.
 enum class secrecy : std::uint8_t {
-  scalar,        ///< numbers, handles, flags, lengths, codes
-  open,          ///< "public" in the rows
-  identity,      ///< labels, IDs, user names, serial numbers
-  parameter,     ///< public parts of mechanism parameters
-  data,          ///< input of sign, verify and digest
-  plain,         ///< input of encrypt
-  cipher_in,     ///< input of decrypt and decapsulate, signatures to verify
-  ciphertext,    ///< output of encrypt
-  signature,     ///< output of sign
-  digest,        ///< output of digest
-  wrapped,       ///< output of wrap, input of unwrap
-  plain_out,     ///< output of decrypt, verify-recover
-  random,        ///< random and seeds
-  state,         ///< operation state
-  password,      ///< passwords in parameters
-  pin,           ///< PINs
-  key,           ///< key material, and all that is unknown
-  value,         ///< CKA_VALUE: decided by the class of the object
-  by_otp_type,   ///< CK_OTP_PARAM: decided by its type
-  by_prf_type,   ///< CK_PRF_DATA_PARAM: decided by its type
-  opaque,        ///< never followed
+  scalar,       ///< numbers, handles, flags, lengths, codes
+  open,         ///< "public" in the rows
+  identity,     ///< labels, IDs, user names, serial numbers
+  parameter,    ///< public parts of mechanism parameters
+  data,         ///< input of sign, verify and digest
+  plain,        ///< input of encrypt
+  cipher_in,    ///< input of decrypt and decapsulate, signatures to verify
+  ciphertext,   ///< output of encrypt
+  signature,    ///< output of sign
+  digest,       ///< output of digest
+  wrapped,      ///< output of wrap, input of unwrap
+  plain_out,    ///< output of decrypt, verify-recover
+  random,       ///< random and seeds
+  state,        ///< operation state
+  password,     ///< passwords in parameters
+  pin,          ///< PINs
+  key,          ///< key material, and all that is unknown
+  value,        ///< CKA_VALUE: decided by the class of the object
+  by_otp_type,  ///< CK_OTP_PARAM: decided by its type
+  by_prf_type,  ///< CK_PRF_DATA_PARAM: decided by its type
+  opaque,       ///< never followed
 };
 
 /// What a successful call does to the state of the library.
@@ -61,8 +61,8 @@ enum class effect : std::uint8_t {
   none,
   initialize,
   finalize,
-  describe_token,   ///< tells about slots, tokens and mechanisms
-  wait,             ///< may block until something happens
+  describe_token,  ///< tells about slots, tokens and mechanisms
+  wait,            ///< may block until something happens
   init_token,
   init_pin,
   set_pin,
@@ -81,11 +81,11 @@ enum class effect : std::uint8_t {
   find_begin,
   find_step,
   find_end,
-  begin,            ///< starts an operation in a session
-  single,           ///< does an operation's whole work and ends it
+  begin,   ///< starts an operation in a session
+  single,  ///< does an operation's whole work and ends it
   update,
   finish,
-  message,          ///< one whole message of a message-based operation
+  message,  ///< one whole message of a message-based operation
   message_begin,
   message_next,
 };
@@ -140,8 +140,8 @@ struct field {
   secrecy secret = secrecy::scalar;
 };
 
-/// Called where a row makes no sense while the compiler evaluates it: the call is what stops the compilation, with `why`
-/// in its message. It is never defined, and needs no exceptions, which the recorder is compiled without.
+/// Called where a row makes no sense while the compiler evaluates it: the call is what stops the compilation, with
+/// `why` in its message. It is never defined, and needs no exceptions, which the recorder is compiled without.
 void invalid_row(const char* why);
 
 /// True where the field's value is a pointer.
@@ -167,13 +167,27 @@ struct named_secrecy {
   secrecy value;
 };
 inline constexpr named_secrecy secrecies[] = {
-    {"public", secrecy::open},           {"identity", secrecy::identity},   {"parameter", secrecy::parameter},
-    {"data", secrecy::data},             {"plain", secrecy::plain},         {"cipher_in", secrecy::cipher_in},
-    {"ciphertext", secrecy::ciphertext}, {"signature", secrecy::signature}, {"digest", secrecy::digest},
-    {"wrapped", secrecy::wrapped},       {"plain_out", secrecy::plain_out}, {"random", secrecy::random},
-    {"state", secrecy::state},           {"password", secrecy::password},   {"pin", secrecy::pin},
-    {"key", secrecy::key},               {"value", secrecy::value},         {"by_otp_type", secrecy::by_otp_type},
-    {"by_prf_type", secrecy::by_prf_type}, {"opaque", secrecy::opaque},     {"scalar", secrecy::scalar},
+    {"public", secrecy::open},
+    {"identity", secrecy::identity},
+    {"parameter", secrecy::parameter},
+    {"data", secrecy::data},
+    {"plain", secrecy::plain},
+    {"cipher_in", secrecy::cipher_in},
+    {"ciphertext", secrecy::ciphertext},
+    {"signature", secrecy::signature},
+    {"digest", secrecy::digest},
+    {"wrapped", secrecy::wrapped},
+    {"plain_out", secrecy::plain_out},
+    {"random", secrecy::random},
+    {"state", secrecy::state},
+    {"password", secrecy::password},
+    {"pin", secrecy::pin},
+    {"key", secrecy::key},
+    {"value", secrecy::value},
+    {"by_otp_type", secrecy::by_otp_type},
+    {"by_prf_type", secrecy::by_prf_type},
+    {"opaque", secrecy::opaque},
+    {"scalar", secrecy::scalar},
 };
 
 constexpr std::string_view next_word(std::string_view& text) noexcept {

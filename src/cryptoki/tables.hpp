@@ -32,7 +32,8 @@ consteval std::array<field, N> make_row(std::array<field, N> row) {
 
 }  // namespace detail
 
-// ---- Functions -------------------------------------------------------------------------------------------------------
+// ---- Functions
+// -------------------------------------------------------------------------------------------------------
 
 /// The functions, numbered in the order of the function lists.
 enum class function : std::uint16_t {
@@ -59,8 +60,7 @@ namespace detail {
 }  // namespace detail
 
 inline constexpr function_row functions[] = {
-#define FN(name, since, family, does, ...) \
-  {#name, version::since, #family, effect::does, #does, detail::name##_row},
+#define FN(name, since, family, does, ...) {#name, version::since, #family, effect::does, #does, detail::name##_row},
 #include "cryptoki/functions.def"
 #undef FN
 };
@@ -77,7 +77,8 @@ constexpr std::size_t functions_in(version v) noexcept {
   return n;
 }
 
-// ---- Structs ---------------------------------------------------------------------------------------------------------
+// ---- Structs
+// ---------------------------------------------------------------------------------------------------------
 
 enum class record : std::uint16_t {
 #define STRUCT(name, ...) name,
@@ -104,19 +105,21 @@ template <std::size_t N>
 consteval std::array<place, N> cover(std::array<place, N> places, std::size_t size, std::size_t alignment) {
   std::size_t end = 0;
   for (const auto& p : places) {
-    if (p.offset < end || p.offset - end >= alignment) invalid_row("the fields of this struct row leave a hole or overlap");
+    if (p.offset < end || p.offset - end >= alignment)
+      invalid_row("the fields of this struct row leave a hole or overlap");
     end = p.offset + p.size;
   }
   if (end > size || size - end >= alignment) invalid_row("the fields of this struct row do not reach the struct's end");
   return places;
 }
 
-#define P11TAPE_PLACE(T, N, ...) place{offsetof(self, N), sizeof(self::N)}
-#define STRUCT(name, ...)                                                                            \
-  struct name##_row {                                                                                \
-    using self = ::name;                                                                             \
+#define P11TAPE_PLACE(T, N, ...) \
+  place { offsetof(self, N), sizeof(self::N) }
+#define STRUCT(name, ...)                                                                                \
+  struct name##_row {                                                                                    \
+    using self = ::name;                                                                                 \
     static constexpr auto fields = make_row(std::array{P11TAPE_EACH_COMMA(P11TAPE_FIELD, __VA_ARGS__)}); \
-    static constexpr auto places =                                                                   \
+    static constexpr auto places =                                                                       \
         cover(std::array{P11TAPE_EACH_COMMA(P11TAPE_PLACE, __VA_ARGS__)}, sizeof(self), alignof(self));  \
   };
 #include "cryptoki/structs.def"
@@ -133,7 +136,7 @@ inline constexpr record_row records[] = {
 };
 
 inline constexpr std::size_t record_count = std::size(records);
-static_assert(record_count == 97);
+static_assert(record_count == 97 + 1);  // those of the standard, and one that callers use besides
 
 constexpr const record_row& row(record r) noexcept { return records[static_cast<std::size_t>(r)]; }
 
@@ -144,11 +147,26 @@ constexpr std::size_t record_named(std::string_view name) noexcept {
   return record_count;
 }
 
-// ---- Attributes ------------------------------------------------------------------------------------------------------
+// ---- Attributes
+// ------------------------------------------------------------------------------------------------------
 
 /// How the value of an attribute is read.
 enum class form : std::uint8_t {
-  flag, number, numbers, mechanisms, date, text, big, bytes, name, integer, oid, curve, version, template_, value,
+  flag,
+  number,
+  numbers,
+  mechanisms,
+  date,
+  text,
+  big,
+  bytes,
+  name,
+  integer,
+  oid,
+  curve,
+  version,
+  template_,
+  value,
 };
 
 struct attribute_row {
@@ -164,7 +182,8 @@ const attribute_row* find_attribute(std::uint64_t type) noexcept;
 
 std::span<const attribute_row> attributes() noexcept;
 
-// ---- Mechanisms ------------------------------------------------------------------------------------------------------
+// ---- Mechanisms
+// ------------------------------------------------------------------------------------------------------
 
 struct mechanism_row {
   std::string_view name;
@@ -177,7 +196,8 @@ const mechanism_row* find_mechanism(std::uint64_t type) noexcept;
 
 std::span<const mechanism_row> mechanisms() noexcept;
 
-// ---- Constants -------------------------------------------------------------------------------------------------------
+// ---- Constants
+// -------------------------------------------------------------------------------------------------------
 
 struct constant_row {
   std::string_view group;
@@ -196,7 +216,8 @@ std::string_view name_of(std::string_view group, std::uint64_t value) noexcept;
 /// "CKM_VENDOR_DEFINED+0x10"; "" else.
 std::string display_name(std::string_view group, std::uint64_t value);
 
-/// The value of a name, in any group; aliases and the names of extra_names.hpp are understood. False where it is unknown.
+/// The value of a name, in any group; aliases and the names of extra_names.hpp are understood. False where it is
+/// unknown.
 bool value_of(std::string_view name, std::uint64_t& value) noexcept;
 
 /// True for groups whose values are bits to be named one by one.

@@ -48,6 +48,7 @@ constexpr u64 holder_of(u64 thread, u64 thread_number) noexcept {
   return thread_number << 32 | static_cast<u32>(thread);
 }
 constexpr u64 being_taken = ~u64{0};
+constexpr u64 held_back = u64{1} << 63;  // the thread writes to its next chunk already
 
 bool is_dead(u32 thread) noexcept {
   const int e = errno;
@@ -214,19 +215,16 @@ bool file::take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 t
   u8* at = take_space(kind, size, reserved);
   if (at != nullptr) {
     if (!populate(at, size)) return false;
-    const u64 offset = static_cast<u64>(at - base_);
     if (kind == chunk_kind::kept) {
       kept_used_.fetch_add(size, std::memory_order_relaxed);
     } else {
-      release(where);
       const u32 index = ring_count_.fetch_add(1, std::memory_order_acq_rel);
-      ring_chunks_[index].turn = turn();
-      ring_chunks_[index].holder.store(holder_of(thread, thread_number), std::memory_order_relaxed);
+      move_on(where, index, holder_of(thread, thread_number));
+      const u64 offset = static_cast<u64>(at - base_);
       std::atomic_ref<u32>(ring_chunks_[index].place).store(static_cast<u32>(offset / unit), std::memory_order_release);
-      where.ring_index = index;
     }
-  } else if (kind == chunk_kind::ring && ring_ && (at = recycle(where)) != nullptr) {
-    ring_chunks_[where.ring_index].holder.store(holder_of(thread, thread_number), std::memory_order_release);
+  } else if (u32 index = 0; kind == chunk_kind::ring && ring_ && (at = recycle(index)) != nullptr) {
+    move_on(where, index, holder_of(thread, thread_number));
     if (!populate(at, size)) return false;
     count(counter::overwritten_chunks);
   } else {
@@ -242,34 +240,35 @@ bool file::take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 t
   return true;
 }
 
-// Gives a thread's old ring chunk back. One that the thread held for long may have fresh records in a place that the
-// ring is about to come to: it is spared once, so that a thread with few calls does not lose them to one with many.
-void file::release(lane& where) noexcept {
-  if (where.chunk == nullptr) return;
-  auto& entry = ring_chunks_[where.ring_index];
-  const u32 since = turn() - entry.turn;
-  if (since > ring_count_.load(std::memory_order_relaxed) / 2) entry.spare.store(1, std::memory_order_relaxed);
-  entry.holder.store(0, std::memory_order_release);
+// A ring chunk for a thread, which holds the one that it leaves back, and gives the one before that free.
+void file::move_on(lane& where, u32 index, u64 holder) noexcept {
+  if (where.before != lane::none) {
+    u64 mine = holder | held_back;
+    ring_chunks_[where.before].holder.compare_exchange_strong(mine, 0, std::memory_order_acq_rel);
+  }
+  where.before = where.chunk != nullptr ? where.ring_index : lane::none;
+  if (where.before != lane::none)
+    ring_chunks_[where.before].holder.store(holder | held_back, std::memory_order_release);
+  where.ring_index = index;
+  ring_chunks_[index].holder.store(holder, std::memory_order_release);
 }
 
-// Goes round the ring once and takes the first chunk that no living thread writes to. An idle thread keeps the one
-// chunk that it is in, and so its open ENTER; everybody else goes round it.
-u8* file::recycle(lane& where) noexcept {
+// Goes round the ring and takes the first chunk that is free. An idle thread keeps the chunk that it is in, and so its
+// open ENTER; everybody else goes round it. Where all are in hands, one that is only held back is taken.
+u8* file::recycle(u32& index) noexcept {
   const u32 count = ring_count_.load(std::memory_order_acquire);
   if (count < ring_least) return nullptr;
   for (u32 tried = 0; tried < 2 * count; ++tried) {
-    const u32 index = ring_next_.fetch_add(1, std::memory_order_relaxed) % count;
+    index = ring_next_.fetch_add(1, std::memory_order_relaxed) % count;
     auto& entry = ring_chunks_[index];
     const u32 place = std::atomic_ref<u32>(entry.place).load(std::memory_order_acquire);
     if (place == 0) continue;
     u64 holder = entry.holder.load(std::memory_order_acquire);
-    if (holder == being_taken || (holder != 0 && !is_dead(static_cast<u32>(holder)))) continue;
-    if (entry.spare.load(std::memory_order_relaxed) != 0 && entry.spare.exchange(0) != 0) continue;
-    if (!entry.holder.compare_exchange_strong(holder, being_taken, std::memory_order_acq_rel)) continue;
-    release(where);
-    where.ring_index = index;
-    entry.turn = turn();
-    return base_ + u64{place} * unit;
+    const bool may_be_taken = holder == 0 || ((holder & held_back) != 0 && tried >= count) ||
+                              (holder != being_taken && is_dead(static_cast<u32>(holder)));
+    if (holder == being_taken || !may_be_taken) continue;
+    if (entry.holder.compare_exchange_strong(holder, being_taken, std::memory_order_acq_rel))
+      return base_ + u64{place} * unit;
   }
   return nullptr;
 }
@@ -302,6 +301,7 @@ void file::hand_on(lane& where, chunk_kind kind, u64 from, u64 from_number, u64 
   const bool ours =
       kind == chunk_kind::kept || ring_chunks_[where.ring_index].holder.compare_exchange_strong(
                                       holder, room ? holder_of(thread, thread_number) : 0, std::memory_order_acq_rel);
+  where.before = lane::none;  // whoever comes round to it finds that its thread has ended
   if (!ours || !room) {
     where = {};  // the next record takes a new chunk
     return;

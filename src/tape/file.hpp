@@ -21,6 +21,9 @@ struct lane {
   u32 used = 0;         ///< bytes of it that are published
   u32 size = 0;
   u32 ring_index = 0;  ///< of a ring chunk, its place in the ring
+  u32 before = none;   ///< ... and that of the chunk before it, which is held back from being overwritten
+
+  static constexpr u32 none = ~u32{0};
 };
 
 /// How a tape is to be made. The strings need to live during create() only.
@@ -54,7 +57,8 @@ class file {
   /// The tape's path, NUL-terminated; empty before create().
   const char* path() const noexcept { return path_; }
 
-  /// Gives `where` a fresh chunk of the kind for a thread; its old ring chunk may be overwritten from now on.
+  /// Gives `where` a fresh chunk of the kind for a thread. Of a ring, the chunk that it leaves is held back until the
+  /// next one is taken: a thread that gets no processor while others go round the ring finds its newest calls there.
   /// False where there is no space; the reason is then in the header.
   bool take_chunk(lane& where, chunk_kind kind, u32 least, u64 thread, u64 thread_number) noexcept;
 
@@ -101,8 +105,9 @@ class file {
 
   void clear_slot(u8* slot) noexcept;
 
+  static constexpr u32 ring_chunk = 4 * unit;  ///< bytes of a chunk of the ring
+
  private:
-  static constexpr u32 ring_chunk = 4 * unit;
   static constexpr u64 first_extent = 128 * 1024;
 
   file_header* header() const noexcept { return reinterpret_cast<file_header*>(base_); }
@@ -118,9 +123,8 @@ class file {
   bool reopen() noexcept;
   bool populate(u8* at, u64 size) noexcept;
   u8* take_space(chunk_kind kind, u32 size, bool& reserved) noexcept;
-  u32 turn() const noexcept { return static_cast<u32>(sequence_.load(std::memory_order_relaxed)); }
-  void release(lane& where) noexcept;
-  u8* recycle(lane& where) noexcept;
+  void move_on(lane& where, u32 index, u64 holder) noexcept;
+  u8* recycle(u32& index) noexcept;
   void start_chunk(u8* at, chunk_kind kind, u32 size, u64 thread, u64 thread_number) noexcept;
   void write_through(const lane& where, u32 size) noexcept;
   bool write_at(const void* bytes, u64 size, u64 offset) noexcept;
@@ -143,9 +147,7 @@ class file {
   // The ring: where its chunks are, and which are in the hands of a thread. Private memory, one entry a chunk.
   struct ring_entry {
     u32 place;                // offset in units
-    u32 turn;                 // how many chunks had been handed out when it was
-    std::atomic<u32> spare;   // not to be overwritten when the ring comes to it for the first time
-    std::atomic<u64> holder;  // number and id of the thread that writes to it, 0: free
+    std::atomic<u64> holder;  // number and id of the thread that writes to it or holds it back, 0: free
   };
   ring_entry* ring_chunks_ = nullptr;
   u64 ring_capacity_ = 0;

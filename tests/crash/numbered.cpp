@@ -26,7 +26,7 @@ void call(const CK_FUNCTION_LIST* list, unsigned thread, std::uint64_t n, buffer
   CK_ULONG size = sizeof b.signature;
   switch (n % 8) {
     case 0:
-      if (n % 64 == 0) {
+      if (n % large_call_every == 0) {
         list->C_GetAttributeValue(h, n, b.huge, 3);
       } else {
         list->C_GetAttributeValue(h, n, b.small, 3);

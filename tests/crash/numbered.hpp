@@ -16,6 +16,7 @@
 namespace p11tape::crash {
 
 inline constexpr unsigned most_threads = 32;
+inline constexpr std::uint64_t large_call_every = 64;  ///< so large that it goes on the tape in pieces
 
 /// Shared between a host and the test: the last call of each thread whose return the host has seen.
 struct acknowledged {

@@ -78,6 +78,8 @@ TEST_CASE("every struct of the header is a row, and the reverse", "[cryptoki][he
     if (!name.starts_with("CK_FUNCTION_LIST")) named.insert(name);
   for (const auto& r : records) rows.emplace(r.name);
   CHECK(test::missing(named, rows) == "");
+  // The one that is no header's.
+  CHECK(rows.erase("CK_GCM_PARAMS_WITHOUT_IV_BITS") == 1);
   CHECK(test::missing(rows, named) == "");
   CHECK(rows.size() == 97);
 }
