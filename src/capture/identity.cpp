@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "capture/settings_table.hpp"
+#include "tape/kernel.hpp"
 
 #ifndef P11TAPE_VERSION
 #error "P11TAPE_VERSION comes from the build"
@@ -64,10 +65,10 @@ class writer {
 
 void read_small_file(const char* path, char* into, std::size_t size) noexcept {
   into[0] = 0;
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const int fd = kernel::open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
-  const ssize_t n = read(fd, into, size - 1);
-  close(fd);
+  const ssize_t n = kernel::read(fd, into, size - 1);
+  kernel::close(fd);
   into[n > 0 ? n : 0] = 0;
   for (char* c = into; *c != 0; ++c)
     if (*c == '\n') *c = 0;

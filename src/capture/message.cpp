@@ -12,11 +12,9 @@
 #include <cstdio>
 #include <cstring>
 
-#include <ctime>
-#include <initializer_list>
-#include "log/write.hpp"
-
 #include "capture/slow_path.hpp"
+#include "log/write.hpp"
+#include "tape/kernel.hpp"
 
 namespace p11tape::capture {
 namespace {
@@ -40,38 +38,6 @@ bool is_new(const char* text) noexcept {
   return false;  // too much has been said already
 }
 
-// What a write can bring upon the host: SIGPIPE where the reader of a pipe has gone, SIGXFSZ past the largest file
-// allowed, SIGTTOU from the background of a terminal. They are held back while we write; the first two come to the
-// thread that wrote, and are taken away again where it had none before.
-class quiet_write {
- public:
-  quiet_write() noexcept {
-    sigset_t held;
-    sigemptyset(&held);
-    sigaddset(&held, SIGPIPE);
-    sigaddset(&held, SIGXFSZ);
-    sigpending(&pending_);
-    ours_ = held;
-    sigaddset(&held, SIGTTOU);
-    pthread_sigmask(SIG_BLOCK, &held, &mask_);
-  }
-  ~quiet_write() noexcept {
-    for (const int signal : {SIGPIPE, SIGXFSZ})
-      if (sigismember(&pending_, signal) == 1) sigdelset(&ours_, signal);
-    const timespec at_once{};
-    while (sigtimedwait(&ours_, nullptr, &at_once) > 0) {
-    }
-    pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
-  }
-  quiet_write(const quiet_write&) = delete;
-  quiet_write& operator=(const quiet_write&) = delete;
-
- private:
-  sigset_t pending_{};
-  sigset_t ours_{};
-  sigset_t mask_{};
-};
-
 // A pipe that nobody empties must not hold the host up, nor one that nobody reads any more end it.
 void to_stderr(const char* line, std::size_t size) noexcept {
   if (log::stderr_fits()) log::write_quietly(STDERR_FILENO, line, size, 0);
@@ -88,9 +54,9 @@ void to_syslog(const char* text) noexcept {
   const int n = std::snprintf(line, sizeof line, "<%d>p11tape[%d]: %s", user_warning, getpid(), text);
   if (n > 0) {
     const auto size = static_cast<std::size_t>(n) < sizeof line ? static_cast<std::size_t>(n) : sizeof line - 1;
-    sendto(s, line, size, MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    kernel::sendto(s, line, size, MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
-  close(s);
+  kernel::close(s);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "capture/pending.hpp"
 #include "capture/slow_path.hpp"
 #include "capture/thread.hpp"
+#include "tape/kernel.hpp"
 
 namespace p11tape::capture {
 namespace {
@@ -114,8 +115,7 @@ bool ensure_recorder(process_state& p) noexcept {
       return true;
     }
     if (p.maker.load() == me || waits > 50000) return false;
-    const timespec pause{0, 100000};
-    nanosleep(&pause, nullptr);
+    kernel::pause(100000);
   }
   return true;
 }

@@ -94,12 +94,23 @@ bool append_of_process(int pid, const std::string& shim, const std::string& prog
                          out);
 }
 
+// What the recorder found out about the module's way to cards.
+std::string_view in_words(std::string_view apdu) {
+  if (apdu == "on") return "what the module says to cards through PC/SC is recorded";
+  if (apdu == "errors") return "of what the module says to cards through PC/SC, errors and PIN commands are recorded";
+  if (apdu == "off") return "not recorded, by the setting apdu";
+  if (apdu == "unknown")
+    return "it could not be found out whether the module uses PC/SC; what it does there is recorded";
+  return "this module does not use PC/SC, or has it (or a USB driver) linked into it, where it is not seen";
+}
+
 void append_recorded(const written_tape& t, std::string& out) {
   const auto& tape = *t.reader;
   append_line("shim", tape.property("shim"), out);
   const auto module = tape.property("module.path");
   append_line("module", module.empty() ? tape.property("module") : module, out);
   append_line("tape", t.path, out);
+  append_line("cards", in_words(tape.property("apdu")), out);
   const auto file = tape.property("settings.file");
   append_line("settings file", file.empty() ? "none" : file, out);
   append_settings(shown(tape), out);

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "log/write.hpp"
+#include "tape/kernel.hpp"
 
 namespace p11tape::log {
 
@@ -38,7 +39,7 @@ std::shared_ptr<file_sink> file_sink::open(const char* path, std::uint64_t size,
 
 // Opens the file of that name, now, in place of the one before. 0, or errno.
 int file_sink::open_file() noexcept {
-  int fd = ::open(path_, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+  int fd = kernel::open(path_, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
   if (fd < 0) return errno;
   struct stat st {};
   fstat(fd, &st);
@@ -48,11 +49,11 @@ int file_sink::open_file() noexcept {
   // Out of the way of programs that count on getting low descriptor numbers.
   const int high = error == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 256) : -1;
   if (high >= 0) {
-    close(fd);
+    kernel::close(fd);
     fd = high;
   }
   if (error != 0) {
-    close(fd);
+    kernel::close(fd);
     return error;
   }
   // Other threads may be writing by the old number: it stays, and leads to the new file. Unless it is no longer ours.
@@ -62,7 +63,7 @@ int file_sink::open_file() noexcept {
   device_.store(st.st_dev);
   inode_.store(st.st_ino);
   if (reuse && dup3(fd, old, O_CLOEXEC) >= 0) {
-    close(fd);
+    kernel::close(fd);
   } else {
     descriptor_.store(fd);
   }
@@ -83,7 +84,7 @@ int file_sink::write(const char* text, std::size_t size) noexcept {
     // One thread changes the file, and the others wait for it; who cannot wait any longer writes to what there is.
     for (int tries = 0; changing_.exchange(true, std::memory_order_acquire); ++tries) {
       if (tries > 1000) return write_quietly(descriptor_.load(), text, size, 0);
-      usleep(1000);
+      kernel::pause(1000000);
     }
     int error = 0;
     if (!still_ours(have)) {

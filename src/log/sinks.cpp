@@ -11,6 +11,7 @@
 
 #include "log/file_sink.hpp"
 #include "log/write.hpp"
+#include "tape/kernel.hpp"
 
 namespace p11tape::log {
 namespace {
@@ -24,10 +25,8 @@ class stderr_sink : public plain_sink {
  private:
   // A pipe takes long texts in pieces: one thread at a time. Who cannot get the lock soon goes without it.
   int write(const char* text, std::size_t size) noexcept override {
-    for (int tries = 0; busy_.exchange(true, std::memory_order_acquire) && tries < 2 * stderr_patience; ++tries) {
-      const timespec pause{0, 1000000};
-      nanosleep(&pause, nullptr);
-    }
+    for (int tries = 0; busy_.exchange(true, std::memory_order_acquire) && tries < 2 * stderr_patience; ++tries)
+      kernel::pause(1000000);
     // What stood still once is not waited for again, until it moves.
     const int error = stderr_fits() ? write_quietly(STDERR_FILENO, text, size, stuck_ ? 0 : stderr_patience) : EBADF;
     stuck_ = error == EAGAIN;
@@ -59,10 +58,10 @@ class syslog_sink : public plain_sink {
     const int n = std::snprintf(line, sizeof line, "<%d>p11tape[%d]: %.*s", user_info, getpid(),
                                 static_cast<int>(size < most ? size : most), text);
     int error = 0;
-    if (sendto(s, line, static_cast<std::size_t>(n), MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&address),
-               sizeof address) < 0)
+    if (kernel::sendto(s, line, static_cast<std::size_t>(n), MSG_NOSIGNAL | MSG_DONTWAIT,
+                       reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
       error = errno;
-    close(s);
+    kernel::close(s);
     return error;
   }
   const char* name() const noexcept override { return "syslog"; }

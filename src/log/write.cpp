@@ -1,4 +1,5 @@
 #include "log/write.hpp"
+#include "tape/kernel.hpp"
 
 #include <poll.h>
 #include <signal.h>
@@ -45,13 +46,13 @@ int write_quietly(int descriptor, const char* text, std::size_t size, int patien
   held_signals held;
   while (size > 0) {
     pollfd ready{descriptor, POLLOUT, 0};
-    const int polled = poll(&ready, 1, patience);
+    const int polled = kernel::poll(ready, patience);
     if (polled < 0 && errno == EINTR) continue;
     if (polled == 0) return EAGAIN;
     // A pipe that polls writable takes PIPE_BUF bytes without waiting, not more.
     struct stat st {};
     const bool pipe = fstat(descriptor, &st) == 0 && S_ISFIFO(st.st_mode);
-    const ssize_t n = ::write(descriptor, text, pipe && size > 4096 ? 4096 : size);
+    const ssize_t n = kernel::write(descriptor, text, pipe && size > 4096 ? 4096 : size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       if (errno == EPIPE || errno == EFBIG) held.raised();

@@ -181,7 +181,7 @@ void load() noexcept {
 }  // namespace
 
 CK_RV load_module() noexcept {
-  const capture::slow_path guard;
+  const capture::cancellation_held guard;
   for (;;) {
     auto seen = state.load(std::memory_order_acquire);
     if (seen == stage::loaded || seen == stage::failed) return seen == stage::loaded ? CKR_OK : CKR_GENERAL_ERROR;

@@ -1,4 +1,5 @@
 #include "tape/file.hpp"
+#include "tape/kernel.hpp"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -74,7 +75,7 @@ void file::bump(u64 offset) noexcept {
 
 create_error file::create(const creation& how) noexcept {
   // In a child of fork these are the parent's: its mapping is not inherited, its descriptor is.
-  if (descriptor_ >= 0 && still_ours()) close(descriptor_);
+  if (descriptor_ >= 0 && still_ours()) kernel::close(descriptor_);
   base_ = nullptr;
   descriptor_ = -1;
   path_[0] = 0;
@@ -86,7 +87,7 @@ create_error file::create(const creation& how) noexcept {
     error_number_ = errno;
     return errno == ENOENT ? create_error::folder_missing : create_error::folder_denied;
   }
-  const int folder = open(how.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (how.own_folder ? O_NOFOLLOW : 0));
+  const int folder = kernel::open(how.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (how.own_folder ? O_NOFOLLOW : 0));
   if (folder < 0) {
     error_number_ = errno;
     return how.own_folder && (errno == ELOOP || errno == ENOTDIR) ? create_error::folder_unsafe
@@ -98,7 +99,7 @@ create_error file::create(const creation& how) noexcept {
   const bool not_mine = how.own_folder && (st.st_uid != geteuid() || (st.st_mode & 077) != 0);
   const auto result = anyone_may_write || not_mine ? create_error::folder_unsafe : open_in(how, folder);
   if (result == create_error::none && how.keep != 0) thin_out(folder, how.keep);
-  close(folder);
+  kernel::close(folder);
   return result;
 }
 
@@ -111,7 +112,7 @@ create_error file::open_in(const creation& how, int folder) noexcept {
     } else {
       std::snprintf(name, sizeof name, "%.230s.%d.p11tape", how.name, attempt);
     }
-    fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = kernel::openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST) break;
   }
   if (fd < 0) {
@@ -120,7 +121,7 @@ create_error file::open_in(const creation& how, int folder) noexcept {
   }
   // Out of the way of programs that count on getting low descriptor numbers.
   if (const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256); high >= 0) {
-    close(fd);
+    kernel::close(fd);
     fd = high;
   }
   descriptor_ = fd;
@@ -154,7 +155,7 @@ create_error file::open_in(const creation& how, int folder) noexcept {
     if (base_ != nullptr) munmap(base_, limit_);
     base_ = nullptr;
     unlinkat(folder, name, 0);
-    close(descriptor_);
+    kernel::close(descriptor_);
     descriptor_ = -1;
     path_[0] = 0;
     return space ? create_error::no_space : create_error::no_memory;
@@ -345,7 +346,7 @@ void file::resume() noexcept {
 }
 
 void file::forget() noexcept {
-  if (descriptor_ >= 0 && still_ours()) close(descriptor_);
+  if (descriptor_ >= 0 && still_ours()) kernel::close(descriptor_);
   base_ = nullptr;
   descriptor_ = -1;
 }

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "tape/file.hpp"
+#include "tape/kernel.hpp"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -36,12 +37,12 @@ bool file::is_tape(int descriptor) const noexcept {
 
 bool file::reopen() noexcept {
   int before = descriptor_.load();
-  const int fd = open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = kernel::open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return false;
   const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
-  close(fd);
+  kernel::close(fd);
   if (is_tape(high) && descriptor_.compare_exchange_strong(before, high)) return true;
-  if (high >= 0) close(high);
+  if (high >= 0) kernel::close(high);
   return still_ours();  // another thread has come first, or somebody has put another file there
 }
 
@@ -79,7 +80,7 @@ void file::warm_up(u64 from, u64 to) noexcept {
   if (by_write_ || !still_ours() || !allowed_size(to)) return;
   while (from < to) {
     const u64 size = to - from < warm_step ? to - from : warm_step;
-    if (pwrite(descriptor_, zeros, size, static_cast<off_t>(from)) != static_cast<ssize_t>(size)) return;
+    if (kernel::pwrite(descriptor_, zeros, size, static_cast<off_t>(from)) != static_cast<ssize_t>(size)) return;
     from += size;
   }
 }
@@ -146,7 +147,7 @@ bool file::write_at(const void* bytes, u64 size, u64 offset) noexcept {
   bool done = (still_ours() || reopen()) && allowed_size(offset + size);
   const auto* from = static_cast<const char*>(bytes);
   while (done && size > 0) {
-    const ssize_t n = pwrite(descriptor_, from, size, static_cast<off_t>(offset));
+    const ssize_t n = kernel::pwrite(descriptor_, from, size, static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     done = n > 0;
     if (!done) break;

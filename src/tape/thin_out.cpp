@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "tape/file.hpp"
+#include "tape/kernel.hpp"
 
 namespace p11tape::tape {
 namespace {
@@ -31,11 +32,11 @@ bool is_tape_name(const char* name) noexcept {
 
 // A tape of ours whose process has ended. The magic is looked at, so that a file which only has the name stays.
 bool may_go(int folder, const char* name) noexcept {
-  const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  const int fd = kernel::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return false;
   file_header h{};
   const bool tape = pread(fd, &h, 128, 0) == 128 && std::memcmp(h.magic, file_magic, sizeof file_magic) == 0;
-  close(fd);
+  kernel::close(fd);
   if (!tape) return false;
   const auto pid = static_cast<pid_t>(le<u64>(h.pid));
   return pid > 0 && kill(pid, 0) != 0 && errno == ESRCH;

@@ -1,0 +1,47 @@
+// System calls as they are. The C library's functions of these names are points of cancellation, and make their thread
+// cancellable at any instant while they run, even where it has said that it is not to be cancelled: a cancellation that
+// is under way would end the thread there, with our locks.
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <ctime>
+
+namespace p11tape::kernel {
+
+inline int openat(int folder, const char* name, int flags, unsigned mode = 0) noexcept {
+  return static_cast<int>(syscall(SYS_openat, folder, name, flags, mode));
+}
+inline int open(const char* path, int flags, unsigned mode = 0) noexcept { return openat(AT_FDCWD, path, flags, mode); }
+inline int close(int descriptor) noexcept { return static_cast<int>(syscall(SYS_close, descriptor)); }
+inline ssize_t read(int descriptor, void* into, std::size_t size) noexcept {
+  return syscall(SYS_read, descriptor, into, size);
+}
+inline ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept {
+  return syscall(SYS_write, descriptor, bytes, size);
+}
+inline ssize_t pwrite(int descriptor, const void* bytes, std::size_t size, off_t at) noexcept {
+  return syscall(SYS_pwrite64, descriptor, bytes, size, at);
+}
+
+inline ssize_t sendto(int descriptor, const void* bytes, std::size_t size, int flags, const sockaddr* to,
+                      socklen_t to_size) noexcept {
+  return syscall(SYS_sendto, descriptor, bytes, size, flags, to, to_size);
+}
+/// Of one descriptor; `patience` in ms.
+inline int poll(pollfd& one, int patience) noexcept {
+  timespec most{patience / 1000, patience % 1000 * 1000000L};
+  return static_cast<int>(syscall(SYS_ppoll, &one, 1, &most, nullptr, 0));
+}
+inline void pause(long ns) noexcept {
+  const timespec time{0, ns};
+  syscall(SYS_nanosleep, &time, nullptr);
+}
+
+}  // namespace p11tape::kernel
