@@ -11,6 +11,13 @@ namespace {
 
 using clients::client;
 
+// As p11-kit finds it.
+std::string config_folder() {
+  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0') return folder;
+  const std::string home = home_folder();
+  return home.empty() ? home : home + "/.config";
+}
+
 client_options::target nss_database(std::string folder) {
   for (const std::string_view prefix : {"sql:", "dbm:"})
     if (folder.starts_with(prefix)) folder.erase(0, prefix.size());
@@ -21,10 +28,10 @@ client_options::target nss_database(std::string folder) {
 
 client_options::target p11_kit_file(const std::string& name) {
   if (name.find('/') != std::string::npos) return {client::p11_kit, name, "", ""};
-  const auto found = clients::find_p11_kit_file(name, home_folder(), clients::exists);
+  const auto found = clients::find_p11_kit_file(name, config_folder(), clients::exists);
   if (found.path.empty()) {
     std::string where;
-    for (const auto& folder : clients::p11_kit_folders(home_folder())) where += (where.empty() ? "" : ", ") + folder;
+    for (const auto& folder : clients::p11_kit_folders(config_folder())) where += (where.empty() ? "" : ", ") + folder;
     return {client::p11_kit, "", name + " is in none of " + where + ".", ""};
   }
   std::string note;

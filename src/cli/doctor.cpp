@@ -136,9 +136,11 @@ int run(doctor_command& c) {
     o.timeout = std::chrono::seconds(c.timeout);
     o.openssl = {!value_of("PKCS11_MODULE_PATH").empty(), !value_of("PKCS11_PROVIDER_MODULE").empty()};
     wiped pin;
+    bool logged_in = false;
     if (!c.pin.empty()) {
       pin = read_secret(c.pin, "PIN");
       o.pin = &pin;
+      o.logged_in = &logged_in;
     }
     const auto all = examiner(c, o).run();
     output out;

@@ -24,6 +24,11 @@ void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_o
     out.add(code::CFG616, why);
     return;
   }
+  // A wrong PIN for two clients of one token would be two of the few tries that it has.
+  if (options.logged_in != nullptr && std::exchange(*options.logged_in, true)) {
+    out.add(code::CFG616, "One login was tried already, and there is never more than one. Examine this one by itself.");
+    return;
+  }
   auto again = probe_module({m.loaded, token.slot, options.pin, options.timeout, options.program});
   if (!again.login.tried) {
     out.add(code::CFG616, "The module did not get so far" + (again.trouble.empty() ? "." : ": " + again.trouble + "."));

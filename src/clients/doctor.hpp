@@ -17,7 +17,8 @@ namespace p11tape::clients {
 struct doctor_options {
   file_user user;                ///< who runs the client: for permissions
   bool load = true;              ///< false: no module is loaded
-  const wiped* pin = nullptr;    ///< log in with it, once
+  const wiped* pin = nullptr;    ///< log in with it
+  bool* logged_in = nullptr;     ///< set by the one login that all examinations together may try; nullptr: each may
   bool yes_final_try = false;    ///< log in also where one try is left
   std::string program;           ///< for the probe; empty: this program
   std::string token_label;       ///< to look for, where the configuration has none

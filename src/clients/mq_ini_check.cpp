@@ -134,6 +134,9 @@ reading read_mq_ini(std::string_view text) {
     return r;
   }
   read_driver(r, text, *driver);
+  if (const ini_line* certificate = doc.find(stanza_name, "CertificateLabel");
+      certificate != nullptr && !certificate->value.empty())
+    r.certificate_labels.emplace_back(ini_document::unescape(certificate->value).view());
   const ini_line* scope = doc.find(stanza_name, "EnvironmentScope");
   if (scope != nullptr && same_word(scope->value, "CONNECTION")) r.found.add(code::CFG218, "", scope->number);
   if (doc.find(stanza_name, "SSLKeyRepository") == nullptr) r.found.add(code::CFG219);

@@ -55,20 +55,20 @@ reading read_p11_kit(std::string_view text, std::string_view file_name) {
   return r;
 }
 
-std::vector<std::string> p11_kit_folders(std::string_view home) {
+std::vector<std::string> p11_kit_folders(std::string_view config_home) {
   std::vector<std::string> out;
-  if (!home.empty()) out.push_back(std::string(home) + "/.config/pkcs11/modules");
+  if (!config_home.empty()) out.push_back(std::string(config_home) + "/pkcs11/modules");
   out.emplace_back("/etc/pkcs11/modules");
   out.emplace_back("/usr/share/p11-kit/modules");
   return out;
 }
 
-p11_kit_file find_p11_kit_file(std::string_view name, std::string_view home,
+p11_kit_file find_p11_kit_file(std::string_view name, std::string_view config_home,
                                const std::function<bool(const std::string&)>& exists) {
   p11_kit_file found;
   std::string file(name);
   if (!file.ends_with(suffix)) file += suffix;
-  for (const auto& folder : p11_kit_folders(home)) {
+  for (const auto& folder : p11_kit_folders(config_home)) {
     const std::string path = folder + '/' + file;
     if (!exists(path)) continue;
     if (found.path.empty())

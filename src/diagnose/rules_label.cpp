@@ -136,7 +136,11 @@ void label_twice(const scene& s, const rule& r, findings& out) {
 
 void token_not_initialised(const scene& s, const rule& r, findings& out) {
   if (s.d.tally.of(function::C_InitToken).last_ok != 0) return;
-  const auto& opened = s.d.life.opened_slots;
+  // Clients that look at every slot open sessions on blank ones, too: what counts is where a login was tried.
+  const auto& logins = s.d.logins.all();
+  const auto tried_at = [&](u64 id) {
+    return std::any_of(logins.begin(), logins.end(), [&](const pin_use& u) { return u.slot == id; });
+  };
   bool any_initialised = false;
   const model::slot* blank = nullptr;
   const model::slot* used = nullptr;
@@ -147,7 +151,7 @@ void token_not_initialised(const scene& s, const rule& r, findings& out) {
       continue;
     }
     blank = &slot;
-    if (std::find(opened.begin(), opened.end(), id) != opened.end()) used = &slot;
+    if (tried_at(id)) used = &slot;
   }
   // SoftHSM always shows one blank token more: only one that is used, or all that there is, is a fault.
   const bool login_failed = s.d.logins.tried() != 0 && s.d.logins.succeeded() == 0;

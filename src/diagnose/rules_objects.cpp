@@ -51,6 +51,18 @@ bool went_on(const scene& s, u64 call) noexcept {
   return s.d.life.last_used_key > call || s.d.objects.last_created() > call;
 }
 
+// An object of the name that was searched for is on the token all the same, and a key was then tried: the search had
+// asked for more, as OpenSSH's does (CKA_SIGN), and the client found it in another way.
+bool found_otherwise(const scene& s, const searched& q) noexcept {
+  const auto tried_later =
+      std::max(s.d.tally.of(function::C_SignInit).last, s.d.tally.of(function::C_DecryptInit).last);
+  const auto& all = s.d.objects.known();
+  return tried_later > q.last && std::any_of(all.begin(), all.end(), [&](const object& o) {
+           return o.object_class == q.object_class && o.slot == q.slot && (!q.id || o.id == q.id) &&
+                  (!q.label || o.label == q.label);
+         });
+}
+
 std::string list_command(const scene& s) { return cat("pkcs11-tool --module ", s.d.module, " --login --list-objects"); }
 
 bool is_searched(const searched& q, u64 object_class) noexcept {
@@ -76,7 +88,7 @@ void show_near(finding& f, const scene& s, const searched& q) {
 void key_missing(const scene& s, const rule& r, findings& out) {
   for (const auto& q : s.d.objects.searches()) {
     if (q.object_class != CKO_PRIVATE_KEY || !q.id || q.id->empty() || q.found != 0 || went_on(s, q.last)) continue;
-    if (q.login_required && !q.logged_in) continue;
+    if ((q.login_required && !q.logged_in) || found_otherwise(s, q)) continue;
     const auto& all = s.d.objects.known();
     const auto certificate = std::find_if(all.begin(), all.end(), [&](const object& o) {
       return o.object_class == CKO_CERTIFICATE && o.id == q.id && (o.slot == q.slot || q.slot == unknown);
@@ -95,11 +107,41 @@ void key_missing(const scene& s, const rule& r, findings& out) {
   }
 }
 
+// One certificate without a key, one key without a certificate, and no key in use: Java reads no labels of keys, so
+// that nothing but the IDs can tell.
+void lone_pair(const scene& s, const rule& r, findings& out) {
+  const auto& all = s.d.objects.known();
+  if (s.d.life.used_keys != 0) return;
+  const auto alone = [&](u64 object_class, u64 other_class) {
+    std::vector<const object*> lone;
+    for (const auto& o : all) {
+      if (o.object_class != object_class || !o.id || o.id->empty()) continue;
+      if (std::none_of(all.begin(), all.end(), [&](const object& p) {
+            return p.object_class == other_class && p.slot == o.slot && p.id == o.id;
+          }))
+        lone.push_back(&o);
+    }
+    return lone;
+  };
+  const auto certificates = alone(CKO_CERTIFICATE, CKO_PRIVATE_KEY);
+  const auto keys = alone(CKO_PRIVATE_KEY, CKO_CERTIFICATE);
+  if (certificates.size() != 1 || keys.size() != 1 || keys[0]->label || keys[0]->slot != certificates[0]->slot) return;
+  auto& f = add(out, s, r);
+  f.level = severity::warning;
+  f.about = topic::key_pair;
+  f.say = cat("The ", model::describe_short(*certificates[0]), " and the ", model::describe_short(*keys[0]),
+              " have no partner: if they belong together, they must have the same ID.");
+  f.show({certificates[0]->first_seen_in}, model::describe_short(*certificates[0]));
+  f.show({keys[0]->first_seen_in}, model::describe_short(*keys[0]));
+  f.advice = "Clients pair certificate and key by ID. Give both the same.";
+  f.commands = {list_command(s)};
+}
+
 }  // namespace
 
 void object_not_found(const scene& s, const rule& r, findings& out) {
   for (const auto& q : s.d.objects.searches()) {
-    if (!q.is_named() || q.found != 0 || went_on(s, q.last)) continue;
+    if (!q.is_named() || q.found != 0 || went_on(s, q.last) || found_otherwise(s, q)) continue;
     // Whether the same name was found under another class: then only a part of the pair is missing.
     const auto same_name = [&](const searched& o) {
       return &o != &q && o.found != 0 && o.last_found != 0 && o.label == q.label && o.id == q.id;
@@ -169,7 +211,56 @@ void key_not_paired(const scene& s, const rule& r, findings& out) {
                   cat("pkcs11-tool --module ", s.d.module, " --login --write-object cert.der --type cert --label ",
                       quoted(*c.label), " --id ", model::describe_id(*namesake->id))};
   }
-  if (out.empty() || out.back().by != &r || out.back().tape != s.d.index) key_missing(s, r, out);
+  const auto told = [&] { return !out.empty() && out.back().by == &r && out.back().tape == s.d.index; };
+  if (!told()) key_missing(s, r, out);
+  if (!told()) lone_pair(s, r, out);
+}
+
+// libp11 and others read through all objects of a class and choose by themselves: what they wanted is not on the tape.
+void key_not_chosen(const scene& s, const rule& r, findings& out) {
+  const auto& all = s.d.objects.searches();
+  const auto tried = [&](function f) { return s.d.tally.of(f).calls != 0; };
+  if (tried(function::C_SignInit) || tried(function::C_DecryptInit) || tried(function::C_SignRecoverInit) ||
+      tried(function::C_DeriveKey) || s.d.life.used_keys != 0 || s.d.objects.created() != 0 || s.d.is_browser())
+    return;
+  const auto is_listing = [](const searched& q) {
+    return !q.is_named() &&
+           (q.object_class == CKO_CERTIFICATE || q.object_class == CKO_PRIVATE_KEY || q.object_class == CKO_PUBLIC_KEY);
+  };
+  const bool none_found = std::all_of(all.begin(), all.end(), [](const searched& q) { return q.found == 0; });
+  const auto listing = std::find_if(all.begin(), all.end(), [&](const searched& q) {
+    return is_listing(q) && (none_found || (q.object_class == CKO_PRIVATE_KEY && q.found != 0));
+  });
+  if (listing == all.end()) return;
+  if (none_found) {
+    // Private keys without a login, and searches by name, are for other rules.
+    if (!std::all_of(all.begin(), all.end(), is_listing)) return;
+    if (listing->object_class == CKO_PRIVATE_KEY && listing->login_required && !listing->logged_in) return;
+    auto& f = add(out, s, r);
+    f.about = topic::object;
+    f.say = cat("The client looked for any ", kind_of(listing->object_class), " on ", listing->slot_name,
+                ", and there is none.");
+    f.show({listing->first, listing->last}, cat("searched for a ", wanted(*listing), ": 0 objects"));
+    f.advice = "Is it the right token? Objects that are private are seen after a login only.";
+    f.commands = {list_command(s)};
+    return;
+  }
+  std::vector<std::string> seen;
+  for (const auto& o : s.d.objects.known())
+    if (o.object_class == CKO_PRIVATE_KEY) seen.push_back(model::describe_short(o));
+  if (seen.empty() || s.d.logins.succeeded() == 0) return;
+  auto& f = add(out, s, r);
+  // A Java program opens its key store like that whatever it then does.
+  if (s.d.program == "java" || s.d.program == "keytool") f.level = severity::info;
+  f.about = topic::object;
+  f.say = cat("The client logged in, looked at ", counted(seen.size(), "private key"),
+              " and used none: if it should have, it wants another label or ID.");
+  f.show({listing->first, listing->last}, cat("searched for all private keys, and saw: ", listed(seen, 20)));
+  f.advice =
+      "Compare these with what the client is configured with (pkcs11: URIs: object= and id=), letter by letter. "
+      "Clients "
+      "that choose by themselves do not tell the module what they want.";
+  f.commands = {list_command(s)};
 }
 
 void object_ambiguous(const scene& s, const rule& r, findings& out) {

@@ -59,7 +59,7 @@ make_token() {
   use_token "$work/token"
   {
     softhsm2-util --init-token --free --label "$token_label" --pin "$pin" --so-pin "$so_pin"
-    openssl req -x509 -newkey rsa:2048 -noenc -subj /CN=signer -days 3650 -keyout "$work/key" -out "$work/certificate"
+    openssl req -x509 -newkey rsa:2048 -noenc -subj /CN=signer -addext subjectAltName=DNS:localhost -days 3650 -keyout "$work/key" -out "$work/certificate"
     softhsm2-util --import "$work/key" --token "$token_label" --pin "$pin" --label signer --id 01
     openssl x509 -in "$work/certificate" -outform DER -out "$work/certificate.der"
     pkcs11-tool --module "$real" --login --pin "$pin" --write-object "$work/certificate.der" --type cert --label signer --id 01

@@ -1,24 +1,47 @@
-// gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL]: what runmqakm does with a token, and what it says of it. The PIN
-// comes from the environment variable GSKIT_PIN.
-#include "gskit.hpp"
-
+// What runmqakm or an MQ client does with a token, and what it says of it.
+//
+//   gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL]     with the PIN from the variable GSKIT_PIN
+//   gskit_driver --mq-ini FILE                              with the settings of a mqclient.ini
+//   gskit_driver --keystore-conf FILE                       with those of Advanced Message Security
 #include <dlfcn.h>
 
 #include <cstdlib>
 
-int main(int argc, char** argv) {
-  if (argc < 3) {
-    std::fprintf(stderr, "usage: gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL], the PIN in GSKIT_PIN\n");
-    return 64;
-  }
-  void* module = dlopen(argv[1], RTLD_NOW);
+#include "gskit_settings.hpp"
+
+namespace {
+
+using p11tape::test::gskit_settings;
+
+int run(const gskit_settings& s) {
+  void* module = dlopen(s.module.c_str(), RTLD_NOW);
   if (module == nullptr) {
-    std::fprintf(stderr, "%s\n", dlerror());
+    std::printf("AMQ9668E: The specified PKCS #11 shared library could not be loaded. %s\n", dlerror());
     return 2;
   }
   const auto get = reinterpret_cast<CK_C_GetFunctionList>(dlsym(module, "C_GetFunctionList"));
   CK_FUNCTION_LIST* list = nullptr;
   if (get == nullptr || get(&list) != CKR_OK) return 2;
+  return p11tape::test::gskit(list).run(s.job);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    std::fprintf(stderr,
+                 "usage: gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL] | --mq-ini FILE | --keystore-conf FILE\n");
+    return 64;
+  }
+  const std::string_view what = argv[1];
+  if (what == "--mq-ini" || what == "--keystore-conf") {
+    const auto s = what == "--mq-ini" ? p11tape::test::settings_of_mq_ini(argv[2])
+                                      : p11tape::test::settings_of_keystore_conf(argv[2]);
+    if (s) return run(*s);
+    std::printf("%s\n", what == "--mq-ini" ? "AMQ9629E: Bad SSL cryptographic hardware parameters."
+                                           : "AMQ9006E: Not all of the PKCS #11 settings are there.");
+    return 1;
+  }
   const char* pin = std::getenv("GSKIT_PIN");
-  return p11tape::test::gskit(list).run({argv[2], pin != nullptr ? pin : "", argc > 3 ? argv[3] : ""});
+  return run({argv[1], {argv[2], pin != nullptr ? pin : "", argc > 3 ? argv[3] : ""}});
 }

@@ -169,6 +169,16 @@ TEST_CASE("P11: the only token is not initialised") {
     CHECK_FALSE(t.has("P11"));
     CHECK_FALSE(t.has_errors());
   }
+  SECTION("silent where a client that opens sessions on all tokens has a wrong PIN for another") {
+    tape_story t;
+    t.initialize()
+        .slot_list({5, 6})
+        .token_info(5, {.label = "mine"})
+        .token_info(6, {.label = "", .flags = CKF_LOGIN_REQUIRED});
+    t.open(5, 1).open(6, 2).login(1, CKR_PIN_INCORRECT).finalize();
+    CHECK(t.diagnose().first() == "P12");
+    CHECK_FALSE(t.diagnose().has("P11"));
+  }
 }
 
 TEST_CASE("P1: the module could not be loaded") {

@@ -135,6 +135,61 @@ TEST_CASE("P26: private keys, without a login") {
   CHECK_FALSE(story(token.surroundings(), host(true)).has_errors());
 }
 
+TEST_CASE("P21b: all keys were looked at, none was used") {
+  const softhsm token;
+  if (!token.ready()) SKIP("SoftHSM is not installed");
+  story(token.surroundings(), [] {
+    app a;
+    a.begin(true, true);
+    EXPECT_EQ(a.login(), CKR_OK);
+    a.make_pair("server", "45");
+    a.end();
+  });
+  const auto host = [](bool uses) {
+    return [uses] {
+      app a;
+      a.begin();
+      EXPECT_EQ(a.login(), CKR_OK);
+      const auto keys = a.find(CKO_PRIVATE_KEY);
+      EXPECT_EQ(keys.size(), std::size_t{1});
+      EXPECT_EQ(a.read(keys.at(0), {CKA_LABEL, CKA_ID}), CKR_OK);
+      if (uses) EXPECT_EQ(a.sign(keys.at(0)), CKR_OK);
+      a.end();
+    };
+  };
+  const auto t = story(token.surroundings(), host(false));
+  INFO(t.text());
+  CHECK(t.first() == "P21b");
+  CHECK(t.text().find("\"server\"") != std::string::npos);
+  CHECK_FALSE(t.has_errors());
+  CHECK_FALSE(story(token.surroundings(), host(true)).has("P21b"));
+  SECTION("or there is nothing to be looked at") {
+    const auto nothing = story(token.surroundings(), [] {
+      app a;
+      a.begin();
+      a.find(CKO_CERTIFICATE);
+      a.end();
+    });
+    INFO(nothing.text());
+    CHECK(nothing.first() == "P21b");
+  }
+}
+
+TEST_CASE("P21, P22: silent where a search asked for more than the name, and the key was found in another way") {
+  tape_story s;
+  begin(s);
+  s.find(1, CKO_CERTIFICATE, "", "45", {8})
+      .find(1, CKO_PRIVATE_KEY, "", "45", {})
+      .find(1, CKO_PRIVATE_KEY, "", "45", {7})
+      .sign_init(1, CKM_RSA_PKCS, 7, CKR_KEY_FUNCTION_NOT_PERMITTED)
+      .finalize();
+  const auto t = s.diagnose();
+  INFO(t.text());
+  CHECK(t.first() == "P52");
+  CHECK_FALSE(t.has("P21"));
+  CHECK_FALSE(t.has("P22"));
+}
+
 TEST_CASE("P27: a handle after its end") {
   const softhsm token;
   if (!token.ready()) SKIP("SoftHSM is not installed");

@@ -174,7 +174,7 @@ TEST_CASE("P19: logged in already") {
     a.begin();
     EXPECT_EQ(a.login(), CKR_OK);
     EXPECT_EQ(a.login(), CKR_USER_ALREADY_LOGGED_IN);
-    a.find(CKO_CERTIFICATE);
+    a.find(CKO_DATA);
     a.end();
   });
   INFO(goes_on.text());

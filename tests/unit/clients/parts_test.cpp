@@ -120,11 +120,11 @@ TEST_CASE("p11-kit: the first folder decides, relative names lie in its module f
   const std::set<std::string> files{"/h/.config/pkcs11/modules/x.module", "/usr/share/p11-kit/modules/x.module",
                                     "/usr/lib64/pkcs11/x.so"};
   const auto there = [&](const std::string& path) { return files.contains(path); };
-  const auto found = find_p11_kit_file("x", "/h", there);
+  const auto found = find_p11_kit_file("x", "/h/.config", there);
   CHECK(found.path == "/h/.config/pkcs11/modules/x.module");
   CHECK(found.also.size() == 1);
   CHECK(find_p11_kit_file("x.module", "", there).path == "/usr/share/p11-kit/modules/x.module");
-  CHECK(find_p11_kit_file("y", "/h", there).path.empty());
+  CHECK(find_p11_kit_file("y", "/h/.config", there).path.empty());
   CHECK(p11_kit_module_path("x.so", there) == "/usr/lib64/pkcs11/x.so");
   CHECK(p11_kit_module_path("/x.so", there) == "/x.so");
 }
@@ -133,6 +133,13 @@ TEST_CASE("a PIN in an address is hidden wherever it stands") {
   CHECK(without_pin_value("pkcs11:a?pin-value=1234&x=y") == "pkcs11:a?pin-value=(*********)&x=y");
   CHECK(without_pin_value("pin-value=1;pin-value=2") == "pin-value=(*********);pin-value=(*********)");
   CHECK(without_pin_value("pkcs11:a") == "pkcs11:a");
+}
+
+TEST_CASE("the certificate's label of a mqclient.ini is the one beside the driver") {
+  const auto r = read_mq_ini(
+      "SSL:\n SSLCryptoHardware=GSK_PKCS11=/m.so\\;t\\;pin4\\;\n certificatelabel = my\\#cert ; why\nTCP:\n "
+      "CertificateLabel=x\n");
+  CHECK(r.certificate_labels == std::vector<std::string>{"my#cert"});
 }
 
 TEST_CASE("every finding has a title, and advice where it is an error") {

@@ -18,6 +18,7 @@ TEST_CASE("the snippets in config/ have no fault and name the recorder") {
                       {client::java, "java-sunpkcs11.cfg", true},
                       {client::openssl, "openssl-engine.cnf", true},
                       {client::openssl, "openssl-provider.cnf", true},
+                      {client::nss, "nss-pkcs11.txt", true},
                       {client::p11_kit, "p11tape.module", true},
                       {client::ssh, "ssh_config", true},
                       {client::strongswan, "strongswan-pkcs11.conf", true},
