@@ -26,7 +26,6 @@ namespace p11tape::capture {
 namespace {
 
 constexpr u32 same_call_again = 16;          // so often inside itself, a call is a loop
-constexpr u64 most_public_bytes = 8 * 1024;  // of one value
 constexpr u64 large_size = u64{1} << 20;     // of one record
 // Pieces of a large record: two to a chunk.
 constexpr u64 large_part =
