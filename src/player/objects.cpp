@@ -15,6 +15,17 @@ T* pointer(u64 word) {
   return reinterpret_cast<T*>(static_cast<std::uintptr_t>(word));
 }
 
+std::vector<tape::attribute_view> attributes_in(tape::byte_view payload) {
+  std::vector<tape::attribute_view> all;
+  for (const auto& a : tape::sequence<tape::attribute_view>(payload)) all.push_back(a);
+  return all;
+}
+
+bool same(const tape::attribute_view& a, const tape::attribute_view& b) {
+  return a.type == b.type && a.length == b.length && a.form == b.form &&
+         std::equal(a.payload.begin(), a.payload.end(), b.payload.begin(), b.payload.end());
+}
+
 std::string name_of_attribute(u64 type) { return cryptoki::display_name("attribute", type); }
 
 }  // namespace
@@ -38,13 +49,55 @@ CK_RV player::find_begin(question& q) {
   auto& search = q.in->of(searching);
   if (search.begun != none) return CKR_OPERATION_ACTIVE;
   const auto m = find(q);
-  if (!m) return refuse(q);
+  if (!m) return find_in_wider(q) ? CKR_OK : refuse(q);
   const CK_RV value = give(q, m);
   if (value != CKR_OK) return value;
   for (const u32 i : story_->calls[m.index].goes_on) story_->calls[i].used = false;
   search = {m.index, false, 0};
-  q.in->found = 0;
+  q.in->found = story_->calls[m.index].made;
+  q.in->handed_out = 0;
   return value;
+}
+
+// A search that was not recorded can be answered from one that asked for less and was read to its end, if of each of
+// its objects the tape tells what is asked for now.
+bool player::find_in_wider(question& q) {
+  tape::item_view asked;
+  if (!q.inputs.find(1, asked)) return false;
+  const auto wanted = attributes_in(asked.payload);
+  const u32 limit = horizon();
+  const auto& all = story_->by_function[static_cast<std::size_t>(q.f)];
+  for (auto i = all.rbegin(); i != all.rend(); ++i) {
+    const auto& c = story_->calls[*i];
+    if (*i >= limit || !c.ok() || !c.search_done || c.search_end != CKR_OK || c.session == none ||
+        story_->session_slots[c.session] != q.slot)
+      continue;
+    tape::item_view given;
+    const bool narrower = c.inputs().find(1, given);
+    const auto theirs = narrower ? attributes_in(given.payload) : std::vector<tape::attribute_view>{};
+    if (!std::all_of(theirs.begin(), theirs.end(), [&](const auto& a) {
+          return std::any_of(wanted.begin(), wanted.end(), [&](const auto& b) { return same(a, b); });
+        }))
+      continue;
+    std::vector<u64> found;
+    bool sure = true;
+    for (const u64 object : c.made) {
+      bool fits = true;
+      for (const auto& a : wanted) {
+        const auto* told = attribute_of(object, a.type);
+        const bool known = told != nullptr && (told->has_value() || told->unavailable() || told->length != a.length);
+        sure = sure && (known || !fits);
+        fits = fits && known && same({a.type, told->length, told->form, 0, told->payload}, a);
+      }
+      if (fits) found.push_back(object);
+    }
+    if (!sure) continue;
+    q.in->of(searching) = {*i, false, 0};
+    q.in->found = std::move(found);
+    q.in->handed_out = 0;
+    return true;
+  }
+  return false;
 }
 
 CK_RV player::find_step(question& q) {
@@ -58,14 +111,14 @@ CK_RV player::find_step(question& q) {
       delay_ = c.duration;
       break;
     }
-  const u64 left = search.made.size() - std::min(q.in->found, search.made.size());
+  const u64 left = q.in->found.size() - q.in->handed_out;
   const u64 count = std::min(left, q.word(2));
   if (count == 0 && search.search_end != CKR_OK) return search.search_end;
   if (count == 0 && q.word(2) != 0 && !search.search_done)
     say("the recorded search (call " + std::to_string(search.number) +
         ") was not read to its end: the tape cannot tell whether there were more objects, and no more are given");
   for (u64 i = 0; i < count; ++i) {
-    const auto handle = static_cast<CK_OBJECT_HANDLE>(handle_of_object(search.made[q.in->found++]));
+    const auto handle = static_cast<CK_OBJECT_HANDLE>(handle_of_object(q.in->found[q.in->handed_out++]));
     std::memcpy(pointer<CK_OBJECT_HANDLE>(q.word(1)) + i, &handle, sizeof handle);
   }
   const auto written = static_cast<CK_ULONG>(count);

@@ -154,11 +154,15 @@ CK_RV player::give(question& q, const match& m) {
   const auto handles = [this](u64 object) { return handle_of_object(object); };
   const auto w = write_outputs(c, q.words, m.loose, handles);
   if (w.complete || q.asks == c.asks) use(q, m);
-  if (w.made_up)
-    say(std::string(cryptoki::row(q.f).name) + ": the tape does not have " +
-        (m.loose ? "this output for this input; bytes of the recorded length that mean nothing were given instead"
-                 : "all of this output (its profile or its kind keeps it off); bytes of the recorded length that mean "
-                   "nothing were given instead"));
+  if (w.made_up) {
+    const std::string what(cryptoki::row(q.f).name);
+    const auto* const why =
+        m.loose ? "its input is not the recorded one" : "it is not recorded (by the profile or by its kind)";
+    say(what + ": the tape does not have the output, since " + why +
+            ". Bytes of the recorded length that mean nothing " + "are given for it (first for call " +
+            std::to_string(c.number) + " of the tape).",
+        what + why);
+  }
   return w.value;
 }
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "player/incoming.hpp"
 #include "player/outputs.hpp"
@@ -52,7 +53,8 @@ class player {
     u64 slot = 0;
     CK_FLAGS flags = 0;
     std::array<operation_state, model::operations> active;
-    std::size_t found = 0;  ///< how many objects of the search have been handed out
+    std::vector<u64> found;      ///< objects of the search, by number
+    std::size_t handed_out = 0;  ///< how many of them the client has got
     operation_state& of(model::operation o) { return active[static_cast<std::size_t>(o)]; }
   };
   struct question {
@@ -103,6 +105,7 @@ class player {
 
   // objects.cpp
   CK_RV find_begin(question& q);
+  bool find_in_wider(question& q);
   CK_RV find_step(question& q);
   CK_RV find_end(question& q);
   CK_RV attributes(question& q);

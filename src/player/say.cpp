@@ -40,9 +40,9 @@ std::string with_prefix(std::string_view text) {
 
 }  // namespace
 
-void say(const std::string& text) noexcept try {
+void say(const std::string& text, const std::string& about) noexcept try {
   const int error = errno;
-  if (is_new(text)) {
+  if (is_new(about.empty() ? text : about)) {
     const auto lines = with_prefix(text);
     constexpr int patience = 1000;
     if (log::stderr_fits()) log::write_quietly(STDERR_FILENO, lines.data(), lines.size(), patience);

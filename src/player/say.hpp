@@ -7,7 +7,8 @@
 
 namespace p11tape::player {
 
-/// Says it, each text once in a process. Thread-safe; nothing of it can fail the caller. stdout is never written to.
-void say(const std::string& text) noexcept;
+/// Says it, once in a process for each `about`, which is the text itself where it is empty. Thread-safe; nothing of it
+/// can fail the caller. stdout is never written to.
+void say(const std::string& text, const std::string& about = {}) noexcept;
 
 }  // namespace p11tape::player
