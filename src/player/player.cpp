@@ -153,7 +153,7 @@ CK_RV player::give(question& q, const match& m) {
   }
   const auto handles = [this](u64 object) { return handle_of_object(object); };
   const auto w = write_outputs(c, q.words, m.loose, handles);
-  if (w.complete || q.asks == c.asks) use(q, m);
+  if (w.complete || (q.asks && c.asks)) use(q, m);
   if (w.made_up) {
     const std::string what(cryptoki::row(q.f).name);
     const auto* const why =
