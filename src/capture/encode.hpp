@@ -41,6 +41,9 @@ class session_mechanisms {
   entry entries_[size];
 };
 
+/// How many bytes of one public value are kept.
+inline constexpr u64 most_public_bytes = 8 * 1024;
+
 /// What the encoder needs to know besides the call itself. One for each recorder.
 struct encoding {
   std::size_t profile;  ///< index into cryptoki::redactions

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,7 +27,6 @@ namespace p11tape::capture {
 namespace {
 
 constexpr u32 same_call_again = 16;          // so often inside itself, a call is a loop
-constexpr u64 most_public_bytes = 8 * 1024;  // of one value
 constexpr u64 large_size = u64{1} << 20;     // of one record
 // Pieces of a large record: two to a chunk.
 constexpr u64 large_part =
@@ -178,11 +178,22 @@ u64 current_epoch() noexcept {
   return p != nullptr ? p->epoch.load(std::memory_order_acquire) : 0;
 }
 
+// A replay that is recorded itself looks things up on a thread of a certain name; its tape says which thread that is.
+void mark_lookups(thread_state& t) noexcept {
+  alignas(8) char name[16] = {};
+  static_assert(sizeof tape::lookup_thread_name <= sizeof name);
+  if (prctl(PR_GET_NAME, name) != 0 || std::strncmp(name, tape::lookup_thread_name, sizeof name) != 0) return;
+  tape::record_header note{};
+  note.kind = static_cast<u8>(tape::record_kind::note);
+  append_record(t, true, note, reinterpret_cast<const u8*>(name), sizeof name);
+}
+
 __attribute__((noinline, cold)) thread_state* acquire() noexcept {
   const slow_path guard;
   process_state* p = process_page();
   if (p == nullptr || the_settings == nullptr || !ensure_recorder(*p)) return nullptr;
   self = thread_for(*p);
+  if (self != nullptr) mark_lookups(*self);
   return self;
 }
 

@@ -222,6 +222,9 @@ struct exchange_facts {
 };
 static_assert(sizeof(exchange_facts) == 64);
 
+/// A thread of this name makes a replayer's own look-ups: its first record is a NOTE of this text.
+inline constexpr char lookup_thread_name[] = "p11tape-lookup";
+
 constexpr u64 padded(u64 n) noexcept { return (n + 7) & ~u64{7}; }
 
 }  // namespace p11tape::tape

@@ -1,0 +1,177 @@
+#include "player/outputs.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "capture/plan.hpp"
+
+namespace p11tape::player {
+namespace {
+
+using capture::step;
+using cryptoki::flow;
+using cryptoki::shape;
+using tape::byte_view;
+using tape::item_form;
+using tape::u8;
+
+u8* pointer(u64 word) { return reinterpret_cast<u8*>(static_cast<std::uintptr_t>(word)); }
+
+void put_number(u8* to, u64 value, u64 size) {
+  if (size == 1) {
+    *to = static_cast<u8>(value);
+  } else {
+    const auto number = static_cast<CK_ULONG>(value);
+    std::memcpy(to, &number, sizeof number);
+  }
+}
+
+class writer {
+ public:
+  writer(const recorded_call& from, const u64* words, bool forget, const handle_of& handles)
+      : from_(from), words_(words), forget_(forget), handles_(handles), steps_(capture::plan_of(from.function).steps) {}
+
+  written write() {
+    if (!room()) return out_;
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      if (steps_[i].way == flow::out && words_[i] != 0) one(i);
+    out_.complete = true;
+    return out_;
+  }
+
+ private:
+  // How many elements the output has, by the tape.
+  u64 recorded_count(std::size_t counter) {
+    tape::item_view item;
+    return from_.outputs().find(counter, item) && item.form == item_form::number ? item.number() : 0;
+  }
+
+  // All lengths first: a call that has too little room for one output writes none.
+  bool room() {
+    bool enough = true, asks = false;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const auto& s = steps_[i];
+      if (s.way != flow::out || s.count < 0) continue;
+      const auto counter = static_cast<std::size_t>(s.count);
+      if (!steps_[counter].written) continue;
+      CK_ULONG given = 0;
+      if (words_[counter] == 0) {
+        out_.value = CKR_ARGUMENTS_BAD;
+        return false;
+      }
+      std::memcpy(&given, pointer(words_[counter]), sizeof given);
+      const u64 needed = recorded_count(counter);
+      put_number(pointer(words_[counter]), needed, sizeof given);
+      asks = asks || words_[i] == 0;
+      enough = enough && given >= needed;
+    }
+    if (!asks && !enough) out_.value = CKR_BUFFER_TOO_SMALL;
+    return !asks && enough;
+  }
+
+  void one(std::size_t i) {
+    const auto& s = steps_[i];
+    tape::item_view item;
+    const bool known = from_.outputs().find(i, item) && !(forget_ && s.kind == shape::bytes);
+    u8* const to = pointer(words_[i]);
+    switch (s.kind) {
+      case shape::bytes:
+        return bytes(s, known ? item.payload : byte_view{}, to, i);
+      case shape::numbers:
+        return numbers(i, item, known, to);
+      case shape::records: {
+        tape::nested_view nested;
+        if (known &&
+            tape::nested_view::parse(item.form == item_form::records ? first(item.payload) : item.payload, nested))
+          record(nested, s.target, to);
+        else
+          out_.made_up = true;
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  static byte_view first(byte_view records) {
+    const u64 size = tape::load<tape::u32>(records, 0);
+    return records.size() >= 8 && size <= records.size() - 8 ? records.subspan(8, size) : byte_view{};
+  }
+
+  void bytes(const step& s, byte_view known, u8* to, std::size_t field) {
+    u64 size = s.fixed;
+    if (s.count >= 0) {
+      const auto counter = static_cast<std::size_t>(s.count);
+      size = steps_[counter].written ? recorded_count(counter) : words_[counter];
+    }
+    const auto kept = std::min<u64>(size, known.size());
+    if (kept != 0) std::memcpy(to, known.data(), kept);
+    if (kept == size) return;
+    out_.made_up = true;
+    make_up(to + kept, size - kept, from_.number * 1000003 + from_.uses * 31 + field);
+  }
+
+  void numbers(std::size_t i, const tape::item_view& item, bool known, u8* to) {
+    if (!known) {
+      out_.made_up = true;
+      return;
+    }
+    const bool handles = cryptoki::row(from_.function).arguments[i].meaning == "object";
+    const u64 count = steps_[i].count >= 0 ? item.numbers() : std::min<u64>(1, item.numbers());
+    for (u64 k = 0; k < count; ++k) {
+      u64 value = item.number(k);
+      if (handles) value = next_made_ < from_.made.size() ? handles_(from_.made[next_made_++]) : value;
+      put_number(to + k * sizeof(CK_ULONG), value, sizeof(CK_ULONG));
+    }
+  }
+
+  // A struct field by field. Pointers inside it are the caller's own and stay as they are.
+  void record(const tape::nested_view& nested, capture::u16 which, u8* to) {
+    if (nested.record != which || which >= cryptoki::record_count) return;
+    const auto row = cryptoki::records[which].fields;
+    const auto steps = capture::plan_of_record(which).steps;
+    const tape::fields_view fields(row, nested.body);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const auto& s = steps[i];
+      u8* const at = to + s.offset;
+      tape::item_view item;
+      const bool known = fields.find(i, item);
+      if (s.kind == shape::record && s.embedded) {
+        tape::nested_view inner;
+        if (known && tape::nested_view::parse(item.payload, inner)) record(inner, s.target, at);
+      } else if (s.embedded && s.kind == shape::byte) {
+        std::memset(at, ' ', s.size);  // texts of the standard are padded with blanks
+        if (known && !item.payload.empty())
+          std::memcpy(at, item.payload.data(), std::min<std::size_t>(item.payload.size(), s.size));
+        out_.made_up = out_.made_up || !known;
+      } else if (!s.embedded && !cryptoki::is_pointer(s.kind)) {
+        put_number(at, fields.word(i), s.size);
+      }
+    }
+  }
+
+  const recorded_call& from_;
+  const u64* words_;
+  bool forget_;
+  const handle_of& handles_;
+  std::span<const step> steps_;
+  written out_;
+  std::size_t next_made_ = 0;
+};
+
+}  // namespace
+
+written write_outputs(const recorded_call& from, const u64* words, bool forget, const handle_of& handles) {
+  return writer(from, words, forget, handles).write();
+}
+
+void make_up(u8* to, u64 size, u64 seed) {
+  for (u64 i = 0; i < size; ++i) {  // splitmix64, a byte of each step
+    u64 z = seed += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    to[i] = static_cast<u8>(z >> 56);
+  }
+}
+
+}  // namespace p11tape::player
