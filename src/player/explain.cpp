@@ -1,4 +1,5 @@
-// Saying why a call cannot be answered: the call, the reason, and what the tape has that comes nearest.
+// Saying why a call cannot be answered: the call, the reason, and how it differs from what comes nearest on the tape.
+#include "compare/compare.hpp"
 #include "player/player.hpp"
 #include "player/say.hpp"
 #include "render/render.hpp"
@@ -6,7 +7,10 @@
 namespace p11tape::player {
 namespace {
 
-// The arguments of a call as `p11tape show` has them, indented; without its first line, which has times and threads.
+constexpr std::size_t most_compared = 500;  // calls of a function, in search of the nearest
+constexpr std::size_t most_differences = 8;
+
+// The arguments of a call as `p11tape show` has them; without its first line, which has times and threads.
 std::string arguments_of(const render::call_view& view) {
   render::options how;
   how.most_bytes = 32;
@@ -19,6 +23,18 @@ std::string arguments_of(const render::call_view& view) {
 }
 
 std::string calls_of(std::size_t n) { return std::to_string(n) + (n == 1 ? " call" : " calls"); }
+
+// Handles of the tape and those of the client.
+class known_handles : public compare::handle_map {
+ public:
+  explicit known_handles(std::function<bool(u64, u64)> same_object) : same_object_(std::move(same_object)) {}
+  bool same(compare::handle_kind what, u64 a, u64 b, bool) override {
+    return what == compare::handle_kind::session || (what == compare::handle_kind::slot ? a == b : same_object_(a, b));
+  }
+
+ private:
+  std::function<bool(u64, u64)> same_object_;
+};
 
 }  // namespace
 
@@ -37,27 +53,41 @@ CK_RV player::refuse(const question& q, const std::string& why) {
   view.state = tape::call_state::in_flight;
   view.enter = incoming_->body();
   say(name + " cannot be answered: " + reason + ". CKR_FUNCTION_REJECTED is returned.\n" + arguments_of(view) +
-      nearest(q));
+      nearest(q, view));
   return cannot_answer;
 }
 
-std::string player::nearest(const question& q) const {
+std::string player::nearest(const question& q, const render::call_view& live) const {
+  known_handles handles([this](u64 theirs, u64 ours) {
+    const u64 object = object_of_handle(ours);
+    return object == 0 ? theirs == ours : story_->objects[object].handle == theirs;
+  });
+  const recorded_call* best = nullptr;
+  compare::differences least;
+  std::size_t fewest = ~std::size_t{0};
   const auto& all = story_->by_function[static_cast<std::size_t>(q.f)];
-  if (all.empty()) return {};
-  const recorded_call* c = nullptr;
-  if (const auto i = story_->loose.find(q.loose_key); i != story_->loose.end())
-    c = &story_->calls[i->second.calls.front()];
-  for (std::size_t i = 0; i < all.size() && c == nullptr; ++i)
-    if (const auto& next = story_->calls[all[i]]; !next.used) c = &next;
-  if (c == nullptr) c = &story_->calls[all.back()];
-  render::call_view view;
-  view.rows = &story_->rows();
-  view.function_number = c->function_number;
-  view.state = c->state;
-  view.enter = c->enter.body;
-  view.leave = c->leave.body;
-  return "nearest on the tape, call " + std::to_string(c->number) + ":\n" + arguments_of(view) +
-         "  Returned: " + (c->returned() ? render::return_name(c->value()) : std::string("nothing"));
+  for (std::size_t i = 0; i < all.size() && i < most_compared; ++i) {
+    const auto& c = story_->calls[all[i]];
+    render::call_view recorded;
+    recorded.rows = live.rows;  // the records have our numbers
+    recorded.function_number = live.function_number;
+    recorded.state = c.state;
+    recorded.enter = c.enter.body;
+    compare::differences found;
+    compare::arguments(recorded, live, handles, {}, found);
+    std::erase_if(found, [](const auto& d) { return !compare::diverges(d.what) && d.what != compare::kind::data; });
+    if (found.size() >= fewest) continue;
+    fewest = found.size();
+    least = std::move(found);
+    best = &c;
+  }
+  if (best == nullptr) return {};
+  const auto number = "call " + std::to_string(best->number);
+  auto text = "nearest on the tape: " + number + ", which returned " +
+              (best->returned() ? render::return_name(best->value()) : std::string("nothing"));
+  for (std::size_t i = 0; i < least.size() && i < most_differences; ++i)
+    text += "\n  " + compare::in_words(least[i], number, "this call");
+  return text;
 }
 
 }  // namespace p11tape::player

@@ -83,9 +83,18 @@ player::match player::in_operation(question& q, operation_state& op) {
     auto& buckets = loose ? s.loose : s.exact;
     const auto i = buckets.find(loose ? q.loose_key : q.exact_key);
     if (i == buckets.end()) continue;
-    std::vector<u32> own;
-    for (const u32 index : s.calls[op.begun].goes_on)
-      if ((loose ? s.calls[index].key_loose : s.calls[index].key_exact) == &i->second) own.push_back(index);
+    auto& begun = s.calls[op.begun];
+    auto& next = begun.first_unused;
+    while (next < begun.goes_on.size() && s.calls[begun.goes_on[next]].used) ++next;
+    std::vector<u32> own;  // up to the first that will do
+    for (std::size_t k = 0; k < begun.goes_on.size() && k < next + most_looked_at; ++k) {
+      // Those that were used before matter only where there is nothing else.
+      if (k == 0 && next > most_looked_at) k = next - most_looked_at;
+      const auto& c = s.calls[begun.goes_on[k]];
+      if ((loose ? c.key_loose : c.key_exact) != &i->second) continue;
+      own.push_back(begun.goes_on[k]);
+      if (!c.used && (!c.asks || q.asks)) break;
+    }
     auto m = among(q, own, 0, loose, none);
     if (m && !m.repeated) return m;
     auto& b = i->second;
@@ -108,8 +117,17 @@ void player::use(const question& q, const match& m) {
     if (q.pins[i] != 0 && c.pins[i] != 0) pins_.emplace(q.pins[i], c.pins[i]);
 }
 
+// An operation that is begun, perhaps again: all that goes on with it is to be had.
+void player::start_over(u32 begun) {
+  for (const u32 i : story_->calls[begun].goes_on) story_->calls[i].used = false;
+  story_->calls[begun].first_unused = 0;
+}
+
 void player::rewind() {
-  for (auto& c : story_->calls) c.used = false;
+  for (auto& c : story_->calls) {
+    c.used = false;
+    c.first_unused = 0;
+  }
   for (auto* buckets : {&story_->exact, &story_->loose})
     for (auto& [key, b] : *buckets) b.first_unused = 0;
   next_milestone_ = 0;

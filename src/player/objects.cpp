@@ -52,7 +52,7 @@ CK_RV player::find_begin(question& q) {
   if (!m) return find_in_wider(q) ? CKR_OK : refuse(q);
   const CK_RV value = give(q, m);
   if (value != CKR_OK) return value;
-  for (const u32 i : story_->calls[m.index].goes_on) story_->calls[i].used = false;
+  start_over(m.index);
   search = {m.index, false, 0};
   q.in->found = story_->calls[m.index].made;
   q.in->handed_out = 0;
@@ -203,9 +203,18 @@ CK_RV player::attributes(question& q) {
     const auto kept = std::min<u64>(told->has_value() ? told->payload.size() : 0, length);
     if (kept != 0) std::memcpy(a.pValue, told->payload.data(), kept);
     if (kept == length) continue;
-    make_up(static_cast<tape::u8*>(a.pValue) + kept, length - kept, object * 65537 + a.type);
-    say("the tape does not have all of " + name_of_attribute(a.type) + " of the object with handle " +
-        std::to_string(q.word(q.role->object)) + ", only its length: bytes that mean nothing were given instead");
+    // The same for each object: that two of them have the same CKA_ID tells a client that they belong together.
+    const auto* row = cryptoki::find_attribute(a.type);
+    auto* const rest = static_cast<tape::u8*>(a.pValue) + kept;
+    if (row != nullptr && row->kind == cryptoki::form::text)
+      std::memset(rest, 'x', length - kept);
+    else
+      make_up(rest, length - kept, a.type);
+    const auto what = name_of_attribute(a.type);
+    say("the tape does not have " + what +
+            ", only its length (by the profile or by its kind): bytes that mean nothing are "
+            "given for it",
+        what);
   }
   // Where a call asked for the same attributes, its code counts: modules differ in which of two reasons they tell.
   if (failure != CKR_OK && asked != nullptr && asked->value() != CKR_OK && asked->value() != CKR_BUFFER_TOO_SMALL)

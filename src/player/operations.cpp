@@ -32,7 +32,7 @@ CK_RV player::operation(question& q) {
   const CK_RV value = give(q, m);
   if (value != CKR_OK) return value;
   op = {m.index, false, 0};
-  for (const u32 i : story_->calls[m.index].goes_on) story_->calls[i].used = false;
+  start_over(m.index);
   return value;
 }
 

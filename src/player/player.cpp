@@ -76,7 +76,8 @@ reply player::answer(function f, const u64* words) {
     auto q = ask(f, words);
     value = decide(q);
   }
-  return {value, delays_ ? delay_ : 0};
+  // A thread that waits for a slot in a loop would spin: it always waits.
+  return {value, delays_ || f == function::C_WaitForSlotEvent ? delay_ : 0};
 }
 
 player::question player::ask(function f, const u64* words) {

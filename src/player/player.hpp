@@ -15,6 +15,7 @@
 #include "player/incoming.hpp"
 #include "player/outputs.hpp"
 #include "player/story.hpp"
+#include "render/call_view.hpp"
 
 namespace p11tape::player {
 
@@ -90,6 +91,7 @@ class player {
   bool fits(const question& q, const recorded_call& c) const;
   void use(const question& q, const match& m);
   u32 horizon();
+  void start_over(u32 begun);
   void rewind();
 
   // sessions.cpp
@@ -120,7 +122,7 @@ class player {
 
   // explain.cpp
   CK_RV refuse(const question& q, const std::string& why = {});
-  std::string nearest(const question& q) const;
+  std::string nearest(const question& q, const render::call_view& live) const;
 
   // natural.cpp
   std::optional<CK_RV> natural(question& q);

@@ -146,6 +146,7 @@ CK_RV player::session_info(question& q) {
 CK_RV player::wait_for_slot(question& q) {
   if (const auto m = find(q); m && !m.repeated && story_->calls[m.index].returned()) return give(q, m);
   if ((q.word(q.role->flags) & CKF_DONT_BLOCK) != 0) return CKR_NO_EVENT;
+  delay_ = 1'000'000'000;
   return refuse(q, "nothing more happened to the slots");
 }
 

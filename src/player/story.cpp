@@ -5,6 +5,7 @@
 #include "capture/settings_table.hpp"
 #include "cryptoki/redaction.hpp"
 #include "model/call_stream.hpp"
+#include "player/renumber.hpp"
 #include "player/teller.hpp"
 
 namespace p11tape::player {
@@ -15,16 +16,6 @@ bool same_row(const tape::function_info& theirs, cryptoki::function f) {
   const auto ours = cryptoki::row(f).arguments;
   return std::equal(theirs.arguments.begin(), theirs.arguments.end(), ours.begin(), ours.end(),
                     [](const auto& a, const auto& b) { return a.name == b.name && a.type == b.type; });
-}
-
-// Structs are compared and read by their number.
-bool same_structs(const tape::schema& theirs) {
-  const auto all = theirs.structs();
-  if (all.size() < cryptoki::record_count) return false;
-  for (std::size_t i = 0; i < cryptoki::record_count; ++i)
-    if (all[i].name != cryptoki::records[i].name || all[i].fields.size() != cryptoki::records[i].fields.size())
-      return false;
-  return true;
 }
 
 std::string count_of(u64 n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
@@ -47,22 +38,19 @@ void tell_troubles(const tape::reader& from, std::vector<std::string>& to) {
 }  // namespace
 
 story::story(const std::string& file)
-    : objects(1), by_function(cryptoki::function_count), path(file), rows_(tape::schema::built_in()) {
+    : objects(1), by_function(cryptoki::function_count), path(file) {
   const tape::reader from(file);
-  rows_ = from.rows();
-  roles_ = model::roles_of(rows_);
+  roles_ = model::roles_of(from.rows());
   program = std::string(from.property("name"));
   pid = from.header().pid;
   if (from.word_size() != sizeof(CK_ULONG))
     throw tape::tape_error(file + " was recorded in a process of another word size (" +
                            std::to_string(from.word_size() * 8) + " bits); play it in such a process");
-  if (!same_structs(rows_))
-    throw tape::tape_error(
-        file + " describes other structs than this player knows: it is damaged, or of another version of p11tape");
   profile = std::clamp<std::size_t>(from.header().profile, 1, cryptoki::profile_count) - 1;
   if (!capture::parse_size(std::string(from.property("setting.payload_limit")).c_str(), most_payload))
     most_payload = 64 * 1024;
 
+  const auto structs = our_numbers(from.rows());
   model::call_stream stream(from);
   u64 strangers = 0;
   while (const auto* c = stream.next()) {
@@ -78,10 +66,11 @@ story::story(const std::string& file)
     r.number = c->number;
     r.role = &roles_[c->function_number];
     r.function = r.role->which;
-    r.function_number = c->function_number;
     r.state = c->state;
     r.enter = c->enter;
     r.leave = c->leave;
+    renumber(r.enter, cryptoki::row(r.function).arguments.size(), structs);
+    if (c->ended()) renumber(r.leave, 1, structs);
     r.duration = c->duration();
     r.thread = c->thread.id;
   }

@@ -48,7 +48,6 @@ struct recorded_object {
 struct recorded_call {
   u64 number = 0;  ///< as `p11tape show` counts
   cryptoki::function function{};
-  tape::u16 function_number = 0;  ///< in the tape's schema
   const model::function_role* role = nullptr;
   tape::call_state state = tape::call_state::in_flight;
   tape::record_view enter, leave;
@@ -62,10 +61,11 @@ struct recorded_call {
   bool used = false;  ///< it has been the answer to a live call
   u32 uses = 0;
   std::vector<u32> pins;
-  std::vector<u64> made;      ///< numbers of the objects that it gave out
-  std::vector<u32> goes_on;   ///< of a call that begins an operation: indexes of those that go on with it
-  bool search_done = false;   ///< of a search: it was read to its end
-  CK_RV search_end = CKR_OK;  ///< ... or to this failure
+  std::vector<u64> made;         ///< numbers of the objects that it gave out
+  std::size_t first_unused = 0;  ///< in goes_on: none before it is unused
+  std::vector<u32> goes_on;      ///< of a call that begins an operation: indexes of those that go on with it
+  bool search_done = false;      ///< of a search: it was read to its end
+  CK_RV search_end = CKR_OK;     ///< ... or to this failure
 
   CK_RV value() const noexcept { return static_cast<CK_RV>(tape::result_view(leave.body).return_value()); }
   bool returned() const noexcept { return state == tape::call_state::returned; }
@@ -101,11 +101,8 @@ class story {
   std::string path, program;
   u64 pid = 0;
 
-  const tape::schema& rows() const noexcept { return rows_; }
-
  private:
   friend class story_teller;
-  tape::schema rows_;
   std::vector<model::function_role> roles_;
 };
 

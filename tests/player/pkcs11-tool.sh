@@ -48,8 +48,8 @@ play list_objects digest digest
 expect_said digest 'C_DigestInit cannot be answered: the tape has no call of this function'
 play wrong_pin longer_pin longer_pin
 expect_said longer_pin 'C_Login cannot be answered: the tape has 1 call of this function, but none with these arguments'
-expect_said longer_pin 'nearest on the tape, call'
-expect_said longer_pin 'Returned: CKR_PIN_INCORRECT'
+expect_said longer_pin 'nearest on the tape: call'
+expect_said longer_pin 'which returned CKR_PIN_INCORRECT'
 for scenario in digest longer_pin; do
   [[ $(cat "$work/$scenario.played/status") -ne 0 ]] || fail "$scenario succeeded"
   ! grep -qF -e "$pin" -e "$wrong_pin" "$work/$scenario.played/player" || fail "$scenario: a PIN was said"
