@@ -37,8 +37,7 @@ void tell_troubles(const tape::reader& from, std::vector<std::string>& to) {
 
 }  // namespace
 
-story::story(const std::string& file)
-    : objects(1), by_function(cryptoki::function_count), path(file) {
+story::story(const std::string& file) : objects(1), by_function(cryptoki::function_count), path(file) {
   const tape::reader from(file);
   roles_ = model::roles_of(from.rows());
   program = std::string(from.property("name"));
