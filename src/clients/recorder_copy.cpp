@@ -51,6 +51,7 @@ std::optional<copy_settings> read_copy_settings(const std::string& settings) {
     const auto root = YAML::Load(std::string(text.view()));
     if (!root.IsMap() || !root["module"].IsDefined() || !root["module"].IsScalar()) return std::nullopt;
     s.module = root["module"].Scalar();
+    if (root["dir"].IsDefined() && root["dir"].IsScalar()) s.tape_folder = root["dir"].Scalar();
     for_each_line(text.view(), [&](std::string_view line, std::size_t, std::size_t) {
       if (line.starts_with(configured_line)) s.configured = std::string(line.substr(configured_line.size()));
     });
@@ -64,11 +65,11 @@ std::optional<copy_settings> read_copy_settings(const std::string& settings) {
   return s;
 }
 
-std::string compose_settings(const copy_settings& s, std::string_view client, std::string_view tape_folder) {
+std::string compose_settings(const copy_settings& s, std::string_view client) {
   std::string out = "# Settings of the recorder that stands in for a PKCS#11 module of " + std::string(client) +
                     ".\n# Written by p11tape swap; p11tape restore takes the recorder out again.\n" +
                     std::string(configured_line) + s.configured + "\nmodule: " + in_quotes(s.module) + '\n';
-  if (!tape_folder.empty()) out += "dir: " + in_quotes(tape_folder) + '\n';
+  if (!s.tape_folder.empty()) out += "dir: " + in_quotes(s.tape_folder) + '\n';
   return out;
 }
 

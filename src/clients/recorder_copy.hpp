@@ -25,15 +25,16 @@ std::string settings_beside(std::string_view library);
 bool is_recorder(const std::string& path);
 
 struct copy_settings {
-  std::string module;      ///< the real module
-  std::string configured;  ///< as the client's configuration named it, where that was noted
+  std::string module;       ///< the real module
+  std::string configured;   ///< as the client's configuration named it, where that was noted
+  std::string tape_folder;  ///< the setting `dir`; empty for the recorder's default
 };
 
 /// What the settings file of a copy says; nothing where there is none, or it names no module.
 std::optional<copy_settings> read_copy_settings(const std::string& settings);
 
 /// The text of a new settings file.
-std::string compose_settings(const copy_settings& s, std::string_view client, std::string_view tape_folder);
+std::string compose_settings(const copy_settings& s, std::string_view client);
 
 /// The recorder that belongs to this program: beside it in a build, or where it was installed. "" where there is none.
 std::string installed_recorder();

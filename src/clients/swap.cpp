@@ -67,12 +67,16 @@ class placement {
                               ".");
     }
     if (!exists(copy_.settings)) {
-      write_file(copy_.settings, compose_settings(settings, name_of(request_.kind), request_.tape_folder), 0644, step);
+      write_file(copy_.settings, compose_settings(settings, name_of(request_.kind)), 0644, step);
       result.report.push_back("Wrote its settings " + copy_.settings + ": module " + settings.module + ".");
-    } else if (!request_.tape_folder.empty()) {
-      result.report.push_back("Kept the settings " + copy_.settings +
-                              " as they are; change `dir` there where it is wanted.");
+      return;
     }
+    // What a user wrote there stays; but whoever names a folder now must not look for the tapes in vain.
+    const auto kept = read_copy_settings(copy_.settings);
+    if (!kept || settings.tape_folder.empty() || kept->tape_folder == settings.tape_folder) return;
+    result.report.push_back("Kept the settings " + copy_.settings + " as they are: tapes go to " +
+                            (kept->tape_folder.empty() ? "the recorder's own folder" : kept->tape_folder) +
+                            ", not to " + settings.tape_folder + ". Change `dir` there where that is wanted.");
   }
 
  private:
@@ -115,7 +119,7 @@ struct plan {
 std::string work_out(plan& p, const swap_request& request, const reading& r, std::string_view text,
                      const std::string& file, const recorder_copy& copy) {
   const auto& place = r.modules[p.index];
-  p.settings = {loadable(request.kind, place.path), place.path};
+  p.settings = {loadable(request.kind, place.path), place.path, request.tape_folder};
   if (p.settings.module.empty())
     return "The module's path " + label::quoted(place.path) +
            " is relative or has a variable in it; write it in full first.";
@@ -173,7 +177,7 @@ string_swap swap_string(std::string_view text, const swap_request& request, cons
     out.result = refuse(why);
     return out;
   }
-  const copy_settings settings{loadable(client::mq_string, r.modules[0].path), r.modules[0].path};
+  const copy_settings settings{loadable(client::mq_string, r.modules[0].path), r.modules[0].path, request.tape_folder};
   if (settings.module.empty() || is_recorder(settings.module)) {
     out.result =
         refuse(settings.module.empty() ? "The driver's path is relative." : "The recorder is named there already.");

@@ -12,7 +12,9 @@ cd "$work"
 mkdir home tokens
 export HOME=$work/home SOFTHSM2_CONF=$work/softhsm2.conf
 unset MQCLNTCF MQSSLCRYP PKCS11_MODULE_PATH PKCS11_PROVIDER_MODULE
-for variable in "${!P11TAPE_@}"; do unset "$variable"; done
+for variable in "${!P11TAPE_@}"; do
+  [[ $variable == P11TAPE_TEST_PRELOAD ]] || unset "$variable"
+done
 echo "directories.tokendir = $work/tokens" > softhsm2.conf
 softhsm2-util --init-token --free --label 'mytoken (UserPIN)' --so-pin 'so-Aeg6k-ahj2' --pin "$pin" > /dev/null
 
@@ -28,6 +30,11 @@ expect() {
   "$program" "$@" > output 2>&1 || status=$?
   [[ $status == "$wanted" ]] || fail "p11tape $* ended with $status instead of $wanted"
   ! grep -qF -- "$pin" output || fail "p11tape $* shows the PIN"
+}
+
+# client COMMAND...: one that loads the recorder, and knows nothing of the sanitizer that may be in it.
+client() {
+  env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" ${P11TAPE_TEST_PRELOAD:+"LD_PRELOAD=$P11TAPE_TEST_PRELOAD"} "$@"
 }
 
 says() { grep -qF -- "$1" output || fail "it does not say: $1"; }

@@ -13,7 +13,7 @@ expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c"
 says 'in place already'
 expect 0 doctor --mq-ini mqclient.ini
 says 'The recorder is in place'
-pkcs11-tool --module "$work/c/p11mq.so" --list-token-slots > listed
+client pkcs11-tool --module "$work/c/p11mq.so" --list-token-slots > listed
 grep -q 'mytoken (UserPIN)' listed || fail 'the client does not see the token through the copy'
 expect 0 show tapes
 says 'C_GetTokenInfo'

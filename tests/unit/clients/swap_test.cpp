@@ -246,6 +246,22 @@ TEST_CASE("a newer recorder replaces an older copy; settings of the user stay") 
   swap_in(p.in());
   CHECK(text_of(p.f / "into/p11mq.so") == fake_recorder("newer"));
   CHECK(text_of(settings).find("limit: 1M") != std::string::npos);
+  CHECK(all_of(swap_in(p.in())).find("tapes go") == std::string::npos);
+}
+
+TEST_CASE("the folder of the tapes is the one that was named first, and a swap that names another says so") {
+  place p;
+  auto request = p.in();
+  request.tape_folder = "/first";
+  swap_in(request);
+  CHECK(read_copy_settings(p.f / "into/p11mq.yaml")->tape_folder == "/first");
+  restore(p.out());
+  CHECK(all_of(swap_in(request)).find("/first") == std::string::npos);
+  restore(p.out());
+  request.tape_folder = "/second";
+  const auto said = all_of(swap_in(request));
+  CHECK(said.find("tapes go to /first, not to /second") != std::string::npos);
+  CHECK(read_copy_settings(p.f / "into/p11mq.yaml")->tape_folder == "/first");
 }
 
 TEST_CASE("several modules need a name, and are restored together") {
