@@ -75,7 +75,7 @@ int run(diagnose_options& o) {
   const auto readers = tapes.readers();
   progress bar("reading", size_of(tapes));
   const auto all = diagnose::gather_all(
-      readers, windows_of(log), [](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar);
+      readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
   const auto found = diagnose::examine(all, set);
   const bool colour = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "diagnose/pace.hpp"
 #include "label/label.hpp"
 #include "model/tally.hpp"
+#include "p11tape/exchange.hpp"
 #include "p11tape/tape.hpp"
 
 namespace p11tape::diagnose {
@@ -59,13 +61,27 @@ struct dossier {
   bool is_browser() const noexcept;
 };
 
-/// Reads the whole tape. `windows` are filled in and come back in the dossier. `progress`, where there is one, is told
-/// now and then how many bytes of records were read since; it may be called from another thread than the caller's.
-dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> windows,
-               void (*progress)(u64 bytes, void*) = nullptr, void* context = nullptr);
+/// Is shown every call of the pass that gathers: for those who want to know more of a tape than a dossier has.
+class onlooker {
+ public:
+  virtual ~onlooker() = default;
+  /// `exchanges`: those with a card in this very call. Both are good until the next call of see().
+  virtual void see(const moment& now, std::span<const tape::exchange_view> exchanges) = 0;
+};
 
-/// Tapes side by side, on as many threads as the machine has processors. Sets `parent`.
+/// Is told now and then how many bytes of records were read since; may be called from any thread.
+struct progress_report {
+  void (*tell)(u64 bytes, void* context) = nullptr;
+  void* context = nullptr;
+};
+
+/// Reads the whole tape. `windows` are filled in and come back in the dossier.
+dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> windows, progress_report progress = {},
+               onlooker* watching = nullptr);
+
+/// Tapes side by side, on as many threads as the machine has processors. Sets `parent`. `watching`: one for each tape,
+/// or none.
 std::vector<dossier> gather_all(std::span<const tape::reader* const> tapes, const std::vector<window>& windows,
-                                void (*progress)(u64 bytes, void*) = nullptr, void* context = nullptr);
+                                progress_report progress = {}, std::span<onlooker* const> watching = {});
 
 }  // namespace p11tape::diagnose

@@ -53,8 +53,10 @@ class card_listener {
   /// To be asked for every call, in order. "" where all went well, or nothing is known.
   const std::string& hear(const model::call& call) {
     line_.clear();
+    found_ = {};
     if (exchanges_.none()) return line_;
-    for (const auto& e : exchanges_.of(call)) {
+    found_ = exchanges_.of(call);
+    for (const auto& e : found_) {
       const auto told = narrator_.tell(e);
       if (!told.is_trouble()) continue;
       line_.clear();
@@ -63,17 +65,21 @@ class card_listener {
     return line_;
   }
 
+  /// Those of the call that was heard last.
+  std::span<const tape::exchange_view> exchanges() const noexcept { return found_; }
+
  private:
   const tape::reader* tapes_[1];
   model::call_exchanges exchanges_;
   card::narrator narrator_;
+  std::span<const tape::exchange_view> found_;
   std::string line_;
 };
 
 }  // namespace
 
-dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> windows, void (*progress)(u64, void*),
-               void* context) {
+dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> windows, progress_report progress,
+               onlooker* watching) {
   dossier d;
   d.tape = &tape;
   d.index = index;
@@ -99,8 +105,9 @@ dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> 
     d.pace.see(now);
     if (!d.windows.empty()) filler.see(now);
     bytes += call->enter.body.size() + call->leave.body.size() + 2 * sizeof(tape::record_header);
-    if (++n % progress_every == 0 && progress != nullptr) {
-      progress(bytes, context);
+    if (watching != nullptr) watching->see(now, card.exchanges());
+    if (++n % progress_every == 0 && progress.tell != nullptr) {
+      progress.tell(bytes, progress.context);
       bytes = 0;
     }
   }
@@ -114,14 +121,14 @@ dossier gather(const tape::reader& tape, std::size_t index, std::vector<window> 
 }
 
 std::vector<dossier> gather_all(std::span<const tape::reader* const> tapes, const std::vector<window>& windows,
-                                void (*progress)(u64, void*), void* context) {
+                                progress_report progress, std::span<onlooker* const> watching) {
   std::vector<dossier> all(tapes.size());
   std::atomic<std::size_t> next{0};
   std::exception_ptr failure;
   std::mutex guard;
   const auto work = [&] {
     for (std::size_t i; (i = next++) < tapes.size();) try {
-        all[i] = gather(*tapes[i], i, windows, progress, context);
+        all[i] = gather(*tapes[i], i, windows, progress, watching.empty() ? nullptr : watching[i]);
       } catch (...) {
         const std::lock_guard hold(guard);
         failure = std::current_exception();

@@ -9,21 +9,6 @@ namespace p11tape::diagnose {
 using cryptoki::effect;
 using model::operation;
 
-u64 histogram::quantile(double share) const noexcept {
-  auto left = static_cast<u64>(share * static_cast<double>(total_));
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] <= left) {
-      left -= counts_[i];
-      continue;
-    }
-    if (i < 8) return i;
-    const auto log = i / 8 + 2;
-    const auto width = u64{1} << (log - 3);
-    return (8 + i % 8) * width + width / 2;
-  }
-  return 0;
-}
-
 void pace::see(const moment& now) {
   const auto& c = *now.call;
   const auto start = c.start();

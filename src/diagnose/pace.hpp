@@ -3,36 +3,14 @@
 
 #include <array>
 
+#include "model/histogram.hpp"
 #include "model/state.hpp"
 
 namespace p11tape::diagnose {
 
+using model::histogram;
 using model::moment;
 using model::u64;
-
-/// Durations by powers of two: enough to tell a median that has tripled.
-class histogram {
- public:
-  void add(u64 ns) noexcept {
-    ++counts_[bucket(ns)];
-    ++total_;
-    sum_ += ns;
-  }
-  u64 total() const noexcept { return total_; }
-  u64 sum() const noexcept { return sum_; }
-  /// ns; of the middle of the bucket. 0 where there is nothing.
-  u64 quantile(double share) const noexcept;
-
- private:
-  // Eight buckets for each power of two.
-  static unsigned bucket(u64 ns) noexcept {
-    if (ns < 8) return static_cast<unsigned>(ns);
-    const auto log = 63u - static_cast<unsigned>(__builtin_clzll(ns));
-    return (log - 2) * 8 + static_cast<unsigned>(ns >> (log - 3) & 7);
-  }
-  std::array<u64, 512> counts_{};
-  u64 total_ = 0, sum_ = 0;
-};
 
 class pace {
  public:

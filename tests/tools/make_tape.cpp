@@ -2,8 +2,9 @@
 //
 // Each thread opens a session, logs in, and then does rounds of nine calls: look up a key (3), read its attributes (2),
 // ask for the length of a signature and sign (3), digest (1). Calls that change the state are in kept chunks, the
-// others in ring chunks, as the recorder does it; every chunk has 16 KiB. Written by FORMAT.md, not by the recorder's
-// code.
+// others in ring chunks, as the recorder does it; every chunk has 16 KiB. Every sixteenth round is another one: a
+// second session, the token's info, a login that had been made already, an attribute that may not be read. Durations
+// vary, as a generator with a fixed seed has it. Written by FORMAT.md, not by the recorder's code.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -19,6 +20,7 @@ using p11tape::test::u16;
 using p11tape::test::u32;
 using p11tape::test::u64;
 using p11tape::test::u8;
+using p11tape::test::unavailable;
 
 constexpr std::size_t chunk_size = 16 * 1024;
 constexpr u64 given = 1;
@@ -51,7 +53,7 @@ class writer {
     auto& l = lanes_[thread];
     ++l.calls;
     record(l, p.kept, 1, p.function, p.arguments, nullptr);
-    clock_ += p.duration;
+    clock_ += p.duration * (64 + noise() % 128) / 96;
     record(l, p.kept, 2, p.function, p.results, &p.value);
     clock_ += 200;
   }
@@ -67,6 +69,13 @@ class writer {
     u32 calls = 0, ordinal = 0;
     std::string chunks[2];
   };
+
+  // xorshift
+  u64 noise() {
+    noise_ ^= noise_ << 13;
+    noise_ ^= noise_ >> 7;
+    return noise_ ^= noise_ << 17;
+  }
 
   void record(lane& l, bool kept, u8 kind, u16 function, const std::string& content, const u64* value) {
     const auto size = 24 + content.size() + (value != nullptr ? 8 : 0);
@@ -102,11 +111,11 @@ class writer {
 
   std::FILE* file_;
   std::vector<lane> lanes_;
-  u64 clock_ = p11tape::test::tape_builder::started_monotonic + 1000, sequence_ = 0;
+  u64 clock_ = p11tape::test::tape_builder::started_monotonic + 1000, sequence_ = 0, noise_ = 88172645463325252;
 };
 
-pattern of(const char* name, bool kept, u64 duration, const body& arguments, const body& results) {
-  return {function_number(name), kept, duration, CKR_OK, arguments.str(), results.str()};
+pattern of(const char* name, bool kept, u64 duration, const body& arguments, const body& results, u64 value = CKR_OK) {
+  return {function_number(name), kept, duration, value, arguments.str(), results.str()};
 }
 
 std::vector<pattern> begin_of(u64 session) {
@@ -122,7 +131,7 @@ std::vector<pattern> round_of(u64 session) {
   body wanted, asked, answered;
   wanted.attribute_number(CKA_CLASS, CKO_PRIVATE_KEY).attribute_bytes(CKA_ID, "\x45");
   asked.attribute(CKA_KEY_TYPE, 8, 0, "").attribute(CKA_MODULUS, 512, 0, "");
-  answered.attribute_number(CKA_KEY_TYPE, CKK_RSA).attribute_bytes(CKA_MODULUS, std::string(256, '\x5a'));
+  answered.attribute_number(CKA_KEY_TYPE, CKK_RSA).attribute_bytes(CKA_MODULUS, std::string(256, '\xda'));
   return {of("C_FindObjectsInit", true, 8000, body().words({session, given, 2}).template_item(1, wanted), {}),
           of("C_FindObjects", true, 2000, body().words({session, given, 16, given}),
              body().item(1, 3, body().put(u64{42}).str()).number_item(3, 1)),
@@ -137,6 +146,22 @@ std::vector<pattern> round_of(u64 session) {
           of("C_Sign", false, 900000, body().words({session, given, 51, given, given}).number_item(4, 256),
              body().number_item(4, 256)),
           of("C_GenerateRandom", false, 700, body().words({session, given, 32}), {})};
+}
+
+std::vector<pattern> other_round_of(u64 session, u64 second) {
+  body info, refused;
+  info.words({0, 0, 0, 0, CKF_TOKEN_INITIALIZED | CKF_LOGIN_REQUIRED, 0, 2, 0, 0, 64, 4, 0, 0, 0, 0, 0, 0, 0});
+  info.bytes_item(0, std::string("a token").append(25, ' '));
+  refused.attribute(CKA_PRIVATE_EXPONENT, unavailable, 0, "");
+  return {of("C_GetTokenInfo", false, 3000, body().words({5, given}), body().record_item(1, "CK_TOKEN_INFO", info)),
+          of("C_OpenSession", true, 5000, body().words({5, CKF_SERIAL_SESSION, 0, 0, given}),
+             body().number_item(4, second)),
+          of("C_Login", true, 900, body().words({second, CKU_USER, given, 8}).pin_item(2, 8, 0, 1), {},
+             CKR_USER_ALREADY_LOGGED_IN),
+          of("C_GetAttributeValue", false, 700,
+             body().words({session, 42, given, 1}).template_item(2, body().attribute(CKA_PRIVATE_EXPONENT, 512, 0, "")),
+             body().template_item(2, refused), CKR_ATTRIBUTE_SENSITIVE),
+          of("C_CloseSession", true, 2000, body().words({second}), {})};
 }
 
 }  // namespace
@@ -155,14 +180,15 @@ int main(int argc, char** argv) {
   }
   writer tape(file.get(), threads);
   u64 n = 0;
-  std::vector<std::vector<pattern>> rounds;
+  std::vector<std::vector<pattern>> rounds, others;
   for (u64 t = 0; t < threads; ++t) {
     for (const auto& p : begin_of(t + 1))
       if (n++ < calls && (t == 0 || p.function != function_number("C_Initialize"))) tape.call(t, p);
     rounds.push_back(round_of(t + 1));
+    others.push_back(other_round_of(t + 1, threads + t + 1));
   }
   for (u64 turn = 0; n < calls; ++turn)
-    for (const auto& p : rounds[turn % threads])
+    for (const auto& p : (turn / threads % 16 == 15 ? others : rounds)[turn % threads])
       if (n++ < calls) tape.call(turn % threads, p);
   tape.finish();
   return std::ferror(file.get()) != 0 ? 2 : 0;

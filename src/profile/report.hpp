@@ -1,0 +1,32 @@
+// What was measured, for people: the verdict first, then the tables. As text, as one JSON object, as one HTML file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "profile/measurement.hpp"
+
+namespace p11tape::profile {
+
+/// "417 ns", "1.23 µs", "12.3 ms", "2.31 s": three digits.
+std::string in_words(u64 ns);
+
+/// "82 %", "0.4 %"
+std::string share(u64 part, u64 whole);
+
+/// The sentences that answer where the time went, the one that explains most first. Never empty.
+std::vector<std::string> verdict(const measurement& m, const diagnose::dossier& d, const diagnose::diagnosis& findings);
+
+/// The same for several tapes together.
+std::vector<std::string> verdict(const measured& all);
+
+void append_text(const measured& all, std::string& out);
+void append_json(const measured& all, std::string& out);
+
+/// A page that needs nothing from anywhere: no network, no script of others. Nothing of a tape is markup in it.
+void append_html(const measured& all, std::string& out);
+
+/// "pkcs11-tool, process 4711", safe to print.
+std::string title_of(const diagnose::dossier& d);
+
+}  // namespace p11tape::profile
