@@ -1,7 +1,4 @@
 // p11tape diagnose: what went wrong, the answer first.
-#include <unistd.h>
-
-#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
@@ -78,8 +75,7 @@ int run(diagnose_options& o) {
       readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
   const auto found = diagnose::examine(all, set);
-  const bool colour = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  const diagnose::report_context around{all, set, log, colour};
+  const diagnose::report_context around{all, set, log, wants_colour()};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
   if (!o.json)

@@ -188,7 +188,7 @@ void add_doctor(CLI::App& app, status& result) {
       "  p11tape doctor --mq-ini /var/mqm/mqclient.ini\n"
       "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape doctor --sslcryp -\n"
       "  p11tape doctor --java pkcs11.cfg --token-label mytoken --pin prompt\n"
-      "Exit status: 0 fine, 1 findings, 2 something could not be read.");
+      "Exit status: 0 fine; 1 findings; 2 where something could not be read; 64 for wrong usage.");
   command->callback([c, &result] { result = run(*c); });
 }
 

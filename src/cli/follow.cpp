@@ -315,6 +315,9 @@ void add_follow(CLI::App& app, status& result) {
       "A call is shown when it has ended; one that has not for 2 seconds is told of. Following a process or a tape "
       "ends\n"
       "with the process, following a folder ends with Ctrl-C.\n"
+      "Examples:\n"
+      "  p11tape follow /var/tmp/p11tape-1000\n"
+      "  p11tape follow --errors 4711\n"
       "Exit status: 0; 2 where the tape or the process cannot be read; 64 for wrong usage.");
   command->callback([o, &result] { result = follow(*o); });
 }

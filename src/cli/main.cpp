@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   add_summary(app, result);
   add_diagnose(app, result);
   add_profile(app, result);
+  add_diff(app, result);
   add_explain(app, result);
   add_scrub(app, result);
   add_verify_clean(app, result);

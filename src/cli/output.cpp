@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 namespace p11tape::cli {
+
+bool wants_colour() noexcept { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
 
 void output::flush() {
   for (std::size_t done = 0; done < text_.size() && !closed_;) {

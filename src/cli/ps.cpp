@@ -104,7 +104,9 @@ void add_ps(CLI::App& app, status& result) {
   auto* command = app.add_subcommand("ps", "Lists the processes that are being recorded, and their calls in flight");
   command->footer(
       "Answers: what hangs? A call in flight is shown with its age.\n"
-      "Exit status: 0.");
+      "Example:\n"
+      "  p11tape ps\n"
+      "Exit status: 0; 64 for wrong usage.");
   command->callback([&result] { result = ps(); });
 }
 

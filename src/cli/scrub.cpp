@@ -130,7 +130,9 @@ void add_scrub(CLI::App& app, status& result) {
   auto* c = app.add_subcommand("scrub", "Write a copy of a tape that holds less");
   c->footer(
       "Takes out what a stricter profile would not have recorded; nothing that is gone comes back.\n"
-      "  p11tape scrub pkcs11-tool.4711.p11tape for-the-bug-report.p11tape");
+      "Example:\n"
+      "  p11tape scrub pkcs11-tool.4711.p11tape for-the-bug-report.p11tape\n"
+      "Exit status: 0; 2 where the tape cannot be read or the copy cannot be written; 64 for wrong usage.");
   c->add_option("IN", o->in, "The tape")->required();
   c->add_option("OUT", o->out, "The copy; it must not exist")->required();
   c->add_option("--profile", o->profile, "What may stay")->check(CLI::IsMember(profiles))->capture_default_str();
@@ -143,8 +145,9 @@ void add_verify_clean(CLI::App& app, status& result) {
   c->footer(
       "The secret is looked for as it is, in hex, base64 and UTF-16, and backwards; of a long one, any eight bytes in "
       "a row.\n"
-      "Exit status: 0 not found, 1 found, 2 a tape or the secret cannot be read.\n"
-      "  p11tape verify-clean --secret-from pin.txt tapes/");
+      "Example:\n"
+      "  p11tape verify-clean --secret-from pin.txt tapes/\n"
+      "Exit status: 0 not found; 1 found; 2 where a tape or the secret cannot be read; 64 for wrong usage.");
   c->add_option("TAPE", o->tapes, "Tapes, or folders of tapes")->required();
   c->add_option("--secret-from", o->secret_from, "A file that holds the secret, or - for standard input")->required();
   c->callback([o, &result] { result = run_verify(*o); });

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/filter.hpp"
 #include "cli/moments.hpp"
 #include "cli/output.hpp"
+#include "cli/selection.hpp"
 #include "cli/show_report.hpp"
 #include "cli/tapes.hpp"
 #include "cli/view.hpp"
@@ -15,6 +17,7 @@
 #include "decode/decode.hpp"
 #include "model/call_stream.hpp"
 #include "model/exchanges.hpp"
+#include "model/state.hpp"
 #include "render/render.hpp"
 
 namespace p11tape::cli {
@@ -24,8 +27,22 @@ struct show_options {
   std::vector<std::string> paths;
   bool json = false;
   bool full = false;
+  bool meaning = false;
+  selection about;
   std::string slower_than, from, to, constants;
   call_filter filter;
+};
+
+// What the handles of the call in hand mean.
+class meanings : public render::handle_words {
+ public:
+  void at(const model::moment* now) noexcept { now_ = now; }
+  std::string words_of(std::string_view kind, std::uint64_t handle) const override {
+    return now_ != nullptr ? model::meaning(*now_, kind, handle) : std::string();
+  }
+
+ private:
+  const model::moment* now_ = nullptr;
 };
 
 int wrong(const std::string& why) {
@@ -54,7 +71,7 @@ std::string understand(show_options& o, const open_tapes& tapes) {
   if (!trouble.empty()) return trouble;
   if (const auto unknown = o.filter.prepare(tapes.readers()); !unknown.empty())
     return "--function " + unknown + ": PKCS#11 has no function of this name; patterns such as C_Sign* are understood";
-  return "";
+  return o.about.prepare(tapes.readers());
 }
 
 void show_calls(const show_options& o, const open_tapes& tapes, call_counts& counts, output& out) {
@@ -70,6 +87,11 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
   model::call_exchanges exchanges(readers);
   std::vector<card::narrator> narrators(readers.size());
   std::vector<card::described> told;
+  // The model is asked only where somebody wants to know: without it, showing is reading.
+  std::optional<model::state> state;
+  if (o.meaning || o.about.any()) state.emplace(std::span(readers));
+  meanings handles;
+  if (o.meaning) how.handles = &handles;
   while (const auto* call = calls.next()) {
     ++counts.all;
     if (!call->ended()) {
@@ -80,7 +102,9 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
     // Every exchange is told, also those of calls that are not shown: what is selected stays selected.
     told.clear();
     for (const auto& e : exchanges.of(*call)) told.push_back(narrators[call->tape_index].tell(e));
-    if (!o.filter.lets(*call)) continue;
+    const auto* now = state ? &state->take(*call) : nullptr;
+    handles.at(now);
+    if (!o.filter.lets(*call) || (o.about.any() && !o.about.lets(*now))) continue;
     ++counts.shown;
     auto view = view_of(*call, programs[call->tape_index], several);
     view.exchanges = told;
@@ -133,6 +157,25 @@ void add_show(CLI::App& app, status& result) {
   command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
   command->add_flag("--json", o->json, "One JSON object a line");
   command->add_flag("--full", o->full, "Byte strings whole, however long");
+  command->add_flag("--meaning", o->meaning,
+                    "Sessions, objects and slots as what they are, in the place of their handles");
+  command
+      ->add_option("--session", o->about.session,
+                   "Only the calls of the Nth session that was opened, as --meaning "
+                   "counts them, its C_OpenSession included")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--object", o->about.object,
+                   "Only calls that look for, make, find or use the object with this handle (0x2a, 42) or label")
+      ->type_name("HANDLE|LABEL");
+  command
+      ->add_option("--login", o->about.login,
+                   "Only the Nth login: the calls on its token from the C_OpenSession of the session that calls "
+                   "C_Login up to the end of the login: C_Logout, the end of the token's last session, or "
+                   "C_Finalize. A login that failed ends with its C_Login")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   command
       ->add_option("--function", o->filter.functions,
                    "Only functions of this name or pattern (Login, C_Sign*); repeatable")
@@ -151,6 +194,8 @@ void add_show(CLI::App& app, status& result) {
       "Examples:\n"
       "  p11tape show /var/tmp/p11tape-1000\n"
       "  p11tape show --errors --from 18:05 my.p11tape\n"
+      "  p11tape show --meaning --login 1 my.p11tape\n"
+      "  p11tape show --meaning --object my_key3 my.p11tape\n"
       "  p11tape show --json --function 'C_Sign*' my.p11tape | jq .duration_ns\n"
       "Exit status: 0; 2 where a tape cannot be read; 64 for wrong usage.");
   command->callback([o, &result] { result = show(*o); });

@@ -335,9 +335,17 @@ class pair_of_calls {
       const auto [i, j] = places_[n];
       auto& d = out_[first_ + n];
       d.where = i != none ? path(a_.nodes(), i) : path(b_.nodes(), j);
-      if (i != none) d.a = a_.nodes()[i].words;
-      if (j != none) d.b = b_.nodes()[j].words;
+      if (i != none) d.a = words_of(a_.nodes()[i], true);
+      if (j != none) d.b = words_of(b_.nodes()[j], false);
     }
+  }
+
+  // Where handles differ, their numbers say nothing.
+  std::string words_of(const node& n, bool of_a) const {
+    handle_kind h;
+    if (n.is_group || !handle_kind_of(n.meaning, h)) return n.words;
+    const auto meant = handles_.words(h, n.number, of_a);
+    return meant.empty() ? n.words : meant;
   }
 
   static std::string path(const nodes& all, std::size_t at) {

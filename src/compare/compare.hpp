@@ -77,6 +77,11 @@ class handle_map {
   /// True where `a` of the first side means what `b` means on the second. `given`: the calls gave the handles out, as
   /// opposed to taking them. Never asked about CK_INVALID_HANDLE.
   virtual bool same(handle_kind what, u64 a, u64 b, bool given) = 0;
+  /// What a handle of A, or of B, is, for the words of a difference; "" for its number.
+  virtual std::string words([[maybe_unused]] handle_kind what, [[maybe_unused]] u64 handle,
+                            [[maybe_unused]] bool of_a) const {
+    return {};
+  }
 };
 
 /// What is known around the call, and cannot be seen in it.

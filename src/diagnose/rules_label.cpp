@@ -154,7 +154,12 @@ void token_not_initialised(const scene& s, const rule& r, findings& out) {
     if (tried_at(id)) used = &slot;
   }
   // SoftHSM always shows one blank token more: only one that is used, or all that there is, is a fault.
-  const bool login_failed = s.d.logins.tried() != 0 && s.d.logins.succeeded() == 0;
+  // NSS opens a session on every slot that there is: what counts is where it tried to log in.
+  const auto& tried = s.d.logins.all();
+  const bool elsewhere = std::any_of(tried.begin(), tried.end(), [](const pin_use& p) {
+    return p.token_known && (p.token_flags & CKF_TOKEN_INITIALIZED) != 0;
+  });
+  const bool login_failed = s.d.logins.tried() != 0 && s.d.logins.succeeded() == 0 && !elsewhere;
   const auto* meant = used != nullptr && login_failed ? used : !any_initialised ? blank : nullptr;
   if (meant == nullptr) return;
   auto& f = add(out, s, r);

@@ -47,15 +47,41 @@ void for_each_incident(const scene& s, const rule& r, findings& out, std::initia
   }
 }
 
-// Mechanisms of the same family that the token has: those whose names begin alike.
+// What the names of mechanisms have in them that work with keys of a type; "" for types of which that is not known.
+std::string_view stem_of(u64 key_type) noexcept {
+  switch (key_type) {
+    case CKK_RSA:
+      return "RSA_";
+    case CKK_EC:
+      return "ECD";
+    case CKK_EC_EDWARDS:
+      return "EDDSA";
+    case CKK_AES:
+      return "AES_";
+    case CKK_DES3:
+      return "DES3_";
+    case CKK_ML_DSA:
+      return "ML_DSA";
+    default:
+      return "";
+  }
+}
+
+// Mechanisms that the token has for the key, or, where its type is not known, those whose names begin alike. Those that
+// make keys are of no use here.
 std::vector<std::string> relatives(const sample& s) {
   const auto name = mechanism(s.mechanism);
   const auto stem = name.substr(0, name.find('_', 4));  // "CKM_RSA"
+  const auto of_key = s.key ? stem_of(s.key->key_type) : std::string_view();
   std::vector<std::string> found;
   for (const auto m : s.mechanisms) {
     const auto other = mechanism(m);
-    if (other.starts_with(stem) || (stem.starts_with("CKM_SHA") && other.find("RSA") != std::string::npos))
-      found.push_back(other);
+    const auto at = of_key.empty() ? std::string::npos : other.find(of_key);
+    // "RSA_", and not the end of a longer word.
+    const bool fits = of_key.empty() ? other.starts_with(stem) ||
+                                           (stem.starts_with("CKM_SHA") && other.find("RSA") != std::string::npos)
+                                     : at != std::string::npos && at > 0 && other[at - 1] == '_';
+    if (fits && other.find("_KEY_") == std::string::npos) found.push_back(other);
   }
   return found;
 }
@@ -126,7 +152,10 @@ void mechanism_unsupported(const scene& s, const rule& r, findings& out) {
         }
         const auto near = relatives(first);
         f.say = cat("The token ", first.slot_name, " does not offer ", mechanism(first.mechanism),
-                    near.empty() ? std::string() : cat("; of its kind it has ", listed(near)), ".");
+                    near.empty()                                  ? std::string()
+                    : first.key && first.key->key_type != unknown ? cat("; for this key it has ", listed(near, 12))
+                                                                  : cat("; of its kind it has ", listed(near, 12)),
+                    ".");
         if (first.mechanisms_known && first.offered)
           f.show({},
                  "the mechanism stands in the token's list all the same: it may not be possible with this key, or for "

@@ -81,8 +81,11 @@ void session_gone(const scene& s, const rule& r, findings& out) {
     f.about = topic::session;
     if (login) {
       f.say = cat("The login was gone when ", name_of(i->which), " needed it.");
-      f.show({s.d.logins.first_success()}, "C_Login had succeeded");
-      if (first.logout_in != 0) f.show({first.logout_in}, cat("C_Logout by thread ", first.logout_by));
+      // A logout is the cause, and what other rules begin with that tell more of it.
+      if (first.logout_in != 0)
+        f.show({first.logout_in}, cat("C_Logout by thread ", first.logout_by));
+      else
+        f.show({s.d.logins.first_success()}, "C_Login had succeeded");
       f.advice =
           "Closing the last session of a token ends its login, and so does C_Logout by any thread. Keep one session "
           "open "

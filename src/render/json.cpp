@@ -56,7 +56,7 @@ std::string_view word_of(tape::call_state s) noexcept {
 
 class json_consumer : public consumer {
  public:
-  explicit json_consumer(std::string& out) : json_(out) {}
+  json_consumer(std::string& out, const handle_words* handles) : json_(out), handles_(handles) {}
 
   void begin(const call_view& call) override {
     json_.begin_object();
@@ -96,7 +96,7 @@ class json_consumer : public consumer {
       case value_kind::handle:
         json_.field("value", v.number);
         if (!v.name.empty()) json_.field("name", v.name);
-        if (v.kind == value_kind::handle) json_.field("handle", which.meaning);
+        if (v.kind == value_kind::handle) write_handle(which.meaning, v.number);
         break;
       case value_kind::flags:
         write_flags(which.meaning, v.number);
@@ -199,6 +199,12 @@ class json_consumer : public consumer {
     }
   }
 
+  void write_handle(std::string_view kind, std::uint64_t handle) {
+    json_.field("handle", kind);
+    if (handles_ == nullptr) return;
+    if (const auto words = handles_->words_of(kind, handle); !words.empty()) json_.field("meaning", words);
+  }
+
   void write_marks(std::uint32_t marks) {
     for (const auto& m : true_marks)
       if (marks & m.mark) json_.field(m.key, true);
@@ -247,6 +253,7 @@ class json_consumer : public consumer {
   }
 
   json_writer json_;
+  const handle_words* handles_;
   std::vector<bool> lists_;
   bool in_section_ = false;
 };
@@ -254,7 +261,7 @@ class json_consumer : public consumer {
 }  // namespace
 
 void append_json(const call_view& call, const options& how, std::string& out) {
-  json_consumer writer(out);
+  json_consumer writer(out, how.handles);
   walk(call, writer, how.decoder);
 }
 

@@ -10,9 +10,18 @@
 
 namespace p11tape::render {
 
+/// What handles are, for whoever knows: the program's model. "" where nothing is known of one. `kind` is session,
+/// object or slot.
+class handle_words {
+ public:
+  virtual ~handle_words() = default;
+  virtual std::string words_of(std::string_view kind, std::uint64_t handle) const = 0;
+};
+
 struct options {
   decode::attribute_decoder decoder = nullptr;  ///< names, certificates, curves; only the program has one
   std::size_t most_bytes = 64;                  ///< how many bytes of a byte string the text shows
+  const handle_words* handles = nullptr;        ///< then handles are shown as what they are
   bool name_process = false;                    ///< in the text: calls of several processes are mixed
 };
 

@@ -63,14 +63,14 @@ class text_writer : public consumer {
   void leaf(const label& which, const value& v) override {
     if (!groups_.empty() && groups_.back().kind == group_kind::numbers) {
       std::string words;
-      append_value(which, v, how_.most_bytes, words);
-      named_ |= !v.name.empty();
+      const bool meant = append_meant(which, v, words);
+      named_ |= meant || !v.name.empty();
       numbers_.push_back(std::move(words));
       return;
     }
     if (v.marks & mark_routine) return;
     start_line(which.name);
-    append_value(which, v, how_.most_bytes, out_);
+    append_meant(which, v, out_);
     out_ += '\n';
   }
 
@@ -117,6 +117,15 @@ class text_writer : public consumer {
  private:
   void pad(std::size_t column) {
     if (out_.size() < column) out_.append(column - out_.size(), ' ');
+  }
+
+  // A handle as what it is, where somebody knows that; true then.
+  bool append_meant(const label& which, const value& v, std::string& out) const {
+    const auto words = v.kind == value_kind::handle && how_.handles != nullptr
+                           ? how_.handles->words_of(which.meaning, v.number)
+                           : std::string();
+    words.empty() ? append_value(which, v, how_.most_bytes, out) : void(out += words);
+    return !words.empty();
   }
 
   void note(std::string_view words) {
