@@ -73,8 +73,6 @@ std::string understand(replay_options& o) {
   if (o.parallel > 1 && o.repeat == 0) o.repeat = 1;
   s.one_thread = o.threads == "one";
   s.module = o.module;
-  s.from = o.choice.from;
-  s.to = o.choice.to;
   s.patience = std::chrono::seconds(o.timeout);
   return "";
 }
@@ -133,7 +131,7 @@ int run(replay_options& o) {
   constexpr replay::u32 most_threads = 4096;
   if (!o.settings.one_thread && plan.lanes > most_threads)
     return wrong("the tape has " + std::to_string(plan.lanes) + " threads; use --threads one");
-  if (o.dry_run) return print(dry_run_text(plan, o.settings)) == 0 ? exit_fine : exit_unusable;
+  if (o.dry_run) return print(dry_run_text(plan)) == 0 ? exit_fine : exit_unusable;
 
   wiped user, so;
   if (!user_source.empty() && needs(plan, o, replay::pin_kind::user)) {

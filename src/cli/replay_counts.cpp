@@ -49,7 +49,7 @@ replay_counts count(const plan& p, const results& r) {
     c.same += is == outcome::same;
     c.no_result += is == outcome::no_result;
     c.left_out += is == outcome::left_out;
-    c.not_reached += is == outcome::pending;
+    c.not_reached += is == outcome::pending && p.steps[i].call.number <= p.last;
     c.made_up += was_made(is) && r[i].synthesised;
   }
   return c;

@@ -46,7 +46,8 @@ std::string load_text(const replay::plan& p, const replay::results& r, u64 paral
           diagnose::duration(r.head().ended - r.head().began), ": ", rate(static_cast<double>(rounds) / time),
           " replays and ", rate(static_cast<double>(calls) / time), " calls a second\n");
   if (const auto bad = r.head().bad_rounds.load(); bad != 0) {
-    out += cat("      ended early: ", counted(bad, "replay"), " differed from the tape\n");
+    out += cat("      ", counted(bad, "replay"), " of them differed from the tape",
+               r.head().give_up ? "; ended early, because a login failed" : "", "\n");
     for (std::size_t i = 0; i < r.size(); ++i)
       if (r[i].is == replay::outcome::diverged)
         for (const auto& d : replay::from_text(r.text_of(r[i].text, r[i].size)))
@@ -77,10 +78,10 @@ std::string load_json(const replay::plan& p, const replay::results& r, u64 paral
   return out;
 }
 
-std::string dry_run_text(const replay::plan& p, const replay::settings& how) {
+std::string dry_run_text(const replay::plan& p) {
   std::string out;
   for (const auto& s : p.steps) {
-    if (s.call.number > how.to) break;
+    if (s.call.number > p.last) break;
     std::string line = cat(s.call.number, "  ", name_of(s));
     line.resize(std::max<std::size_t>(line.size() + 2, 34), ' ');
     if (s.why) {

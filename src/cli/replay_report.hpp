@@ -36,6 +36,6 @@ std::string load_text(const replay::plan& p, const replay::results& r, tape::u64
 std::string load_json(const replay::plan& p, const replay::results& r, tape::u64 parallel);
 
 /// The calls that a replay would make, and those that it would not, a line each.
-std::string dry_run_text(const replay::plan& p, const replay::settings& how);
+std::string dry_run_text(const replay::plan& p);
 
 }  // namespace p11tape::cli

@@ -17,7 +17,10 @@ using cryptoki::function;
 
 class planner final : translator {
  public:
-  planner(const tape::reader& tape, const choice& how) : how_(how), state_(tape) { plan_.tape = &tape; }
+  planner(const tape::reader& tape, const choice& how) : how_(how), state_(tape) {
+    plan_.tape = &tape;
+    plan_.last = how.to;
+  }
 
   plan make() {
     model::call_stream calls(*plan_.tape);
@@ -294,7 +297,7 @@ class planner final : translator {
       if (s.call.number >= how_.from) continue;
       s.prepares = true;
       if (!cryptoki::changes_state(s.role.does) && !operations_.goes_on(plan_, s, how_.from) && !s.why)
-        s.why = {reason::ended, 0, "--from " + std::to_string(how_.from)};
+        s.why = {reason::not_selected, 0, "--from " + std::to_string(how_.from)};
     }
   }
 

@@ -88,6 +88,7 @@ struct plan {
   std::vector<object_thing> objects;
   std::vector<slot_thing> slots;
   std::vector<search_thing> searches;
+  u64 last = ~u64{0};  ///< number of the last call that is asked for
   u32 lanes = 0;
   u32 operations = 0;              ///< how many there are
   unsigned major = 2, minor = 40;  ///< of the interface that the program had asked for

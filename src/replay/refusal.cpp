@@ -19,7 +19,7 @@ constexpr row rows[] = {
     {reason::waits, "waits", "it waits until somebody inserts or removes a token"},
     {reason::write, "write", "it changes a token (--allow-writes lets it)"},
     {reason::failed_login, "failed_login",
-     "its PIN was refused, and to repeat that may lock the token (--allow-failed-logins lets it)"},
+     "the login failed, and to repeat that may lock the token (--allow-failed-logins lets it)"},
     {reason::unknown_session, "unknown_session", "its session was opened before the tape begins"},
     {reason::unknown_object, "unknown_object", "the tape does not tell which object its handle means"},
     {reason::no_operation, "no_operation", "its operation began before the tape, or was restored from a saved state"},
@@ -28,7 +28,7 @@ constexpr row rows[] = {
     {reason::no_counterpart, "no_counterpart", "the token has no such object"},
     {reason::not_mapped, "not_mapped", "the module has no slot to stand for the recorded one (--token OLD=NEW)"},
     {reason::no_export, "no_export", "the module does not export it"},
-    {reason::ended, "ended", "the replay had ended"},
+    {reason::not_selected, "not_selected", "it is before the first call that is asked for"},
 };
 
 constexpr const row& row_of(reason r) noexcept {

@@ -26,7 +26,7 @@ enum class reason : std::uint8_t {
   no_counterpart,  ///< the token has no object like the one that it used
   not_mapped,      ///< the module has no slot like the one that it used
   no_export,       ///< the module does not have this one of the functions that hand out function lists
-  ended,           ///< --to, or the replay had stopped
+  not_selected,    ///< --from
 };
 
 struct refusal {

@@ -67,19 +67,25 @@ ending wait_for(pid_t child, const plan& p, const settings& how, const results& 
   return e;
 }
 
+// The list that calls go through is asked for on a thread for look-ups: it is no call of the tape's.
+void choose(module& m, const plan& p) {
+  std::string trouble;
+  bool usable = false;
+  lookup_thread().ask([&] { usable = m.choose(p.major, p.minor, trouble); });
+  if (!usable) throw std::runtime_error(trouble);
+}
+
 void run_once(const plan& p, const settings& how, results& out) {
   module m(how.module);
-  std::string trouble;
-  if (!m.choose(p.major, p.minor, trouble)) throw std::runtime_error(trouble);
+  choose(m, p);
   runner(p, how, m, out).run();
 }
 
 // One process of a load test. What came of its latest round is in `mine`; the durations go to the common samples.
 void run_rounds(const plan& p, const settings& how, u64 rounds, results& mine, results& shared) {
   module m(how.module);
-  std::string trouble;
-  if (!m.choose(p.major, p.minor, trouble)) throw std::runtime_error(trouble);
-  for (u64 n = 0; n < rounds && shared.head().bad_rounds == 0; ++n) {
+  choose(m, p);
+  for (u64 n = 0; n < rounds && !shared.head().give_up; ++n) {
     mine.forget();
     const bool same = runner(p, how, m, mine).run();
     for (u32 i = 0; i < p.steps.size(); ++i) {
@@ -87,14 +93,18 @@ void run_rounds(const plan& p, const settings& how, u64 rounds, results& mine, r
       if (!p.steps[i].prepares && is != outcome::left_out && is != outcome::pending)
         shared.add_sample(i, mine[i].end - mine[i].begin);
     }
-    ++(same ? shared.head().rounds : shared.head().bad_rounds);
+    ++shared.head().rounds;
     if (same) continue;
-    for (u32 i = 0; i < p.steps.size(); ++i)
-      if (mine[i].is == outcome::diverged) {
-        shared.keep(mine.text_of(mine[i].text, mine[i].size), shared[i].text, shared[i].size);
-        shared[i].value = mine[i].value;
-        shared[i].is = outcome::diverged;
-      }
+    ++shared.head().bad_rounds;
+    for (u32 i = 0; i < p.steps.size(); ++i) {
+      if (mine[i].is != outcome::diverged) continue;
+      // Under load a module may fail now and then, which is what is asked here; but not with PINs.
+      if (p.steps[i].role.does == cryptoki::effect::login) shared.head().give_up = true;
+      auto unclaimed = outcome::pending;
+      if (!shared[i].is.compare_exchange_strong(unclaimed, outcome::diverged)) continue;
+      shared.keep(mine.text_of(mine[i].text, mine[i].size), shared[i].text, shared[i].size);
+      shared[i].value = mine[i].value;
+    }
   }
 }
 

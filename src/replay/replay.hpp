@@ -23,7 +23,6 @@ struct settings {
   double pace = 0;          ///< times the recorded pauses; 0: none
   bool one_thread = false;  ///< all calls on one thread, in the order in which they began
   bool go_on = false;       ///< after the first divergence
-  u64 from = 0, to = ~u64{0};
   bool has_user_pin = false, has_so_pin = false;
   std::string_view user_pin, so_pin;
   std::chrono::seconds patience{60};  ///< for one call; one that took longer on the tape gets twice that
@@ -39,7 +38,8 @@ struct ending {
 ending replay(const plan& p, const settings& how, results& out);
 
 /// A load test: `parallel` processes, each replaying `rounds` times, with the durations of all calls as samples.
-/// The results must have room for them. Ends early when a round differs from the tape.
+/// The results must have room for them. A round that differs from the tape counts as such; where it is a login that
+/// fails, all end.
 ending load(const plan& p, const settings& how, u64 rounds, u64 parallel, results& out);
 
 }  // namespace p11tape::replay

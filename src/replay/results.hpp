@@ -58,6 +58,7 @@ class results {
     std::atomic<u64> samples, lost_samples;
     std::atomic<u64> rounds, bad_rounds;  ///< of a load test
     std::atomic<u64> began, ended;        ///< CLOCK_MONOTONIC of the load
+    std::atomic<bool> give_up;            ///< a login failed: no process may try another
     std::atomic<bool> finished;           ///< the child came to its end
   };
 

@@ -91,7 +91,7 @@ void runner::work(u32 lane) {
   for (u32 i = 0; i < plan_.steps.size(); ++i) {
     const auto& s = plan_.steps[i];
     if (lane != no_thing && s.lane != lane) continue;
-    if (s.call.number > how_.to) break;
+    if (s.call.number > plan_.last) break;
     if (s.why) {
       leave_out(i, s.why);
     } else {

@@ -206,4 +206,30 @@ TEST_CASE("a module that ends or hangs leaves the report, and the name of the ca
   mock_in_this_process("");
 }
 
+TEST_CASE("as a load: every call of every round counts, and a refused PIN ends them all") {
+  tape_builder tape;
+  auto& c = tape.chunk();
+  initialize(c, 1);
+  open_session(c, 2, 7);
+  login(c, 3, CKR_OK);
+  close_session(c, 4, 7);
+  finalize(c, 5);
+  const planned p(tape);
+  mock_in_this_process("");
+  replay::results out(5, 1000);
+  const auto end = replay::load(p.plan, on_mock(), 4, 3, out);
+  CHECK(end.finished);
+  CHECK(end.signal == 0);
+  CHECK(out.head().rounds == 12);
+  CHECK(out.head().bad_rounds == 0);
+  CHECK(out.samples().size() == 60);
+
+  auto wrong = on_mock();
+  wrong.user_pin = "wrong";
+  replay::results refused(5, 1000);
+  replay::load(p.plan, wrong, 50, 1, refused);
+  CHECK(refused.head().give_up);
+  CHECK(refused.head().rounds == 1);
+}
+
 }  // namespace p11tape::replay_tests
