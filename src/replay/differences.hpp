@@ -1,0 +1,24 @@
+// Which differences count in a replay, and how they travel from the process that made the call to the one that reports.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compare/compare.hpp"
+#include "replay/world.hpp"
+
+namespace p11tape::replay {
+
+/// Leaves those that are divergences: what names the surroundings (library, slot, token) is another on another machine,
+/// and searches find other numbers of objects where calls were left out. Adds which objects were not found.
+void keep_divergences(const step& s, const plan& p, const world& w, compare::differences& found);
+
+struct told_difference {
+  std::string where, recorded, replayed;
+};
+
+std::string as_text(const compare::differences& found);
+std::vector<told_difference> from_text(std::string_view text);
+
+}  // namespace p11tape::replay
