@@ -26,8 +26,8 @@
 namespace p11tape::capture {
 namespace {
 
-constexpr u32 same_call_again = 16;          // so often inside itself, a call is a loop
-constexpr u64 large_size = u64{1} << 20;     // of one record
+constexpr u32 same_call_again = 16;       // so often inside itself, a call is a loop
+constexpr u64 large_size = u64{1} << 20;  // of one record
 // Pieces of a large record: two to a chunk.
 constexpr u64 large_part =
     (tape::file::ring_chunk - sizeof(tape::chunk_header)) / 2 / 8 * 8 - sizeof(tape::record_header);

@@ -34,8 +34,9 @@ constexpr attribute_row attribute_rows[] = {
 
 constexpr std::size_t dense_attributes = 0x700;
 
-// CKF_ARRAY_ATTRIBUTE is left out of the index, so that both values of the 3.2 KEM templates find their row: the published
-// header has them without that bit, later working headers with it. For all others the bit belongs to the type.
+// CKF_ARRAY_ATTRIBUTE is left out of the index, so that both values of the 3.2 KEM templates find their row: the
+// published header has them without that bit, later working headers with it. For all others the bit belongs to the
+// type.
 constexpr bool is_kem_template(std::uint64_t plain) {
   return plain == (CKA_ENCAPSULATE_TEMPLATE & ~CKF_ARRAY_ATTRIBUTE) ||
          plain == (CKA_DECAPSULATE_TEMPLATE & ~CKF_ARRAY_ATTRIBUTE);
@@ -115,9 +116,9 @@ auto sorted(Order order) {
 constexpr struct {
   std::string_view group, base;
 } vendor_ranges[] = {
-    {"return_value", "CKR_VENDOR_DEFINED"}, {"mechanism", "CKM_VENDOR_DEFINED"},
-    {"attribute", "CKA_VENDOR_DEFINED"},    {"key_type", "CKK_VENDOR_DEFINED"},
-    {"object_class", "CKO_VENDOR_DEFINED"}, {"certificate_type", "CKC_VENDOR_DEFINED"},
+    {"return_value", "CKR_VENDOR_DEFINED"},     {"mechanism", "CKM_VENDOR_DEFINED"},
+    {"attribute", "CKA_VENDOR_DEFINED"},        {"key_type", "CKK_VENDOR_DEFINED"},
+    {"object_class", "CKO_VENDOR_DEFINED"},     {"certificate_type", "CKC_VENDOR_DEFINED"},
     {"hardware_feature", "CKH_VENDOR_DEFINED"}, {"profile", "CKP_VENDOR_DEFINED"},
 };
 constexpr std::uint64_t vendor_start = 0x80000000;

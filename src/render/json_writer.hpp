@@ -80,8 +80,8 @@ class json_writer {
     first_ = false;
   }
 
-  // Misleading characters are escaped. What is not UTF-8 becomes U+FFFD: JSON has no other way; values that may be so are
-  // written in hex instead.
+  // Misleading characters are escaped. What is not UTF-8 becomes U+FFFD: JSON has no other way; values that may be so
+  // are written in hex instead.
   void append_string(std::string_view text);
 
   std::string& out_;
