@@ -120,6 +120,7 @@ TEST_CASE("a file system that does not keep a mapping honest: written with pwrit
       copy_file(made[0], out / (std::to_string(round) + ".p11tape"));
       // What the host has seen goes along.
       std::ofstream seen(out / std::to_string(round));
+      seen << acks.newest.load() << ' ';
       for (const auto& last : acks.last) seen << last.load() << ' ';
       acknowledgements();
       remove(made[0]);
@@ -130,6 +131,9 @@ TEST_CASE("a file system that does not keep a mapping honest: written with pwrit
   REQUIRE(result.clean());
   for (int round = 0; round < 5; ++round) {
     std::ifstream seen(out / std::to_string(round));
+    unsigned newest = 0;
+    seen >> newest;
+    acks.newest = newest;
     for (auto& last : acks.last) {
       std::uint64_t n = 0;
       seen >> n;
