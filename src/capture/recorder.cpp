@@ -354,9 +354,16 @@ __attribute__((noinline, cold)) void look_at_control() noexcept {
 
 __attribute__((noinline, cold)) void log_beginning(thread_state& t, const frame& f,
                                                    cryptoki::function function) noexcept {
-  const slow_path guard;
-  log::begin_call(t.log_room, {t.id.load(std::memory_order_relaxed), t.number, f.depth, static_cast<u16>(function),
-                               !f.pending, t.last.time, t.last.body, t.last.size});
+  const auto begin = [&] {
+    log::begin_call(t.log_room, {t.id.load(std::memory_order_relaxed), t.number, f.depth, static_cast<u16>(function),
+                                 !f.pending, t.last.time, t.last.body, t.last.size});
+  };
+  if (the_settings->number(setting::log_entry) != 0) {
+    const slow_path guard;
+    return begin();
+  }
+  const cancellation_held guard;  // nothing is written yet: the arguments are put by
+  begin();
 }
 
 __attribute__((noinline, cold)) void log_ending(thread_state& t, const frame& f, u64 rv) noexcept {

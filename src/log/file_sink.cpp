@@ -60,6 +60,7 @@ int file_sink::open_file() noexcept {
   std::uint64_t ignored = 0;
   const int old = descriptor_.load();
   const bool reuse = old >= 0 && still_ours(ignored);
+  regular_.store(S_ISREG(st.st_mode));
   device_.store(st.st_dev);
   inode_.store(st.st_ino);
   if (reuse && dup3(fd, old, O_CLOEXEC) >= 0) {
@@ -95,7 +96,8 @@ int file_sink::write(const char* text, std::size_t size) noexcept {
     changing_.store(false, std::memory_order_release);
     if (error != 0) return error;
   }
-  return write_quietly(descriptor_.load(), text, size, 0);
+  return regular_.load(std::memory_order_relaxed) ? write_file(descriptor_.load(), text, size)
+                                                  : write_quietly(descriptor_.load(), text, size, 0);
 }
 
 void file_sink::put_aside() noexcept {

@@ -32,7 +32,7 @@ class file_sink : public plain_sink {
   unsigned files_;
   std::atomic<int> descriptor_{-1};
   std::atomic<std::uint64_t> device_{0}, inode_{0};
-  std::atomic<bool> changing_{false};
+  std::atomic<bool> changing_{false}, regular_{false};
 };
 
 }  // namespace p11tape::log

@@ -8,42 +8,36 @@
 
 #include <cerrno>
 #include <ctime>
-#include <initializer_list>
 
 namespace p11tape::log {
 namespace {
 
-// Holds back the signals that a write may raise in the thread that writes, and takes them out again.
-class held_signals {
- public:
-  held_signals() noexcept {
-    sigset_t pending;
-    sigemptyset(&ours_);
-    sigemptyset(&pending);
-    sigpending(&pending);
-    for (const int s : {SIGPIPE, SIGXFSZ})
-      if (sigismember(&pending, s) != 1) sigaddset(&ours_, s);
-    pthread_sigmask(SIG_BLOCK, &ours_, &before_);
+// A write that fails may have raised a signal, which waits: it is taken out again.
+int failed(int error) noexcept {
+  if (error != EPIPE && error != EFBIG) return error;
+  sigset_t raised;
+  sigemptyset(&raised);
+  sigaddset(&raised, error == EPIPE ? SIGPIPE : SIGXFSZ);
+  const timespec at_once{};
+  while (sigtimedwait(&raised, nullptr, &at_once) < 0 && errno == EINTR) {
   }
-  ~held_signals() noexcept {
-    const timespec at_once{};
-    while (raised_ && sigtimedwait(&ours_, nullptr, &at_once) < 0 && errno == EINTR) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  held_signals(const held_signals&) = delete;
-  held_signals& operator=(const held_signals&) = delete;
-  void raised() noexcept { raised_ = true; }
-
- private:
-  sigset_t ours_, before_;
-  bool raised_ = false;
-};
+  return error;
+}
 
 }  // namespace
 
+int write_file(int descriptor, const char* text, std::size_t size) noexcept {
+  while (size > 0) {
+    const ssize_t n = kernel::write(descriptor, text, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed(errno);
+    text += n;
+    size -= static_cast<std::size_t>(n);
+  }
+  return 0;
+}
+
 int write_quietly(int descriptor, const char* text, std::size_t size, int patience) noexcept {
-  held_signals held;
   while (size > 0) {
     pollfd ready{descriptor, POLLOUT, 0};
     const int polled = kernel::poll(ready, patience);
@@ -52,14 +46,11 @@ int write_quietly(int descriptor, const char* text, std::size_t size, int patien
     // A pipe that polls writable takes PIPE_BUF bytes without waiting, not more.
     struct stat st {};
     const bool pipe = fstat(descriptor, &st) == 0 && S_ISFIFO(st.st_mode);
-    const ssize_t n = kernel::write(descriptor, text, pipe && size > 4096 ? 4096 : size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      if (errno == EPIPE || errno == EFBIG) held.raised();
-      return errno;
-    }
-    text += n;
-    size -= static_cast<std::size_t>(n);
+    const std::size_t piece = pipe && size > 4096 ? 4096 : size;
+    const int error = write_file(descriptor, text, piece);
+    if (error != 0) return error;
+    text += piece;
+    size -= piece;
   }
   return 0;
 }
