@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# install.sh BUILD: what `cmake --install` puts where, and that it works from there.
+set -euo pipefail
+prefix=$(mktemp -d "${TMPDIR:-/tmp}/p11tape-install.XXXXXX")
+trap 'rm -rf "$prefix"' EXIT
+cmake --install "$1" --prefix "$prefix" >"$prefix/log" 2>&1 || { cat "$prefix/log" && exit 1; }
+
+# found PATTERN: the one file of that name.
+found() {
+  local file
+  file=$(find "$prefix" -type f -path "*/$1")
+  [[ -n $file && $file != *$'\n'* ]] || { echo "not installed, or twice: $1" && exit 1; }
+  echo "$file"
+}
+shim=$(found pkcs11/p11tape.so)
+found pkcs11/p11tape-player.so
+found include/p11tape/pkcs11.h
+found examples/p11tape.yaml
+program=$(found bin/p11tape)
+"$program" --version
+# The program finds the recorder that is installed with it. (That no module is named is a finding.)
+"$program" settings >"$prefix/settings" || [[ $? -eq 1 ]]
+grep -qxF "shim          $shim" "$prefix/settings" || { cat "$prefix/settings" && exit 1; }
