@@ -33,11 +33,11 @@ namespace {
 
 using cryptoki::function;
 
-enum class stage : int { unloaded, loading, loaded, failed };
+// One of these, or who is loading: its process in the upper half, its thread in the lower. Both in one word, since
+// whoever comes upon it must find them whole.
+enum stage : std::uint64_t { unloaded, loaded, failed };
 
-constinit std::atomic<stage> state{stage::unloaded};
-constinit std::atomic<long> loader{0};  // the thread that loads
-constinit std::atomic<long> loading_process{0};
+constinit std::atomic<std::uint64_t> state{unloaded};
 constinit void* handle = nullptr;
 constinit CK_FUNCTION_LIST_PTR first_list = nullptr;
 constinit capture::settings settings{};
@@ -168,14 +168,14 @@ void load() noexcept {
   const bool ok = open_module();
   dlerror();  // what our look-ups left behind is not the host's business
   if (ok) {
-    state.store(stage::loaded, std::memory_order_release);
+    state.store(loaded, std::memory_order_release);
     ready.store(true, std::memory_order_release);
     return;
   }
   about.error = reason;
   capture::say("%s. C_GetFunctionList answers CKR_GENERAL_ERROR.", reason);
   capture::make_tape();
-  state.store(stage::failed, std::memory_order_release);
+  state.store(failed, std::memory_order_release);
 }
 
 }  // namespace
@@ -184,24 +184,21 @@ CK_RV load_module() noexcept {
   const capture::cancellation_held guard;
   for (;;) {
     auto seen = state.load(std::memory_order_acquire);
-    if (seen == stage::loaded || seen == stage::failed) return seen == stage::loaded ? CKR_OK : CKR_GENERAL_ERROR;
-    const long me = syscall(SYS_gettid);
-    if (seen == stage::loading) {
+    if (seen == loaded || seen == failed) return seen == loaded ? CKR_OK : CKR_GENERAL_ERROR;
+    const auto process = static_cast<std::uint64_t>(getpid());
+    const auto me = process << 32 | static_cast<std::uint64_t>(syscall(SYS_gettid));
+    if (seen != unloaded) {
       // The module's own constructor calls back, or leads back, into this shim: there is nothing to forward to yet.
-      if (loader.load() == me) return CKR_GENERAL_ERROR;
-      if (loading_process.load() != getpid()) {  // the parent was loading when this process was forked
-        state.compare_exchange_strong(seen, stage::unloaded);
+      if (seen == me) return CKR_GENERAL_ERROR;
+      if (seen >> 32 != process) {  // the parent was loading when this process was forked
+        state.compare_exchange_strong(seen, unloaded);
         continue;
       }
       const timespec pause{0, 100000};
       nanosleep(&pause, nullptr);
       continue;
     }
-    if (state.compare_exchange_strong(seen, stage::loading)) {
-      loader.store(me);
-      loading_process.store(getpid());
-      load();
-    }
+    if (state.compare_exchange_strong(seen, me)) load();
   }
 }
 
