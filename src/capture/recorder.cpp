@@ -21,6 +21,7 @@
 #include "capture/pending.hpp"
 #include "capture/slow_path.hpp"
 #include "capture/thread.hpp"
+#include "tape/handed_on.hpp"
 #include "tape/kernel.hpp"
 
 namespace p11tape::capture {
@@ -126,12 +127,10 @@ bool has_ended(u32 thread) noexcept {
   return syscall(SYS_tgkill, getpid(), static_cast<pid_t>(thread), 0) != 0 && errno == ESRCH;
 }
 
-// Whoever takes over finds what this thread has written because the kernel says that it has ended. ThreadSanitizer
-// cannot see that, and is told.
-void leave_to_heirs([[maybe_unused]] thread_state& t) noexcept {
-#ifdef __SANITIZE_THREAD__
-  t.id.store(t.id.load(std::memory_order_relaxed), std::memory_order_release);
-#endif
+void leave_to_heirs(thread_state& t) noexcept {
+  tape::left_behind(&t);
+  tape::left_behind(t.kept.chunk);
+  tape::left_behind(t.ring.chunk);
 }
 
 // The state of a thread that has ended, chunks and all. Looks at a few of them only, and at others the next time.
@@ -145,7 +144,10 @@ thread_state* take_over(u32 me, u32& before) noexcept {
     u32 id = t->id.load(std::memory_order_relaxed);
     // A state with my own id is that of a thread before me: mine would have been found.
     before = id;
-    if ((id == me || has_ended(id)) && t->id.compare_exchange_strong(id, me, std::memory_order_acq_rel)) return t;
+    if ((id == me || has_ended(id)) && t->id.compare_exchange_strong(id, me, std::memory_order_acq_rel)) {
+      tape::taken_over(t);
+      return t;
+    }
   }
   return nullptr;
 }

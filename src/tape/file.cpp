@@ -1,4 +1,5 @@
 #include "tape/file.hpp"
+#include "tape/handed_on.hpp"
 #include "tape/kernel.hpp"
 
 #include <fcntl.h>
@@ -268,8 +269,11 @@ u8* file::recycle(u32& index) noexcept {
     const bool may_be_taken = holder == 0 || ((holder & held_back) != 0 && tried >= count) ||
                               (holder != being_taken && is_dead(static_cast<u32>(holder)));
     if (holder == being_taken || !may_be_taken) continue;
-    if (entry.holder.compare_exchange_strong(holder, being_taken, std::memory_order_acq_rel))
-      return base_ + u64{place} * unit;
+    if (entry.holder.compare_exchange_strong(holder, being_taken, std::memory_order_acq_rel)) {
+      u8* const at = base_ + u64{place} * unit;
+      taken_over(at);
+      return at;
+    }
   }
   return nullptr;
 }
