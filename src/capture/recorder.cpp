@@ -128,9 +128,9 @@ bool has_ended(u32 thread) noexcept {
 }
 
 void leave_to_heirs(thread_state& t) noexcept {
-  tape::left_behind(&t);
   tape::left_behind(t.kept.chunk);
   tape::left_behind(t.ring.chunk);
+  tape::left_behind(&t);
 }
 
 // The state of a thread that has ended, chunks and all. Looks at a few of them only, and at others the next time.
