@@ -148,7 +148,7 @@ TEST_CASE("abort while four threads call") {
   auto& acks = acknowledgements();
   const auto result = run({.module = null_module(), .dir = dir.path()}, [&] {
     std::thread([] {
-      usleep(sanitized ? 1000000 : 20000);
+      usleep(sanitized ? 200000 : 20000);
       abort();
     }).detach();
     live_for(5000000, acks);
