@@ -78,11 +78,7 @@ int run(diagnose_options& o) {
   const diagnose::report_context around{all, set, log, wants_colour()};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
-  if (!o.json)
-    for (const auto& t : tapes.tapes)
-      for (const auto& lists : {losses_of(*t), damages_of(*t)})
-        for (const auto& line : lists)
-          out.text() += "# " + (tapes.tapes.size() > 1 ? t->path() + ": " : std::string()) + line + "\n";
+  if (!o.json) append_losses(tapes, out.text());
   out.flush();
   if (out.error() != 0 || !tapes.troubles.empty()) return exit_unusable;
   return found.errors != 0 ? exit_findings : exit_fine;

@@ -45,10 +45,7 @@ int run(const diff_options& o) {
   output out;
   const diff_context around{&a, &b, o.most, o.window, wants_colour()};
   o.json ? append_diff_json(found, around, out.text()) : append_diff_text(found, around, out.text());
-  if (!o.json)
-    for (const auto* t : {&a, &b})
-      for (const auto& lists : {losses_of(*t), damages_of(*t)})
-        for (const auto& line : lists) out.text() += "# " + t->path() + ": " + line + "\n";
+  if (!o.json) append_losses(both, out.text());
   out.flush();
   if (out.error() != 0) {
     std::fprintf(stderr, "p11tape: standard output cannot be written to: %s\n", std::strerror(out.error()));

@@ -1,6 +1,7 @@
 // Which calls `show` shows.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,9 @@ namespace p11tape::cli {
 
 class call_filter {
  public:
+  /// The options that every command with a filter has.
+  void add_to(CLI::App& command);
+
   std::vector<std::string> functions;        ///< patterns with * and ?, whatever the case, "C_" may be left out
   std::vector<std::uint64_t> threads;        ///< the kernel's ids
   bool errors = false;                       ///< only calls that did not return CKR_OK

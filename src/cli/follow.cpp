@@ -302,14 +302,7 @@ void add_follow(CLI::App& app, status& result) {
   command->add_option("WHAT", o->target, "A folder with tapes, a tape, or a process id; default: /var/tmp/p11tape-UID");
   command->add_flag("--json", o->json, "One JSON object a line");
   command->add_flag("--all", o->all, "Also the calls that are on the tapes already");
-  command
-      ->add_option("--function", o->filter.functions,
-                   "Only functions of this name or pattern (Login, C_Sign*); repeatable")
-      ->take_all()
-      ->allow_extra_args(false);
-  command->add_option("--thread", o->filter.threads, "Only calls of the thread with this id; repeatable")
-      ->allow_extra_args(false);
-  command->add_flag("--errors", o->filter.errors, "Only calls that did not return CKR_OK");
+  o->filter.add_to(*command);
   command->add_option("--slower-than", o->slower_than, "Only calls that took longer (5ms, 2.5s)");
   command->footer(
       "A call is shown when it has ended; one that has not for 2 seconds is told of. Following a process or a tape "

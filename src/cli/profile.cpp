@@ -56,11 +56,7 @@ int run(const profile_options& o) {
 
   output out;
   o.json ? profile::append_json(all, out.text()) : profile::append_text(all, out.text());
-  if (!o.json)
-    for (const auto& t : tapes.tapes)
-      for (const auto& lists : {losses_of(*t), damages_of(*t)})
-        for (const auto& line : lists)
-          out.text() += "# " + (tapes.tapes.size() > 1 ? t->path() + ": " : std::string()) + line + "\n";
+  if (!o.json) append_losses(tapes, out.text());
   out.flush();
   return out.error() != 0 || !tapes.troubles.empty() ? exit_unusable : exit_fine;
 }

@@ -176,14 +176,7 @@ void add_show(CLI::App& app, status& result) {
                    "C_Finalize. A login that failed ends with its C_Login")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
-  command
-      ->add_option("--function", o->filter.functions,
-                   "Only functions of this name or pattern (Login, C_Sign*); repeatable")
-      ->take_all()
-      ->allow_extra_args(false);
-  command->add_option("--thread", o->filter.threads, "Only calls of the thread with this id; repeatable")
-      ->allow_extra_args(false);
-  command->add_flag("--errors", o->filter.errors, "Only calls that did not return CKR_OK");
+  o->filter.add_to(*command);
   command->add_option("--slower-than", o->slower_than, "Only calls that took longer (5ms, 2.5s) or never returned");
   command->add_option("--from", o->from,
                       "Only calls from this time on: 2026-11-21T18:05:01, 18:05:01, or +2.5 seconds");

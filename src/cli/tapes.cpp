@@ -137,6 +137,13 @@ std::vector<std::string> damages_of(const tape::reader& tape) {
   return all;
 }
 
+void append_losses(const open_tapes& all, std::string& out) {
+  for (const auto& t : all.tapes)
+    for (const auto& lists : {losses_of(*t), damages_of(*t)})
+      for (const auto& line : lists)
+        out += "# " + (all.tapes.size() > 1 ? t->path() + ": " : std::string()) + line + "\n";
+}
+
 tape::u64 filtered_calls(const tape::reader& tape) {
   const auto& f = tape.header().filtered;
   return std::accumulate(std::begin(f), std::end(f), tape::u64{0});

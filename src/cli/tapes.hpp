@@ -32,6 +32,9 @@ std::vector<std::string> losses_of(const tape::reader& tape);
 /// What of the file could not be understood, a sentence each. To be asked when all of it has been read.
 std::vector<std::string> damages_of(const tape::reader& tape);
 
+/// Both, of all tapes, as lines behind a report: "# my.p11tape: ..."; a single tape is not named.
+void append_losses(const open_tapes& all, std::string& out);
+
 /// The calls that filters left out on purpose.
 tape::u64 filtered_calls(const tape::reader& tape);
 

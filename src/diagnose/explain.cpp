@@ -43,12 +43,7 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-std::string both_ways(u64 n) {
-  char text[64];
-  std::snprintf(text, sizeof text, "0x%llX (%llu)", static_cast<unsigned long long>(n),
-                static_cast<unsigned long long>(n));
-  return text;
-}
+std::string both_ways(u64 n) { return cat(hex(n), " (", n, ")"); }
 
 std::vector<const rule*> rules_of(std::string_view ids) {
   std::vector<const rule*> found;

@@ -3,17 +3,15 @@
 #include <cstdio>
 
 #include "cryptoki/pkcs11.hpp"
+#include "render/words.hpp"
 
 namespace p11tape::diagnose {
-namespace {
 
 std::string hex(u64 n) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llX", static_cast<unsigned long long>(n));
+  std::string text;
+  render::append_hexadecimal(n, text);
   return text;
 }
-
-}  // namespace
 
 std::string short_code(u64 value) {
   const auto name = cryptoki::display_name("return_value", value);

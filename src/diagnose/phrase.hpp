@@ -40,6 +40,9 @@ std::string counted(u64 n, std::string_view one, std::string_view many = {});
 std::string percent(u64 part, u64 whole);
 /// "a", "a and b", "a, b and 3 more"
 std::string listed(const std::vector<std::string>& all, std::size_t most = 6);
+/// "0x30".
+std::string hex(u64 n);
+
 /// Text of a tape, safe to print, in quotes.
 inline std::string quoted(std::string_view text) { return label::quoted(text); }
 

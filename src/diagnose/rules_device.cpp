@@ -34,12 +34,6 @@ constexpr vendor vendors[] = {
     {"csnpca", "IBM ICSF on z/OS"}, {"csnpcx64", "IBM ICSF on z/OS"}, {"nethsm", "Nitrokey NetHSM"},
     {"cloudhsm", "AWS CloudHSM"},   {"yubihsm", "YubiHSM"},           {"primus", "Securosys Primus"}};
 
-std::string hex(u64 n) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llX", static_cast<unsigned long long>(n));
-  return text;
-}
-
 // "2026112118050100" in UTC; -1 where it is no time.
 std::int64_t seconds_of(const std::string& utc_time) {
   if (utc_time.size() < 14 ||

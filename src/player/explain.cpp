@@ -51,7 +51,7 @@ CK_RV player::refuse(const question& q, const std::string& why) {
   view.rows = &tape::schema::built_in();
   view.function_number = static_cast<std::uint16_t>(q.f);
   view.state = tape::call_state::in_flight;
-  view.enter = incoming_->body();
+  view.enter = live_->entered();
   say(name + " cannot be answered: " + reason + ". CKR_FUNCTION_REJECTED is returned.\n" + arguments_of(view) +
       nearest(q, view));
   return cannot_answer;

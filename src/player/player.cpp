@@ -56,7 +56,8 @@ player::player() : delays_(delays_wanted()) {
   } else {
     try {
       story_ = std::make_unique<story>(path);
-      incoming_ = std::make_unique<incoming>(story_->profile, story_->most_payload);
+      encoding_ = std::make_unique<compare::encoding_room>(story_->recorded);
+      live_ = std::make_unique<compare::encoded_call>(*encoding_);
       interfaces_ = story_->interfaces;
     } catch (const tape::tape_error& e) {
       trouble_ = e.what();
@@ -85,7 +86,8 @@ player::question player::ask(function f, const u64* words) {
   q.f = f;
   q.words = words;
   q.role = &role_of(f);
-  q.inputs = incoming_->encode(f, words);
+  live_->enter(f, words);
+  q.inputs = {cryptoki::row(f).arguments, live_->entered()};
   q.query = is_query(f, q.role->does);
   if (q.role->session >= 0) {
     q.handle = q.word(q.role->session);

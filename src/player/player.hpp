@@ -12,7 +12,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "player/incoming.hpp"
 #include "player/outputs.hpp"
 #include "player/story.hpp"
 #include "render/call_view.hpp"
@@ -129,8 +128,9 @@ class player {
 
   std::mutex lock_;
   std::unique_ptr<story> story_;
-  std::unique_ptr<incoming> incoming_;
-  std::string trouble_;  ///< why there is no story
+  std::unique_ptr<compare::encoding_room> encoding_;
+  std::unique_ptr<compare::encoded_call> live_;  ///< the call that is to be answered
+  std::string trouble_;                          ///< why there is no story
   std::vector<interface_seen> interfaces_;
   bool delays_ = false;
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "capture/settings_table.hpp"
-#include "cryptoki/redaction.hpp"
 #include "model/call_stream.hpp"
 #include "player/renumber.hpp"
 #include "player/teller.hpp"
@@ -45,9 +43,7 @@ story::story(const std::string& file) : objects(1), by_function(cryptoki::functi
   if (from.word_size() != sizeof(CK_ULONG))
     throw tape::tape_error(file + " was recorded in a process of another word size (" +
                            std::to_string(from.word_size() * 8) + " bits); play it in such a process");
-  profile = std::clamp<std::size_t>(from.header().profile, 1, cryptoki::profile_count) - 1;
-  if (!capture::parse_size(std::string(from.property("setting.payload_limit")).c_str(), most_payload))
-    most_payload = 64 * 1024;
+  recorded = compare::recorded_as(from);
 
   const auto structs = our_numbers(from.rows());
   model::call_stream stream(from);

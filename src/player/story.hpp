@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "compare/encoded.hpp"
 #include "model/roles.hpp"
 #include "p11tape/tape.hpp"
 #include "player/key.hpp"
@@ -96,8 +97,7 @@ class story {
   std::vector<interface_seen> interfaces;  ///< that the module had, oldest version first
   std::vector<std::string> troubles;       ///< sentences about what the tape does not have
 
-  std::size_t profile = 0;  ///< index into cryptoki::redactions
-  u64 most_payload = 0;
+  compare::recorded_as recorded;
   std::string path, program;
   u64 pid = 0;
 

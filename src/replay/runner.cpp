@@ -17,10 +17,10 @@ using cryptoki::effect;
 using cryptoki::function;
 
 struct runner::hand {
-  explicit hand(const encoding_room& room) : encoded(room) {}
+  explicit hand(const compare::encoding_room& room) : encoded(room) {}
   arena memory;
   argument_list arguments;
-  encoded_call encoded;
+  compare::encoded_call encoded;
 };
 
 runner::runner(const plan& p, const settings& how, const module& m, results& out)
@@ -29,7 +29,7 @@ runner::runner(const plan& p, const settings& how, const module& m, results& out
       module_(m),
       out_(out),
       world_(p, m, how.tokens),
-      encoding_(*p.tape),
+      encoding_(compare::recorded_as(*p.tape)),
       order_(p.steps.size()),
       broken_(p.operations) {
   for (auto& b : broken_) b = 0;
@@ -274,7 +274,7 @@ void runner::drop_unset(hand& with, const step& s, const render::call_view& now,
   auto words = with.arguments.words;
   std::vector<std::byte> other(size, std::byte{0xff});
   words[last] = cryptoki::to_word(other.data());
-  encoded_call again(encoding_);
+  compare::encoded_call again(encoding_);
   world_.ask([&] {
     again.enter(s.role.which, words.data());
     again.leave(s.role.which, words.data(), module_.call(s.role.which, words));

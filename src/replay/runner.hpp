@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compare/compare.hpp"
-#include "replay/encoded.hpp"
+#include "compare/encoded.hpp"
 #include "replay/order.hpp"
 #include "replay/replay.hpp"
 
@@ -38,7 +38,7 @@ class runner {
   const module& module_;
   results& out_;
   world world_;
-  encoding_room encoding_;
+  compare::encoding_room encoding_;
   end_order order_;
   std::vector<std::atomic<u64>> broken_;  // by operation: number of the call that was not made as on the tape
   std::atomic<bool> diverged_{false}, initialised_{false};

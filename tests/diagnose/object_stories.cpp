@@ -7,6 +7,17 @@ namespace {
 
 using contract::softhsm;
 
+// A pair "server", id 45, on the token.
+void make_server(const softhsm& token) {
+  story(token.surroundings(), [] {
+    app a;
+    a.begin(true, true);
+    EXPECT_EQ(a.login(), CKR_OK);
+    a.make_pair("server", "45");
+    a.end();
+  });
+}
+
 void begin(tape_story& s) { s.initialize().slot_list({5}).token_info(5, {}).open(5, 1).login(1); }
 
 TEST_CASE("P21: no object has the name that was searched for") {
@@ -109,13 +120,7 @@ TEST_CASE("P25: no public key beside the private one") {
 TEST_CASE("P26: private keys, without a login") {
   const softhsm token;
   if (!token.ready()) SKIP("SoftHSM is not installed");
-  story(token.surroundings(), [] {
-    app a;
-    a.begin(true, true);
-    EXPECT_EQ(a.login(), CKR_OK);
-    a.make_pair("server", "45");
-    a.end();
-  });
+  make_server(token);
   const auto host = [](bool logs_in) {
     return [logs_in] {
       app a;
@@ -138,13 +143,7 @@ TEST_CASE("P26: private keys, without a login") {
 TEST_CASE("P21b: all keys were looked at, none was used") {
   const softhsm token;
   if (!token.ready()) SKIP("SoftHSM is not installed");
-  story(token.surroundings(), [] {
-    app a;
-    a.begin(true, true);
-    EXPECT_EQ(a.login(), CKR_OK);
-    a.make_pair("server", "45");
-    a.end();
-  });
+  make_server(token);
   const auto host = [](bool uses) {
     return [uses] {
       app a;

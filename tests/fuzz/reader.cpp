@@ -1,7 +1,6 @@
 // Damaged tapes through all that reads them: the answer is always a result or a reason.
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,12 +8,11 @@
 #include <fstream>
 #include <iterator>
 
-#include "arrange.hpp"
 #include "cli/view.hpp"
-#include "mock/call.hpp"
 #include "model/call_stream.hpp"
 #include "mutate.hpp"
 #include "p11tape/tape.hpp"
+#include "recorded.hpp"
 #include "render/render.hpp"
 #include "trials.hpp"
 
@@ -29,34 +27,6 @@ constexpr const char* help =
 std::string contents(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-// A tape with a call of each function.
-std::vector<std::string> record_one() {
-  auto name = std::filesystem::temp_directory_path().string() + "/p11tape-fuzz.XXXXXX";
-  if (mkdtemp(name.data()) == nullptr) return {};
-  const std::filesystem::path folder = name;
-  if (const pid_t child = fork(); child == 0) {
-    setenv("P11TAPE_DIR", folder.c_str(), 1);
-    setenv("P11TAPE_LIMIT", "1M", 1);
-    setenv("P11TAPE_MODULE", P11TAPE_TEST_MOCK, 1);
-    void* const shim = dlopen(P11TAPE_TEST_SHIM, RTLD_NOW);
-    if (shim == nullptr) _exit(2);
-    test::arranger a(1);
-    for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
-      const auto f = static_cast<cryptoki::function>(i);
-      if (f == cryptoki::function::C_Finalize || f == cryptoki::function::C_WaitForSlotEvent) continue;
-      mock::call_address(mock::exported(shim, f), f, a.arguments(f));
-    }
-    _exit(0);
-  } else {
-    int status = 0;
-    waitpid(child, &status, 0);
-  }
-  std::vector<std::string> tapes;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) tapes.push_back(contents(entry.path()));
-  std::filesystem::remove_all(folder);
-  return tapes;
 }
 
 // The text that is rendered from a tape, bounded: who reads millions of calls asks for them.
@@ -84,7 +54,7 @@ int main(int argc, char** argv) {
   const auto o = fuzz::parse(argc, argv, help);
   std::vector<std::string> corpus;
   for (const auto& file : o.files) corpus.push_back(contents(file));
-  if (corpus.empty()) corpus = record_one();
+  if (corpus.empty()) corpus = test::tapes_of_every_function("default");
   std::erase(corpus, std::string());
   if (corpus.empty()) {
     std::fputs("fuzz_reader: there is no tape to begin with\n", stderr);

@@ -105,6 +105,14 @@ CK_RV log_in(playing& p, CK_SESSION_HANDLE s, const char* pin = test::user_pin) 
   return p(function::C_Login, s, CKU_USER, pin, std::strlen(pin));
 }
 
+// Logs in as the client of the tapes did: with a wrong PIN first.
+CK_SESSION_HANDLE logged_in(playing& p) {
+  const auto s = p.open();
+  log_in(p, s, test::wrong_pin);
+  REQUIRE(log_in(p, s) == CKR_OK);
+  return s;
+}
+
 CK_OBJECT_HANDLE key_of(playing& p, CK_SESSION_HANDLE s) {
   CK_OBJECT_HANDLE found[10] = {};
   CK_ULONG count = 0;
@@ -141,9 +149,7 @@ TEST_CASE("what is asked again is answered as of now, and not from behind the ne
 
 TEST_CASE("buffers of other sizes get lengths, codes and bytes as a module gives them") {
   playing p(payload_tape());
-  const auto s = p.open();
-  log_in(p, s, test::wrong_pin);
-  REQUIRE(log_in(p, s) == CKR_OK);
+  const auto s = logged_in(p);
   const auto key = key_of(p, s);
   const char* data = "to be signed";
   CK_BYTE out[300] = {};
@@ -173,9 +179,7 @@ TEST_CASE("buffers of other sizes get lengths, codes and bytes as a module gives
 
 TEST_CASE("data in other pieces gets the recorded signature") {
   playing p(payload_tape());
-  const auto s = p.open();
-  log_in(p, s, test::wrong_pin);
-  REQUIRE(log_in(p, s) == CKR_OK);
+  const auto s = logged_in(p);
   const auto key = key_of(p, s);
   REQUIRE(p(function::C_SignInit, s, &with_sha256, key) == CKR_OK);
   CK_BYTE out[256] = {};
@@ -192,9 +196,7 @@ TEST_CASE("data in other pieces gets the recorded signature") {
 
 TEST_CASE("searches are answered in pieces of any size") {
   playing p(payload_tape());
-  const auto s = p.open();
-  log_in(p, s, test::wrong_pin);
-  REQUIRE(log_in(p, s) == CKR_OK);
+  const auto s = logged_in(p);
   REQUIRE(p(function::C_FindObjectsInit, s, nullptr, 0) == CKR_OK);
   CHECK(p(function::C_FindObjectsInit, s, nullptr, 0) == CKR_OPERATION_ACTIVE);
   CK_ULONG count = 1, all = 0;
@@ -207,9 +209,7 @@ TEST_CASE("searches are answered in pieces of any size") {
 
 TEST_CASE("attributes come from all that the tape tells of an object") {
   playing p(payload_tape());
-  const auto s = p.open();
-  log_in(p, s, test::wrong_pin);
-  REQUIRE(log_in(p, s) == CKR_OK);
+  const auto s = logged_in(p);
   const auto key = key_of(p, s);
   CK_BYTE modulus[256] = {}, label[3] = {}, start[8] = {};
   CK_OBJECT_CLASS kind = 0;
@@ -241,9 +241,7 @@ TEST_CASE("what the profile kept off the tape is made up, with its length, the s
   CK_BYTE out[2][256] = {};
   for (auto& signature : out) {
     playing p(default_tape());
-    const auto s = p.open();
-    log_in(p, s, test::wrong_pin);
-    REQUIRE(log_in(p, s) == CKR_OK);
+    const auto s = logged_in(p);
     const auto key = key_of(p, s);
     REQUIRE(p(function::C_SignInit, s, &with_sha256, key) == CKR_OK);
     CK_ULONG size = sizeof signature;

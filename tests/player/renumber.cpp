@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "player/incoming.hpp"
+#include "compare/encoded.hpp"
 #include "player/renumber.hpp"
 
 using namespace p11tape;
@@ -11,7 +11,8 @@ TEST_CASE("structs are found again by their names") {
   CHECK(player::our_numbers(tape::schema::built_in()).empty());
 
   // A mechanism whose parameter is a struct, as the recorder has it.
-  player::incoming encoder(0, 0);
+  const compare::encoding_room room{compare::recorded_as{}};
+  compare::encoded_call encoder(room);
   CK_RSA_PKCS_OAEP_PARAMS oaep{CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, nullptr, 0};
   CK_MECHANISM m{CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep};
   const tape::u64 words[] = {1, reinterpret_cast<std::uintptr_t>(&m), 2};
@@ -26,9 +27,9 @@ TEST_CASE("structs are found again by their names") {
     REQUIRE(tape::nested_view::parse(mechanism.parameter.payload, nested));
     return nested.record;
   };
-  encoder.encode(f, words);
+  encoder.enter(f, words);
   tape::record_view ours;
-  ours.body = encoder.body();
+  ours.body = encoder.entered();
   const auto oaep_number = static_cast<tape::u32>(cryptoki::record::CK_RSA_PKCS_OAEP_PARAMS);
   CHECK(number_in(ours) == oaep_number);
 

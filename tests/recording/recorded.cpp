@@ -1,9 +1,15 @@
 #include "recorded.hpp"
 
 #include <dlfcn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "arrange.hpp"
 
 namespace p11tape::test {
 namespace {
@@ -46,6 +52,36 @@ std::filesystem::path recorded_mock::tape() const {
   for (const auto& entry : std::filesystem::directory_iterator(folder_))
     if (entry.path().extension() == ".p11tape") return entry.path();
   give_up("there is no tape in " + folder_.string());
+}
+
+std::vector<std::string> tapes_of_every_function(const char* profile) {
+  char name[] = "/tmp/p11tape-every-XXXXXX";
+  if (mkdtemp(name) == nullptr) give_up("no temporary folder");
+  if (const pid_t child = fork(); child == 0) {
+    setenv("P11TAPE_DIR", name, 1);
+    setenv("P11TAPE_LIMIT", "1M", 1);
+    setenv("P11TAPE_PROFILE", profile, 1);
+    setenv("P11TAPE_MODULE", P11TAPE_TEST_MOCK, 1);
+    void* const shim = dlopen(P11TAPE_TEST_SHIM, RTLD_NOW);
+    if (shim == nullptr) _exit(2);
+    arranger a(1);
+    for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
+      const auto f = static_cast<cryptoki::function>(i);
+      if (f == cryptoki::function::C_Finalize || f == cryptoki::function::C_WaitForSlotEvent) continue;
+      mock::call_address(mock::exported(shim, f), f, a.arguments(f));
+    }
+    _exit(0);
+  } else {
+    int status = 0;
+    waitpid(child, &status, 0);
+  }
+  std::vector<std::string> tapes;
+  for (const auto& entry : std::filesystem::directory_iterator(name)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    tapes.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  std::filesystem::remove_all(name);
+  return tapes;
 }
 
 std::string output_of(const std::string& command) {

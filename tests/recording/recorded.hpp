@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "mock/call.hpp"
 #include "mock/control.hpp"
@@ -31,6 +32,9 @@ class recorded_mock {
   void* shim_;
   mock::control* script_;
 };
+
+/// The tapes of a process that calls every function through the shim in front of the mock; as bytes.
+std::vector<std::string> tapes_of_every_function(const char* profile);
 
 /// What a command prints; ends the process where it fails.
 std::string output_of(const std::string& command);

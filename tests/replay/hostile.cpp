@@ -1,50 +1,13 @@
 // Damaged tapes: a replay makes what it can of them and comes to an end; neither it nor the module is hurt.
-#include <sys/wait.h>
-
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
-#include "arrange.hpp"
-#include "mock/call.hpp"
 #include "mutate.hpp"
+#include "recorded.hpp"
 #include "support.hpp"
 
 namespace p11tape::replay_tests {
 namespace {
 
-// A tape with a call of each function, recorded in a process of its own.
-std::string record_all() {
-  test::temporary_folder folder;
-  const pid_t child = fork();
-  if (child == 0) {
-    setenv("P11TAPE_DIR", folder.path().c_str(), 1);
-    setenv("P11TAPE_LIMIT", "1M", 1);
-    setenv("P11TAPE_PROFILE", "payload", 1);
-    setenv("P11TAPE_MODULE", P11TAPE_TEST_MOCK, 1);
-    void* const shim = dlopen(P11TAPE_TEST_SHIM, RTLD_NOW);
-    if (shim == nullptr) _exit(2);
-    test::arranger a(1);
-    for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
-      const auto f = static_cast<cryptoki::function>(i);
-      if (f == cryptoki::function::C_Finalize || f == cryptoki::function::C_WaitForSlotEvent) continue;
-      mock::call_address(mock::exported(shim, f), f, a.arguments(f));
-    }
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  std::string bytes;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
-    std::ifstream in(entry.path(), std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(in), {});
-    std::filesystem::remove(entry.path());
-  }
-  return bytes;
-}
-
 const std::string& whole() {
-  static const std::string bytes = record_all();
+  static const std::string bytes = test::tapes_of_every_function("payload").at(0);
   REQUIRE(bytes.size() > 4096);
   return bytes;
 }

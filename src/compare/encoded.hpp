@@ -1,5 +1,5 @@
-// The records that the recorder would have written of a call as it is made now: with them it is compared with the call
-// on the tape, by the tape's own profile. So what the tape withholds is not looked at here, either.
+// The records that the recorder would have written of a call as it is made now, by its own encoder and the profile of a
+// tape: with them the call is compared with those on the tape. What the tape withholds is not looked at here, either.
 #pragma once
 
 #include <memory>
@@ -8,13 +8,20 @@
 #include "capture/encode.hpp"
 #include "p11tape/tape.hpp"
 
-namespace p11tape::replay {
+namespace p11tape::compare {
 
-/// One for a replay.
+/// The settings of a recorder that decide what a call leaves on its tape.
+struct recorded_as {
+  recorded_as() = default;
+  explicit recorded_as(const tape::reader& tape);
+  std::size_t profile = 0;  ///< index into cryptoki::redactions
+  tape::u64 most_payload = 64 * 1024;
+};
+
+/// What calls of all threads share.
 class encoding_room {
  public:
-  /// Takes profile and limits from the tape.
-  explicit encoding_room(const tape::reader& tape);
+  explicit encoding_room(const recorded_as& how);
   const capture::encoding& how() const noexcept { return how_; }
 
  private:
@@ -23,7 +30,7 @@ class encoding_room {
   capture::encoding how_{};
 };
 
-/// One for a thread.
+/// One for a thread. No PIN is copied; pointers of the caller are tested before they are followed.
 class encoded_call {
  public:
   explicit encoded_call(const encoding_room& room);
@@ -33,7 +40,7 @@ class encoded_call {
   /// After it.
   void leave(cryptoki::function f, const tape::u64* words, tape::u64 value);
 
-  /// Bodies of ENTER and LEAVE.
+  /// Bodies of ENTER and LEAVE. They are valid until the next call.
   tape::byte_view entered() const noexcept { return view(enter_, enter_size_); }
   tape::byte_view left() const noexcept { return view(leave_, leave_size_); }
 
@@ -55,4 +62,4 @@ class encoded_call {
   std::size_t enter_size_ = 0, leave_size_ = 0;
 };
 
-}  // namespace p11tape::replay
+}  // namespace p11tape::compare

@@ -1,31 +1,31 @@
-#include "replay/encoded.hpp"
+#include "compare/encoded.hpp"
 
-#include <charconv>
+#include <sys/random.h>
 
-namespace p11tape::replay {
-namespace {
+#include <algorithm>
+
+#include "capture/settings_table.hpp"
+#include "cryptoki/redaction.hpp"
+
+namespace p11tape::compare {
 
 using tape::u64;
 
-// "64K"
-u64 size_of(std::string_view text, u64 otherwise) noexcept {
-  u64 number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number > (u64{1} << 30)) return otherwise;
-  if (end != text.data() + text.size() && *end == 'K') number <<= 10;
-  if (end != text.data() + text.size() && *end == 'M') number <<= 20;
-  return number;
+recorded_as::recorded_as(const tape::reader& tape)
+    : profile(std::clamp<std::size_t>(tape.header().profile, 1, cryptoki::profile_count) - 1) {
+  u64 limit = 0;
+  if (capture::parse_size(std::string(tape.property("setting.payload_limit")).c_str(), limit)) most_payload = limit;
 }
 
-}  // namespace
-
-encoding_room::encoding_room(const tape::reader& tape)
+encoding_room::encoding_room(const recorded_as& how)
     : operations_(std::make_unique<capture::session_mechanisms[]>(capture::operation_count)),
       pins_(std::make_unique<capture::pin_memory>()) {
-  const auto profile = tape.header().profile;
-  how_.profile = profile >= 1 && profile <= cryptoki::profile_count ? profile - 1 : 0;
-  how_.most_bytes = 8 * 1024;
-  how_.most_payload = size_of(tape.property("setting.payload_limit"), 64 * 1024);
+  // Hashes of PINs stay in memory; a key that nobody knows keeps a core dump from telling them.
+  if (getrandom(pins_->key, sizeof pins_->key, GRND_NONBLOCK) < 0)
+    pins_->key[0] = reinterpret_cast<std::uintptr_t>(this);
+  how_.profile = how.profile;
+  how_.most_bytes = capture::most_public_bytes;
+  how_.most_payload = how.most_payload;
   how_.pins = pins_.get();
   how_.operations = operations_.get();
 }
@@ -55,6 +55,7 @@ std::size_t encoded_call::put(buffer& into, Body body) {
 
 void encoded_call::enter(cryptoki::function f, const u64* words) {
   ++call_;
+  pages_ = {};  // the client may have unmapped what it passed before
   leave_size_ = 0;
   enter_size_ = put(enter_, [&](capture::encoder& e, capture::sink& out) {
     e.remember_mechanism(f, words);
@@ -69,4 +70,4 @@ void encoded_call::leave(cryptoki::function f, const u64* words, u64 value) {
   });
 }
 
-}  // namespace p11tape::replay
+}  // namespace p11tape::compare
