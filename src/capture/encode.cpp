@@ -32,13 +32,13 @@ consteval bool records_fit() {
 static_assert(records_fit());
 
 u64 number_at(const u8* at, u64 size) noexcept {
-  if (size == 1) return *at;
-  if (size == sizeof(u32)) {
-    u32 v;
+  if (size == sizeof(u64)) [[likely]] {
+    u64 v;
     std::memcpy(&v, at, sizeof v);
     return v;
   }
-  u64 v;
+  if (size == 1) return *at;
+  u32 v;
   std::memcpy(&v, at, sizeof v);
   return v;
 }
@@ -233,7 +233,8 @@ u64 encoder::pointer(sink& out, const source& r, u16 index, phase p, int depth) 
     case shape::numbers:
       return numbers(out, r, s, index, p, at);
     case shape::records:
-      return records(out, r, s, index, p, at, depth);
+      if (s.count >= 0) return records(out, r, s, index, p, at, depth);
+      return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
     case shape::attributes: {
       u64 count = 0;
       if (!count_of(r, s, p, count)) return tape::pointer_bad;
@@ -347,6 +348,11 @@ u64 encoder::text(sink& out, const step& s, u16 index, const u8* at) noexcept {
 
 bool encoder::record(sink& out, u16 index, u16 which, const u8* at, phase p, int depth) noexcept {
   if (!readable(pages_, at, cryptoki::records[which].size)) return false;
+  if (const auto& plan = plan_of_record(which); plan.flat && depth < deepest) [[likely]] {  // in one piece
+    const u64 size = 8 * plan.steps.size();
+    if (u8* room = out.flat_record_item(index, which, size)) copy_from_caller(room, at, size);
+    return true;
+  }
   u8* item = out.begin_item(index, item_form::record);
   const bool ok = record_payload(out, which, at, p, depth + 1);
   out.end_item(item);
@@ -371,7 +377,6 @@ bool encoder::record_payload(sink& out, u16 which, const u8* at, phase p, int de
 }
 
 u64 encoder::records(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at, int depth) noexcept {
-  if (s.count < 0) return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
   u64 count = 0;
   if (!count_of(r, s, p, count)) return tape::pointer_bad;
   const u64 kept = count < most_records ? count : most_records;
@@ -479,9 +484,7 @@ u64 encoder::prf_value(sink& out, const source& r, u16 index, const u8* at, u64 
   return 0;
 }
 
-void encoder::remember_mechanism(cryptoki::function f, const u64* words) noexcept {
-  const auto& plan = plan_of(f);
-  if (!plan.begins && !plan.mixes_key) return;
+void encoder::remember(const function_plan& plan, const u64* words) noexcept {
   auto& mechanisms = how_.of(plan.part_of);
   const u8* at = plan.begins ? as_pointer(words[1]) : nullptr;
   CK_MECHANISM m;

@@ -91,7 +91,9 @@ class encoder {
 
   /// Remembers the mechanism that an operation was started with, where later calls are read by it. Before the call: the
   /// caller may free the mechanism after it.
-  void remember_mechanism(cryptoki::function f, const u64* words) noexcept;
+  void remember_mechanism(cryptoki::function f, const u64* words) noexcept {
+    if (const auto& plan = plan_of(f); plan.begins || plan.mixes_key) remember(plan, words);
+  }
 
   /// Cuts every value to a few bytes: the second try for a record that is too large.
   void shorten() noexcept { shortened_ = true; }
@@ -104,6 +106,7 @@ class encoder {
     const u8* base;
   };
 
+  void remember(const function_plan& plan, const u64* words) noexcept;
   u64 load(const source& r, const step& s) const noexcept;
   u64 shown_number(const source& r, const step& s, u64 value) const noexcept;
   cryptoki::treatment treatment_of(const source& r, const step& s) const noexcept;

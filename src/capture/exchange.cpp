@@ -5,6 +5,7 @@
 #include "capture/clock.hpp"
 #include "capture/memory.hpp"
 #include "capture/thread.hpp"
+#include "capture/write_record.hpp"
 
 namespace p11tape::capture {
 namespace {

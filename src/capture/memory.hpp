@@ -48,17 +48,31 @@ inline bool readable(known_pages& known, const void* address, u64 size) noexcept
   return true;
 }
 
-/// memcpy from the caller's memory. It is its own function because a sanitizer must not judge the length that a caller
-/// claims: the module would be the one to fail.
+// What follows reads the caller's memory. A sanitizer must not judge the length that a caller claims, for the module
+// would be the one to fail; and it judges inside memcpy and memchr themselves, whoever calls them.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-__attribute__((no_sanitize("address", "thread"), noinline, optimize("no-tree-loop-distribute-patterns"))) inline void
-copy_from_caller(void* to, const void* from, u64 size) noexcept {
+#define P11TAPE_NOT_JUDGED \
+  __attribute__((no_sanitize("address", "thread"), noinline, optimize("no-tree-loop-distribute-patterns")))
+
+/// memcpy from the caller's memory.
+P11TAPE_NOT_JUDGED inline void copy_from_caller(void* to, const void* from, u64 size) noexcept {
   auto* out = static_cast<volatile u8*>(to);
   const auto* in = static_cast<const volatile u8*>(from);
   for (u64 i = 0; i < size; ++i) out[i] = in[i];
 }
+
+/// memchr in the caller's memory.
+P11TAPE_NOT_JUDGED inline const u8* find_in_caller(const u8* from, u8 byte, u64 size) noexcept {
+  for (const volatile u8* at = from; at != from + size; ++at)
+    if (*at == byte) return const_cast<const u8*>(at);
+  return nullptr;
+}
+#undef P11TAPE_NOT_JUDGED
 #else
 inline void copy_from_caller(void* to, const void* from, u64 size) noexcept { __builtin_memcpy(to, from, size); }
+inline const u8* find_in_caller(const u8* from, u8 byte, u64 size) noexcept {
+  return static_cast<const u8*>(__builtin_memchr(from, byte, size));
+}
 #endif
 
 }  // namespace p11tape::capture

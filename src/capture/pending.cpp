@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "capture/clock.hpp"
+#include "capture/write_record.hpp"
 
 namespace p11tape::capture {
 namespace {

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "capture/memory.hpp"
+
 namespace p11tape::capture {
 namespace {
 
@@ -102,8 +104,10 @@ u32 anomalies_of_pin(const u8* pin, u64 size) noexcept {
     if (c >= 0x80) found |= tape::pin_non_ascii;
   }
   constexpr char protected_start[] = "<P11>!";
-  if (size >= sizeof protected_start - 1 && std::memcmp(pin, protected_start, sizeof protected_start - 1) == 0)
-    found |= tape::pin_protected;
+  constexpr u64 length = sizeof protected_start - 1;
+  u64 same = 0;
+  while (same < length && same < size && pin[same] == static_cast<u8>(protected_start[same])) ++same;
+  if (same == length) found |= tape::pin_protected;
   return found;
 }
 
@@ -128,7 +132,7 @@ bool holds_pin_value(const u8* text, u64 size) noexcept {
   if (size < length) return false;
   const u8* const end = text + size;
   for (const u8* at = text + dash;; ++at) {
-    at = static_cast<const u8*>(std::memchr(at, '-', static_cast<u64>(end - at)));
+    at = find_in_caller(at, '-', static_cast<u64>(end - at));
     if (at == nullptr || static_cast<u64>(end - at) < length - dash) return false;
     u64 same = 0;
     while (same < length && (at[same - dash] | 0x20) == (word[same] | 0x20)) ++same;
@@ -173,7 +177,7 @@ void sha256(const u8* bytes, u64 size, u8 (&digest)[32]) noexcept {
   for (; i + 64 <= size; i += 64) block(bytes + i);
   u8 tail[128] = {};
   const u64 rest = size - i;
-  if (rest > 0) std::memcpy(tail, bytes + i, rest);
+  if (rest > 0) copy_from_caller(tail, bytes + i, rest);
   tail[rest] = 0x80;
   const u64 tail_size = rest < 56 ? 64 : 128;
   const u64 bits = size * 8;

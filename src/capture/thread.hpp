@@ -67,6 +67,16 @@ struct process_state {
   pin_memory pins;
 };
 
+/// The kernel's id of this thread.
+u32 thread_id() noexcept;
+
+/// This thread's state in this process, made, or taken over from a thread that has ended. nullptr: there is no memory,
+/// or the recorder is just being made. Keeps errno.
+thread_state* acquire() noexcept;
+
+/// Before the first thread of a process: those of its parent are not ours.
+void forget_threads() noexcept;
+
 // ---- For what is recorded between the ENTER and the LEAVE of a call ----
 
 /// This thread's state, made where it has none yet. nullptr: nothing can be recorded just now. Keeps errno.
@@ -80,14 +90,5 @@ const open_call* innermost_call(const thread_state& t, const void* stack) noexce
 
 /// Looks for the only thread of the process that is in a call. How many there are, at most 2; `call` is its innermost.
 int only_thread_in_call(const thread_state*& thread, u32& call) noexcept;
-
-/// Appends a record whose body is ready; `like` has its kind, depth, function, call and time in the host's byte order.
-/// False where there is no room.
-bool append_record(thread_state& t, bool kept, const tape::record_header& like, const u8* body, u64 size) noexcept;
-
-/// Appends a record to those of the thread: facts first, then data, padded. `in`: the call that it belongs to, or
-/// nullptr. False, and counted, where there is no room.
-bool append_exchange(thread_state& t, const open_call* in, u64 time, const tape::exchange_facts& facts,
-                     const u8* data) noexcept;
 
 }  // namespace p11tape::capture

@@ -1,0 +1,114 @@
+#include "capture/recorder_state.hpp"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "capture/clock.hpp"
+#include "capture/live_log.hpp"
+#include "capture/make_tape.hpp"
+#include "capture/recorder.hpp"
+#include "capture/slow_path.hpp"
+#include "tape/kernel.hpp"
+
+namespace p11tape::capture {
+
+__attribute__((tls_model("initial-exec"))) constinit thread_local thread_state* self = nullptr;
+constinit tape::file the_tape;
+constinit encoding how{};
+constinit const settings* the_settings = nullptr;
+constinit const recorded_module* the_module = nullptr;
+constinit control_file the_control;
+constinit call_filter the_filter;
+constinit std::atomic<process_state*> process{nullptr};
+constinit std::atomic<bool> recording{false};
+constinit std::atomic<u32> extras{0};
+
+namespace {
+
+constinit session_mechanisms operations[operation_count]{};
+constinit std::atomic<u64> last_epoch{0};
+
+void forget_in_child() noexcept { process.load()->epoch.store(0); }
+
+process_state* process_page() noexcept {
+  process_state* p = process.load(std::memory_order_acquire);
+  if (p != nullptr) return p;
+  void* page = mmap(nullptr, sizeof(process_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return nullptr;
+  const bool wiped = madvise(page, sizeof(process_state), MADV_WIPEONFORK) == 0;
+  madvise(page, sizeof(process_state), MADV_DONTDUMP);
+  auto* mine = static_cast<process_state*>(page);
+  if (!process.compare_exchange_strong(p, mine, std::memory_order_acq_rel)) {
+    munmap(page, sizeof(process_state));
+    return p;
+  }
+  if (!wiped) pthread_atfork(nullptr, nullptr, forget_in_child);  // kernels before 4.14
+  return mine;
+}
+
+void make_pin_key(pin_memory& pins) noexcept {
+  if (syscall(SYS_getrandom, pins.key, sizeof pins.key, 1 /* GRND_NONBLOCK */) == sizeof pins.key) return;
+  pins.key[0] = now();
+  pins.key[1] = reinterpret_cast<std::uintptr_t>(&pins) ^ static_cast<u64>(getpid());
+}
+
+void make_recorder(process_state& p) noexcept {
+  forget_threads();
+  make_pin_key(p.pins);
+  how.profile = static_cast<std::size_t>(the_settings->profile()) - 1;
+  how.most_bytes = most_public_bytes;
+  how.most_payload = the_settings->number(setting::payload_limit);
+  how.pins = &p.pins;
+  how.operations = operations;
+  const bool wanted = the_control.first_look(*the_settings);
+  if (!wanted) the_tape.forget();
+  recording.store(wanted && make_tape(the_tape, *the_settings, *the_module));
+  the_filter.configure(*the_settings);
+  u32 asked = extras.load() & ~u32{extra_filter | extra_log};
+  if (the_filter.any()) asked |= extra_filter;
+  if (start_log(*the_settings)) asked |= extra_log;
+  extras.store(asked);
+  p.epoch.store(last_epoch.fetch_add(1) + 1, std::memory_order_release);
+}
+
+bool ensure_recorder(process_state& p) noexcept {
+  using stage = process_state::stage;
+  for (int waits = 0; p.state.load(std::memory_order_acquire) != stage::ready; ++waits) {
+    auto expected = stage::nothing;
+    const u32 me = thread_id();
+    if (p.state.compare_exchange_strong(expected, stage::being_made)) {
+      p.maker.store(me);
+      make_recorder(p);
+      p.state.store(stage::ready, std::memory_order_release);
+      return true;
+    }
+    if (p.maker.load() == me || waits > 50000) return false;
+    kernel::pause(100000);
+  }
+  return true;
+}
+
+}  // namespace
+
+process_state* ready_process() noexcept {
+  if (the_settings == nullptr) return nullptr;
+  process_state* p = process_page();
+  return p != nullptr && ensure_recorder(*p) ? p : nullptr;
+}
+
+void introduce(const settings& s, const recorded_module& m) noexcept {
+  the_settings = &s;
+  the_module = &m;
+  const bool controlled = s.text(setting::control)[0] != 0;
+  extras.store(controlled ? u32{extra_control} : s.number(setting::record) == 0 ? u32{extra_off} : 0);
+}
+
+void make_tape() noexcept {
+  if (extras.load() & extra_off) return;
+  const slow_path guard;
+  ready_process();
+}
+
+}  // namespace p11tape::capture
