@@ -34,7 +34,7 @@ class writer {
   written write() {
     if (!room()) return out_;
     for (std::size_t i = 0; i < steps_.size(); ++i)
-      if (steps_[i].way == flow::out && words_[i] != 0) one(i);
+      if (words_[i] != 0) steps_[i].way == flow::out ? one(i) : parameter(i);
     out_.complete = true;
     return out_;
   }
@@ -93,6 +93,63 @@ class writer {
     }
   }
 
+  // What the module wrote into a mechanism's parameter: initialisation vectors, tags, versions, handles.
+  void parameter(std::size_t i) {
+    const auto& s = steps_[i];
+    tape::item_view item;
+    if (!from_.outputs().find(i, item)) return;
+    if (s.kind == shape::mechanism) {
+      tape::mechanism_view recorded;
+      CK_MECHANISM live;
+      std::memcpy(&live, pointer(words_[i]), sizeof live);
+      if (!tape::mechanism_view::parse(item.payload, recorded) || recorded.type != live.mechanism) return;
+      if (recorded.has_parameter && recorded.parameter.form == item_form::record)
+        parameter(recorded.parameter, live.pParameter, live.ulParameterLen);
+    } else if (s.kind == shape::address && item.form == item_form::record && s.count >= 0) {
+      parameter(item, pointer(words_[i]), words_[static_cast<std::size_t>(s.count)]);
+    }
+  }
+
+  void parameter(const tape::item_view& item, void* to, u64 size) {
+    tape::nested_view nested;
+    if (to == nullptr || !tape::nested_view::parse(item.payload, nested)) return;
+    if (nested.record < cryptoki::record_count && cryptoki::records[nested.record].size == size)
+      written_fields(nested, static_cast<u8*>(to));
+  }
+
+  // Of a struct of the caller's, what hangs on the pointers that the module writes to.
+  void written_fields(const tape::nested_view& nested, u8* in) {
+    const auto steps = capture::plan_of_record(static_cast<capture::u16>(nested.record)).steps;
+    const tape::fields_view fields(cryptoki::records[nested.record].fields, nested.body);
+    const auto word_at = [&](const step& s) {
+      u64 word = 0;
+      std::memcpy(&word, in + s.offset, std::min<std::size_t>(s.size, sizeof word));
+      return word;
+    };
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const auto& s = steps[i];
+      if (s.way != flow::out && s.way != flow::inout) continue;
+      u8* const to = pointer(word_at(s));
+      if (to == nullptr) continue;
+      tape::item_view item;
+      const bool known = fields.find(i, item);
+      if (s.kind == shape::bytes) {
+        u64 room = s.fixed;
+        if (s.count >= 0) {
+          const auto& counter = steps[static_cast<std::size_t>(s.count)];
+          room = word_at(counter);
+          // A length behind a pointer is an output itself, of key material that no tape has.
+          if (counter.kind == shape::numbers) continue;
+        }
+        if (s.counts_bits) room = room / 8 + (room % 8 != 0);
+        fill(to, room, known && !forget_ ? item.payload : byte_view{}, 64 + i);
+      } else if (tape::nested_view inner;
+                 s.kind == shape::records && s.count < 0 && known && tape::nested_view::parse(item.payload, inner)) {
+        record(inner, s.target, to);
+      }
+    }
+  }
+
   static byte_view first(byte_view records) {
     const u64 size = tape::load<tape::u32>(records, 0);
     return records.size() >= 8 && size <= records.size() - 8 ? records.subspan(8, size) : byte_view{};
@@ -104,6 +161,11 @@ class writer {
       const auto counter = static_cast<std::size_t>(s.count);
       size = steps_[counter].written ? recorded_count(counter) : words_[counter];
     }
+    fill(to, size, known, field);
+  }
+
+  // The bytes that are known, and made-up ones for the rest.
+  void fill(u8* to, u64 size, byte_view known, std::size_t field) {
     const auto kept = std::min<u64>(size, known.size());
     if (kept != 0) std::memcpy(to, known.data(), kept);
     if (kept == size) return;

@@ -3,11 +3,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
+#include "recorded.hpp"
 #include "rig.hpp"
 
 using namespace p11tape;
@@ -19,6 +21,11 @@ namespace {
 
 void need(CK_RV rv, int code) {
   if (rv != CKR_OK) _exit(code);
+}
+
+template <class T>
+tape::u64 word(T* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
 CK_UTF8CHAR* text(const char* s) { return reinterpret_cast<CK_UTF8CHAR*>(const_cast<char*>(s)); }
@@ -175,6 +182,47 @@ TEST_CASE("buffers of other sizes get lengths, codes and bytes as a module gives
   CHECK(p(function::C_GetSlotList, CK_TRUE, &slot, &count) == CKR_BUFFER_TOO_SMALL);
   CHECK(count == 2);
   CHECK(p(function::C_GetSlotList, CK_TRUE, &slot, nullptr) == CKR_ARGUMENTS_BAD);
+}
+
+TEST_CASE("what a module writes into a mechanism's parameter is on the tape and comes from there") {
+  const auto tape = test::folder() / "message.p11tape";
+  const auto encrypt = [](const auto& call, CK_SESSION_HANDLE s, CK_GCM_MESSAGE_PARAMS& gcm) {
+    CK_MECHANISM with_gcm{CKM_AES_GCM, nullptr, 0};
+    CK_BYTE out[64];
+    CK_ULONG size = sizeof out;
+    return call(function::C_MessageEncryptInit, {s, word(&with_gcm), 1}) == CKR_OK &&
+           call(function::C_EncryptMessage,
+                {s, word(&gcm), sizeof gcm, 0, 0, word("sixteen bytes ..."), 16, word(out), word(&size)}) == CKR_OK;
+  };
+  if (const pid_t child = fork(); child == 0) {
+    const test::recorded_mock m("default");
+    const auto call = [&](function f, const std::vector<tape::u64>& words) { return m.call(f, words); };
+    CK_SESSION_HANDLE s = 0;
+    CK_BYTE iv[12] = {}, tag[16] = {};
+    CK_GCM_MESSAGE_PARAMS gcm{iv, sizeof iv, 0, CKG_GENERATE, tag, 8 * sizeof tag};
+    const bool done = call(function::C_Initialize, {0}) == CKR_OK &&
+                      call(function::C_OpenSession, {1, CKF_SERIAL_SESSION, 0, 0, word(&s)}) == CKR_OK &&
+                      encrypt(call, s, gcm);
+    std::filesystem::copy_file(m.tape(), tape);
+    std::filesystem::remove_all(m.folder());
+    _exit(done ? 0 : 1);
+  } else {
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(status == 0);
+  }
+  playing p(tape);
+  const auto call = [&](function f, const std::vector<tape::u64>& words) { return p.call(f, words); };
+  CK_SESSION_HANDLE s = 0;
+  REQUIRE(call(function::C_Initialize, {0}) == CKR_OK);
+  REQUIRE(call(function::C_OpenSession, {1, CKF_SERIAL_SESSION, 0, 0, word(&s)}) == CKR_OK);
+  CK_BYTE iv[13] = {}, tag[17] = {};
+  CK_GCM_MESSAGE_PARAMS gcm{iv, 12, 0, CKG_GENERATE, tag, 128};
+  REQUIRE(encrypt(call, s, gcm));
+  CHECK(std::all_of(iv, iv + 12, [](CK_BYTE b) { return b == 0xA0; }));
+  CHECK(std::all_of(tag, tag + 16, [](CK_BYTE b) { return b == 0xA0; }));
+  CHECK(iv[12] == 0);
+  CHECK(tag[16] == 0);
 }
 
 TEST_CASE("data in other pieces gets the recorded signature") {
