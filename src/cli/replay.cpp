@@ -177,6 +177,11 @@ void add_replay(CLI::App& app, status& result) {
       ->take_all()
       ->allow_extra_args(false);
   command
+      ->add_option("--init-args", o->settings.init_args,
+                   "What C_Initialize is given as pReserved where the recorded program gave something, which is not on "
+                   "the tape. NSS: \"configdir='sql:/path' certPrefix='' keyPrefix='' secmod='secmod.db'\"")
+      ->type_name("TEXT");
+  command
       ->add_option("--timing", o->timing,
                    "Pauses between calls: none, recorded, or a number that the recorded ones are multiplied by")
       ->capture_default_str();

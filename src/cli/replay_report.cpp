@@ -66,6 +66,7 @@ void head(const replay_report& r, std::string& out) {
   };
   line("tape        ", cat(tape.path(), " (", program_of(tape), ", ", counted(r.plan->steps.size(), "call"), ")"));
   line("module      ", r.how->module);
+  if (const auto lacks = r.results->lacks(); !lacks.empty()) line("            ", std::string(lacks));
   const auto notes = r.results->notes();
   for (std::size_t at = 0; at < notes.size();) {
     const auto end = std::min(notes.find('\n', at), notes.size());

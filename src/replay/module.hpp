@@ -15,7 +15,8 @@ class module {
   /// Throws std::runtime_error with a sentence. The module is never unloaded: it may have threads and exit handlers.
   explicit module(const std::string& path);
 
-  /// Takes the function list; false, with a sentence in `trouble`, where there is none.
+  /// Takes the function list; false, with a sentence in `trouble`, where there is none. True, with a sentence, where it
+  /// is older than the one that is asked for.
   bool choose(unsigned major, unsigned minor, std::string& trouble);
 
   /// False where the list is too short or has a hole there, or the name is not exported.

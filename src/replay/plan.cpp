@@ -63,6 +63,7 @@ class planner final : translator {
     }
     search(now, s);
     s.fresh = uses_fresh(s);
+    if (!s.why) s.why = pointless(s);
     const auto index = static_cast<u32>(plan_.steps.size() - 1);
     operations_.see(plan_, index, now.session != nullptr ? now.session->number : model::unknown);
     after(s);

@@ -16,6 +16,8 @@ constexpr row rows[] = {
     {reason::no_arguments, "no_arguments", "its arguments are not on the tape"},
     {reason::unreadable, "unreadable", "it was given memory that could not be read"},
     {reason::withheld, "withheld", "it needs bytes that are not on the tape"},
+    {reason::other_key, "other_key",
+     "what it reads was made with a key that was generated on the tape; the replay's key is another"},
     {reason::waits, "waits", "it waits until somebody inserts or removes a token"},
     {reason::write, "write", "it changes a token (--allow-writes lets it)"},
     {reason::failed_login, "failed_login",

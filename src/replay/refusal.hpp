@@ -15,6 +15,7 @@ enum class reason : std::uint8_t {
   no_arguments,     ///< its beginning is not on the tape
   unreadable,       ///< it was given memory that could not be read
   withheld,         ///< it needs bytes that the tape does not have
+  other_key,        ///< what it takes was made with a key that the replay generates anew
   waits,            ///< it waits for somebody to insert a token
   write,            ///< it changes a token
   failed_login,     ///< a PIN that was wrong: repeating it locks tokens

@@ -45,6 +45,24 @@ bool writes(const step& s, const plan& p, bool token_object) {
   }
 }
 
+// Functions that read what a key has made before: ciphertext, signatures, wrapped keys.
+bool reads_what_a_key_made(function f) noexcept {
+  switch (f) {
+    case function::C_DecryptInit:
+    case function::C_VerifyInit:
+    case function::C_VerifyRecoverInit:
+    case function::C_VerifySignatureInit:
+    case function::C_MessageDecryptInit:
+    case function::C_MessageVerifyInit:
+    case function::C_UnwrapKey:
+    case function::C_UnwrapKeyAuthenticated:
+    case function::C_DecapsulateKey:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 bool is_failed_login(const step& s) noexcept {
@@ -79,6 +97,12 @@ refusal possible(const step& s) {
 refusal unwise(const step& s, const model::moment&, const plan& p, const choice& how, bool token_object) {
   if (is_failed_login(s) && !how.allow_failed_logins) return {reason::failed_login, 0, {}};
   if (!how.allow_writes && writes(s, p, token_object)) return {reason::write, 0, {}};
+  return {};
+}
+
+refusal pointless(const step& s) {
+  const bool worked = s.call.ended() && s.call.return_value() == CKR_OK;
+  if (s.fresh && worked && reads_what_a_key_made(s.role.which)) return {reason::other_key, 0, {}};
   return {};
 }
 

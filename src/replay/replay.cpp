@@ -68,23 +68,24 @@ ending wait_for(pid_t child, const plan& p, const settings& how, const results& 
 }
 
 // The list that calls go through is asked for on a thread for look-ups: it is no call of the tape's.
-void choose(module& m, const plan& p) {
+void choose(module& m, const plan& p, results& out) {
   std::string trouble;
   bool usable = false;
   lookup_thread().ask([&] { usable = m.choose(p.major, p.minor, trouble); });
   if (!usable) throw std::runtime_error(trouble);
+  out.set_lacks(trouble);
 }
 
 void run_once(const plan& p, const settings& how, results& out) {
   module m(how.module);
-  choose(m, p);
+  choose(m, p, out);
   runner(p, how, m, out).run();
 }
 
 // One process of a load test. What came of its latest round is in `mine`; the durations go to the common samples.
 void run_rounds(const plan& p, const settings& how, u64 rounds, results& mine, results& shared) {
   module m(how.module);
-  choose(m, p);
+  choose(m, p, mine);
   for (u64 n = 0; n < rounds && !shared.head().give_up; ++n) {
     mine.forget();
     const bool same = runner(p, how, m, mine).run();

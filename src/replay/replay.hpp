@@ -25,6 +25,7 @@ struct settings {
   bool go_on = false;       ///< after the first divergence
   bool has_user_pin = false, has_so_pin = false;
   std::string_view user_pin, so_pin;
+  std::string init_args;              ///< pReserved of C_Initialize where the recorded program gave one; empty: none
   std::chrono::seconds patience{60};  ///< for one call; one that took longer on the tape gets twice that
 };
 

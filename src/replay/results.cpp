@@ -48,18 +48,11 @@ std::string_view results::text_of(u64 at, u64 size) const noexcept {
   return {text_ + at, size};
 }
 
-void results::set_trouble(std::string_view text) noexcept {
-  u64 at = 0, size = 0;
-  keep(text, at, size);
-  head_->trouble = at;
-  head_->trouble_size = size;
-}
-
-void results::set_notes(std::string_view text) noexcept {
-  u64 at = 0, size = 0;
-  keep(text, at, size);
-  head_->notes = at;
-  head_->notes_size = size;
+void results::set(std::string_view text, std::atomic<u64>& at, std::atomic<u64>& size) noexcept {
+  u64 begin = 0, length = 0;
+  keep(text, begin, length);
+  at = begin;
+  size = length;
 }
 
 void results::add_sample(u32 step, u64 duration) noexcept {

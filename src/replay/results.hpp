@@ -54,7 +54,8 @@ class results {
   struct header {
     std::atomic<u64> text_used;
     std::atomic<u64> trouble, trouble_size;  ///< why it could not go on; a text
-    std::atomic<u64> notes, notes_size;      ///< what else is to be said, a line each
+    std::atomic<u64> notes, notes_size;      ///< which token stands for which, a line each
+    std::atomic<u64> lacks, lacks_size;      ///< what the module does not have; a sentence
     std::atomic<u64> samples, lost_samples;
     std::atomic<u64> rounds, bad_rounds;  ///< of a load test
     std::atomic<u64> began, ended;        ///< CLOCK_MONOTONIC of the load
@@ -73,15 +74,19 @@ class results {
   void keep(std::string_view text, u64& at, u64& size) noexcept;
   std::string_view text_of(u64 at, u64 size) const noexcept;
 
-  void set_trouble(std::string_view text) noexcept;
+  void set_trouble(std::string_view text) noexcept { set(text, head_->trouble, head_->trouble_size); }
   std::string_view trouble() const noexcept { return text_of(head_->trouble, head_->trouble_size); }
-  void set_notes(std::string_view text) noexcept;
+  void set_lacks(std::string_view text) noexcept { set(text, head_->lacks, head_->lacks_size); }
+  std::string_view lacks() const noexcept { return text_of(head_->lacks, head_->lacks_size); }
+  void set_notes(std::string_view text) noexcept { set(text, head_->notes, head_->notes_size); }
   std::string_view notes() const noexcept { return text_of(head_->notes, head_->notes_size); }
 
   void add_sample(u32 step, u64 duration) noexcept;
   std::span<const sample> samples() const noexcept;
 
  private:
+  void set(std::string_view text, std::atomic<u64>& at, std::atomic<u64>& size) noexcept;
+
   static constexpr u64 text_room = u64{4} << 20;
   void* memory_ = nullptr;
   std::size_t size_ = 0, count_ = 0, sample_room_ = 0;

@@ -16,6 +16,21 @@ namespace p11tape::replay {
 using cryptoki::effect;
 using cryptoki::function;
 
+namespace {
+
+// NSS has its configuration where the standard has pReserved, and a pointer of its own behind it, which it reads.
+struct initialize_args : CK_C_INITIALIZE_ARGS {
+  CK_VOID_PTR behind = nullptr;
+};
+
+initialize_args with_init_args(const CK_C_INITIALIZE_ARGS& a, const std::string& text) {
+  initialize_args longer{a, nullptr};
+  longer.pReserved = text.empty() ? nullptr : const_cast<char*>(text.c_str());
+  return longer;
+}
+
+}  // namespace
+
 struct runner::hand {
   explicit hand(const compare::encoding_room& room) : encoded(room) {}
   arena memory;
@@ -61,8 +76,9 @@ void runner::begin() {
   world_.ask([&] {
     CK_C_INITIALIZE_ARGS arguments{};
     arguments.flags = CKF_OS_LOCKING_OK;
+    auto longer = with_init_args(arguments, how_.init_args);
     const auto* f = module_.list();
-    if (f->C_Initialize != nullptr) rv = f->C_Initialize(&arguments);
+    if (f->C_Initialize != nullptr) rv = f->C_Initialize(&longer);
   });
   if (rv != CKR_OK)
     return fail("C_Initialize, which the tape does not begin with, answered " + render::return_name(rv));
@@ -164,6 +180,13 @@ bool runner::ready(hand& with, u32 index) {
     room = std::max<CK_ULONG>(room, world_.slot_count() + 16);
     words[1] = cryptoki::to_word(with.memory.take(room * sizeof(CK_SLOT_ID)));
   }
+  if (s.role.does == effect::initialize && with.arguments.dropped_pointer && !how_.init_args.empty()) {
+    if (auto* room = with.memory.take(sizeof(initialize_args))) {
+      words[0] = cryptoki::to_word(new (room) initialize_args(
+          with_init_args(*cryptoki::from_word<const CK_C_INITIALIZE_ARGS*>(words[0]), how_.init_args)));
+      with.arguments.dropped_pointer = false;
+    }
+  }
   if (s.role.does == effect::find_begin && s.search != no_thing)
     world_.find_objects(plan_.searches[s.search], words.data());
   return true;
@@ -251,7 +274,8 @@ void runner::compare(hand& with, u32 index, u64 value) {
     return;
   }
   if (with.arguments.dropped_pointer)
-    found.front().where += " (the tape's pReserved is known to the client alone, and was left out)";
+    found.front().where +=
+        " (the tape's pReserved is known to the client alone, and was left out; --init-args gives one)";
   out_.keep(as_text(found), r.text, r.size);
   r.is = outcome::diverged;
   diverged_ = true;
