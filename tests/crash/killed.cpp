@@ -35,6 +35,11 @@ void live_for(unsigned microseconds, acknowledged& acks) {
   kill(getpid(), SIGKILL);
 }
 
+// A busy machine starts the threads late.
+void wait_for_calls(const acknowledged& acks) {
+  while (acks.newest.load() == 0) usleep(1000);
+}
+
 unsigned some_time(std::mt19937& random, unsigned most) {
   return std::uniform_int_distribution<unsigned>(0, most)(random);
 }
@@ -147,8 +152,9 @@ TEST_CASE("abort while four threads call") {
   const scratch dir;
   auto& acks = acknowledgements();
   const auto result = run({.module = null_module(), .dir = dir.path()}, [&] {
-    std::thread([] {
-      usleep(sanitized ? 200000 : 20000);
+    std::thread([&acks] {
+      wait_for_calls(acks);
+      usleep(20000);
       abort();
     }).detach();
     live_for(5000000, acks);
@@ -202,7 +208,8 @@ TEST_CASE("killed by the kernel for want of memory") {
   auto& acks = acknowledgements();
   const auto result = run({.module = null_module(), .dir = dir.path()}, [&] {
     group.enter();
-    std::thread([] {
+    std::thread([&acks] {
+      wait_for_calls(acks);
       usleep(10000);
       for (;;) std::fill_n(new char[1 << 20], 1 << 20, 'x');
     }).detach();

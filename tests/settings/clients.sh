@@ -1,32 +1,12 @@
 # Real clients on a throw-away token, each with the module that it is given. For by_file.sh and run.sh, behind lib.sh.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # lib.sh sets what is used here
+# shellcheck disable=SC2034,SC2154 # lib.sh sets what is used here, token.sh uses what is set
 
 pin='pin-eeX3u-aeph8'
-
-# first_of FILE...: the first that exists.
-first_of() {
-  local file
-  for file in "$@"; do
-    [[ -e $file ]] && realpath "$file" && return
-  done
-  fail "none of these exists, see tools/install-packages: $*"
-}
-
-# make_token: SoftHSM with an RSA key and its certificate. $real is the module.
-make_token() {
-  real=$(first_of /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/pkcs11/libsofthsm2.so)
-  mkdir "$work/token"
-  printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$work/token" >"$work/softhsm2.conf"
-  export SOFTHSM2_CONF=$work/softhsm2.conf
-  {
-    softhsm2-util --init-token --free --label test --pin "$pin" --so-pin so-pin-87654321
-    openssl req -x509 -newkey rsa:2048 -noenc -subj /CN=signer -days 3650 -keyout "$work/key" -out "$work/certificate"
-    softhsm2-util --import "$work/key" --token test --pin "$pin" --label signer --id 01
-    openssl x509 -in "$work/certificate" -outform DER -out "$work/certificate.der"
-    pkcs11-tool --module "$real" --login --pin "$pin" --write-object "$work/certificate.der" --type cert --label signer --id 01
-  } >"$work/make_token.log" 2>&1 || fail "could not make a token: $(cat "$work/make_token.log")"
-}
+so_pin='so-pin-87654321'
+token_label=test
+# shellcheck source=tests/clients/token.sh
+source "$here/../clients/token.sh"
 
 clients=(pkcs11_tool p11tool openssl_engine ssh_keygen keytool_list)
 
