@@ -50,7 +50,8 @@ inline bool readable(known_pages& known, const void* address, u64 size) noexcept
 
 // What follows reads the caller's memory. A sanitizer must not judge the length that a caller claims, for the module
 // would be the one to fail; and it judges inside memcpy and memchr themselves, whoever calls them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// (A file that is itself built without a sanitizer has P11TAPE_SANITIZED.)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(P11TAPE_SANITIZED)
 #define P11TAPE_NOT_JUDGED \
   __attribute__((no_sanitize("address", "thread"), noinline, optimize("no-tree-loop-distribute-patterns")))
 

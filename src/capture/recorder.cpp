@@ -184,10 +184,13 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
     if (current_epoch() != 0) the_tape.count(tape::counter::orphan_results);
     return;
   }
-  t->depth = f.depth;
-  if (!f.recorded || (t->busy != nullptr && !has_been_left(t->busy, &f))) return;
+  if (!f.recorded || (t->busy != nullptr && !has_been_left(t->busy, &f))) {
+    t->depth = f.depth;
+    return;
+  }
   t->busy = &f;
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  t->depth = f.depth;  // busy first: to a signal handler's call in between, this one would look as if it had ended
   if (f.pending) [[unlikely]]
     if (!decide_pending(*t, f, function, time, rv)) {
       t->busy = nullptr;

@@ -1,5 +1,8 @@
 #include "capture/thread.hpp"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -53,6 +56,9 @@ thread_state* thread_for(process_state& p) noexcept {
   if (fresh) {
     void* memory = mmap(nullptr, sizeof(thread_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_register_root_region(memory, sizeof(thread_state));  // what it points at is no leak
+#endif
     t = static_cast<thread_state*>(memory);
     t->id.store(me, std::memory_order_relaxed);
   }

@@ -68,10 +68,16 @@ card_process=$!
 has_card() { opensc-tool -l | grep -q Yes; }
 wait_for "the card" has_card
 
+# tool MODULE TAPES ARGUMENT...: pkcs11-tool with the shim, and in front of it the runtime of a sanitizer if there is one.
+tool() {
+  P11TAPE_MODULE=$1 P11TAPE_DIR=$2 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" \
+    exec env ${P11TAPE_TEST_PRELOAD:+LD_PRELOAD="$P11TAPE_TEST_PRELOAD"} pkcs11-tool --module "$shim" "${@:3}"
+}
+
 # with MODULE PIN: logs in with pkcs11-tool, and shows the login as JSON on stdout.
 with() {
   local tapes=$work/tapes-$((RANDOM))$((RANDOM))
-  P11TAPE_MODULE=$1 P11TAPE_DIR=$tapes pkcs11-tool --module "$shim" --login --pin "$2" -O >"$work/tool.log" 2>&1 || true
+  (tool "$1" "$tapes" --login --pin "$2" -O) >"$work/tool.log" 2>&1 || true
   "$program" show --json --function C_Login "$tapes"
   if grep -qr "$2" "$tapes"; then fail "the PIN is on the tape"; fi
 }
@@ -113,16 +119,16 @@ case $which in
     # The card is pulled in the middle: pkcs11-tool has logged in, and waits for what it is to sign.
     tapes=$work/pulled
     mkfifo "$work/input"
-    P11TAPE_MODULE=$opensc P11TAPE_DIR=$tapes pkcs11-tool --module "$shim" --login --pin 123456 --sign -m RSA-PKCS \
-      -i "$work/input" -o "$work/signature" >"$work/tool.log" 2>&1 &
-    tool=$!
+    tool "$opensc" "$tapes" --login --pin 123456 --sign -m RSA-PKCS -i "$work/input" -o "$work/signature" \
+      >"$work/tool.log" 2>&1 &
+    signer=$!
     logged_in() { "$program" show --json --function C_Login "$tapes" | grep -q CKR_OK; }
     wait_for "the login" logged_in
     kill "$card_process"
     no_card() { ! has_card; }
     wait_for "the removal" no_card
     echo text >"$work/input"
-    wait "$tool" && fail "signed without a card"
+    wait "$signer" && fail "signed without a card"
     expect '"outcome":"removed"' "$("$program" show --json --errors "$tapes")"
     ;;
 esac

@@ -290,7 +290,12 @@ int main(int argc, char** argv) {
   std::printf("%u processes, %llu calls, %llu tapes read; the host's memory: %llu KiB, and %llu KiB in the end\n",
               book->used.load(), static_cast<unsigned long long>(calls), static_cast<unsigned long long>(tapes),
               static_cast<unsigned long long>(early), static_cast<unsigned long long>(late));
-  if (late > early + most_growth_kib) {
+#ifdef P11TAPE_SANITIZED
+  const bool grown = false;  // what was freed is kept in quarantine, and counts
+#else
+  const bool grown = late > early + most_growth_kib;
+#endif
+  if (grown) {
     std::fputs("The host's memory has grown.\n", stderr);
     good = false;
   }
