@@ -105,6 +105,42 @@ struct by_value {
   }
 };
 
+// The groups by name, each a piece of the rows, and the same piece of the rows sorted by group.
+struct constant_group {
+  std::string_view name;
+  std::size_t first = 0, size = 0;  ///< in constant_rows
+  std::size_t sorted_first = 0;     ///< in the index by value
+};
+
+consteval std::size_t count_groups() {
+  std::size_t groups = 1;
+  for (std::size_t i = 1; i < std::size(constant_rows); ++i)
+    groups += constant_rows[i].group != constant_rows[i - 1].group ? 1 : 0;
+  return groups;
+}
+
+consteval auto make_groups() {
+  std::array<constant_group, count_groups()> groups{};
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < std::size(constant_rows); ++i) {
+    if (i == 0 || constant_rows[i].group != constant_rows[i - 1].group) groups[n++] = {constant_rows[i].group, i, 0, 0};
+    ++groups[n - 1].size;
+  }
+  std::sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  for (std::size_t i = 1; i < groups.size(); ++i) {
+    if (groups[i].name == groups[i - 1].name) invalid_row("the constants of a group do not stand together");
+    groups[i].sorted_first = groups[i - 1].sorted_first + groups[i - 1].size;
+  }
+  return groups;
+}
+constexpr auto constant_groups = make_groups();
+
+const constant_group* find_group(std::string_view name) noexcept {
+  const auto at = std::lower_bound(constant_groups.begin(), constant_groups.end(), name,
+                                   [](const constant_group& g, std::string_view n) { return g.name < n; });
+  return at != constant_groups.end() && at->name == name ? &*at : nullptr;
+}
+
 template <class Order>
 auto sorted(Order order) {
   std::array<std::uint16_t, std::size(constant_rows)> index{};
@@ -160,15 +196,20 @@ std::span<const mechanism_row> mechanisms() noexcept { return mechanism_rows; }
 
 std::span<const constant_row> constants() noexcept { return constant_rows; }
 
+std::span<const constant_row> constants_of(std::string_view group) noexcept {
+  const auto* const g = find_group(group);
+  return g != nullptr ? constants().subspan(g->first, g->size) : std::span<const constant_row>{};
+}
+
 std::string_view name_of(std::string_view group, std::uint64_t value) noexcept {
   static const auto index = sorted(by_value{});
-  const auto before = [&](std::uint16_t i, std::uint64_t v) {
-    const auto& c = constant_rows[i];
-    return c.group != group ? c.group < group : c.value < v;
-  };
-  const auto at = std::lower_bound(index.begin(), index.end(), value, before);
-  if (at != index.end() && constant_rows[*at].group == group && constant_rows[*at].value == value)
-    return constant_rows[*at].name;
+  if (const auto* const g = find_group(group)) {
+    const auto first = index.begin() + static_cast<std::ptrdiff_t>(g->sorted_first);
+    const auto last = first + static_cast<std::ptrdiff_t>(g->size);
+    const auto at = std::lower_bound(first, last, value,
+                                     [](std::uint16_t i, std::uint64_t v) { return constant_rows[i].value < v; });
+    if (at != last && constant_rows[*at].value == value) return constant_rows[*at].name;
+  }
   if (group == "attribute")  // the other value of a KEM template
     if (const auto* attribute = find_attribute(value)) return attribute->name;
   return {};

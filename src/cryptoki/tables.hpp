@@ -209,6 +209,9 @@ struct constant_row {
 /// All named constants: those of constants/*.def, and the attributes and mechanisms as groups `attribute`, `mechanism`.
 std::span<const constant_row> constants() noexcept;
 
+/// Those of one group, in the order of their file; none where there is no such group.
+std::span<const constant_row> constants_of(std::string_view group) noexcept;
+
 /// The name of a value in a group, "" where it has none.
 std::string_view name_of(std::string_view group, std::uint64_t value) noexcept;
 

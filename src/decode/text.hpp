@@ -35,6 +35,13 @@ inline code_point first_code_point(bytes text) noexcept {
   return {value, size};
 }
 
+/// How many bytes at the start are printable ASCII that is not escaped: nearly all of what is ever shown.
+inline std::size_t plain_start(bytes text) noexcept {
+  std::size_t i = 0;
+  while (i < text.size() && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '\\' && text[i] != '"') ++i;
+  return i;
+}
+
 inline void append_hex(std::string& out, unsigned value, int digits) {
   for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[(value >> shift) & 15U];
 }
@@ -64,6 +71,11 @@ inline bool is_utf8(bytes text) noexcept {
 /// that are no UTF-8 as \xNN. The result is UTF-8 on one line.
 inline void append_safe(bytes text, std::string& out) {
   while (!text.empty()) {
+    if (const auto plain = detail::plain_start(text); plain != 0) {
+      out.append(reinterpret_cast<const char*>(text.data()), plain);
+      text = text.subspan(plain);
+      continue;
+    }
     const auto c = detail::first_code_point(text);
     if (c.size == 0) {
       out += "\\x";

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 
 #include "decode/text.hpp"
@@ -14,6 +13,25 @@ namespace {
 void append_number(std::uint64_t n, int base, std::string& out) {
   char digits[24];
   out.append(digits, std::to_chars(digits, digits + sizeof digits, n, base).ptr);
+}
+
+// With zeros in front: "007".
+void append_padded(std::uint64_t n, std::size_t width, std::string& out) {
+  const auto start = out.size();
+  append_number(n, 10, out);
+  if (const auto size = out.size() - start; size < width) out.insert(start, width - size, '0');
+}
+
+// `ns` in a unit of 10^decimals steps, rounded to a step. No floating point: libstdc++'s way of writing it needs libm,
+// which the recorder must not.
+void append_rounded(std::uint64_t ns, std::uint64_t step, std::size_t decimals, std::string_view unit,
+                    std::string& out) {
+  const std::uint64_t steps = ns / step + (ns % step * 2 >= step ? 1 : 0);
+  const std::uint64_t whole = decimals == 1 ? 10 : 1000;
+  append_number(steps / whole, 10, out);
+  out += '.';
+  append_padded(steps % whole, decimals, out);
+  out += unit;
 }
 
 // What is to be added to UTC, in seconds. libc is asked once for a quarter of an hour, in which no zone changes: it
@@ -39,11 +57,16 @@ void append_moment(std::uint64_t seconds, char between, std::string& out) {
   const auto day = std::chrono::floor<std::chrono::days>(moment);
   const std::chrono::year_month_day date(day);
   const auto of_day = static_cast<unsigned>((moment - day).count());
-  char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02u%c%02u:%02u:%02u", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), between, of_day / 3600,
-                of_day / 60 % 60, of_day % 60);
-  out += text;
+  append_padded(static_cast<unsigned>(static_cast<int>(date.year())), 4, out);
+  const auto next = [&out](char before, unsigned n) {
+    out += before;
+    append_padded(n, 2, out);
+  };
+  next('-', static_cast<unsigned>(date.month()));
+  next('-', static_cast<unsigned>(date.day()));
+  next(between, of_day / 3600);
+  next(':', of_day / 60 % 60);
+  next(':', of_day % 60);
 }
 
 }  // namespace
@@ -80,31 +103,28 @@ void append_safe(std::string_view text, std::string& out) {
 
 void append_local_time(std::uint64_t wall, std::string& out) {
   append_moment(wall / 1000000000 + utc_offset(wall / 1000000000), ' ', out);
-  char text[16];
-  std::snprintf(text, sizeof text, ".%06u", static_cast<unsigned>(wall % 1000000000 / 1000));
-  out += text;
+  out += '.';
+  append_padded(wall % 1000000000 / 1000, 6, out);
 }
 
 void append_utc_time(std::uint64_t wall, std::string& out) {
   append_moment(wall / 1000000000, 'T', out);
-  char text[16];
-  std::snprintf(text, sizeof text, ".%09uZ", static_cast<unsigned>(wall % 1000000000));
-  out += text;
+  out += '.';
+  append_padded(wall % 1000000000, 9, out);
+  out += 'Z';
 }
 
 void append_duration(std::uint64_t ns, std::string& out) {
-  char text[40];
-  const auto n = static_cast<double>(ns);
   if (ns < 1000) {
-    std::snprintf(text, sizeof text, "%u ns", static_cast<unsigned>(ns));
+    append_decimal(ns, out);
+    out += " ns";
   } else if (ns < 1000000) {
-    std::snprintf(text, sizeof text, "%.1f µs", n / 1e3);
+    append_rounded(ns, 100, 1, " µs", out);
   } else if (ns < 1000000000) {
-    std::snprintf(text, sizeof text, "%.3f ms", n / 1e6);
+    append_rounded(ns, 1000, 3, " ms", out);
   } else {
-    std::snprintf(text, sizeof text, "%.3f s", n / 1e9);
+    append_rounded(ns, 1000000, 3, " s", out);
   }
-  out += text;
 }
 
 void append_count(std::uint64_t n, std::string_view one, std::string& out) {

@@ -36,8 +36,8 @@ void append_safe(std::string_view text, std::string& out);
 /// Calls `each` with the name of every flag of the group that is set. Returns the bits that have no name.
 template <class Each>
 std::uint64_t for_each_flag(std::string_view group, std::uint64_t bits, Each each) {
-  for (const auto& c : cryptoki::constants()) {
-    if (c.group != group || c.alias || c.value == 0 || (bits & c.value) != c.value) continue;
+  for (const auto& c : cryptoki::constants_of(group)) {
+    if (c.alias || c.value == 0 || (bits & c.value) != c.value) continue;
     each(c.name);
     bits &= ~c.value;
   }
