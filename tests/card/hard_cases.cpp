@@ -75,8 +75,8 @@ TEST_CASE("the host has loaded the module before, not yet bound") {
 }
 
 TEST_CASE("the host loads the shim with names of its own first") {
-#ifdef __SANITIZE_ADDRESS__
-  SKIP("AddressSanitizer refuses RTLD_DEEPBIND");
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  SKIP("sanitizers refuse RTLD_DEEPBIND");
 #endif
   const scratch dir;
   const auto s = surroundings(module_of_ours("lookup"), "piv", dir.path());
@@ -119,6 +119,9 @@ TEST_CASE("looked up while the module is loaded: forwarded, not seen") {
 
 // More libraries, one after the other, than there are wrappers: each gives its own back.
 TEST_CASE("PC/SC is unloaded and loaded again, ever elsewhere") {
+#ifdef __SANITIZE_THREAD__
+  SKIP("ThreadSanitizer unloads nothing");
+#endif
   constexpr int times = 20;
   const scratch dir;
   const scratch copies;
