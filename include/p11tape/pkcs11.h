@@ -7,7 +7,7 @@
  */
 #ifndef P11TAPE_PKCS11_H
 #define P11TAPE_PKCS11_H
-
+/* clang-format off */
 #ifdef __cplusplus
 extern "C" {
 #endif
