@@ -181,7 +181,8 @@ void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool al
     std::memcpy(words, base, 8 * r.steps.size());
     return;
   }
-  for (u16 i = 0; i < r.steps.size(); ++i) {
+  const auto fields = static_cast<u16>(r.steps.size());
+  for (u16 i = 0; i < fields; ++i) {
     const auto& s = r.steps[i];
     u64 word = 0;
     if (s.plain) {

@@ -7,7 +7,6 @@ namespace {
 
 using cryptoki::effect;
 using cryptoki::function;
-using model::object;
 
 // An object that goes when its session does, and that this very replay makes.
 bool is_ours(const step& s, const plan& p) {
