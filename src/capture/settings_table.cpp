@@ -334,7 +334,7 @@ void take_setting(settings& s, setting which, const char* text, const char* from
   for (const char* c = text; *c != 0; ++c)
     if (*c == '\n' || *c == '\r') return wrong("has a line break inside");
   if (!parse(s, which, text, value.number, why)) return wrong(why);
-  std::strcpy(value.text, text);
+  std::memcpy(value.text, text, std::strlen(text) + 1);
 }
 
 void take_defaults(settings& s) noexcept {

@@ -63,6 +63,7 @@ CK_RV player::open_session(question& q) {
   if (c.ok() && to == 0) return CKR_ARGUMENTS_BAD;
   const CK_RV value = give(q, m);
   if (value != CKR_OK) return value;
+  if (to == 0) return CKR_ARGUMENTS_BAD;  // a tape may say what it likes
   CK_ULONG handle = c.made.empty() ? 0 : static_cast<CK_ULONG>(c.made[0]);
   while (handle == 0 || sessions_.contains(handle)) handle = static_cast<CK_ULONG>(++fresh_handle_);
   auto& s = sessions_[handle];

@@ -28,9 +28,9 @@ void tell_troubles(const tape::reader& from, std::vector<std::string>& to) {
   if (const auto n = d.missing_records)
     to.push_back(count_of(n, "record") + " of the tape have been overwritten or lost: such calls cannot be answered");
   if (from.header().features & tape::feature_filtered)
-    to.push_back("the tape was recorded with a filter: calls that the filter left out cannot be answered");
+    to.emplace_back("the tape was recorded with a filter: calls that the filter left out cannot be answered");
   if (from.header().stopped != 0 || from.counter(tape::counter::no_space) != 0)
-    to.push_back("the recording ended before the process did: what came after cannot be answered");
+    to.emplace_back("the recording ended before the process did: what came after cannot be answered");
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ std::vector<told_difference> from_text(std::string_view text) {
   std::vector<told_difference> all;
   const auto take = [&](char until) {
     const auto end = std::min(text.find(until), text.size());
-    const std::string part(text.substr(0, end));
+    std::string part(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     return part;
   };

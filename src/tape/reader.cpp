@@ -103,7 +103,7 @@ void tape_file::read_header() {
 void tape_file::read_texts() {
   auto& h = header;
   if (h.word_size != 4 && h.word_size != 8) {
-    damage.notes.push_back("its header does not tell the size of a CK_ULONG; 8 bytes are assumed");
+    damage.notes.emplace_back("its header does not tell the size of a CK_ULONG; 8 bytes are assumed");
     h.word_size = 8;
   }
   std::string_view rest;
