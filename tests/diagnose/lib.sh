@@ -44,5 +44,5 @@ The client had said: $(cat "$work/$1.said")"
 
 # expect_text NAME LINES TEXT: the text is in the first so many lines of the answer.
 expect_text() {
-  head -n "$2" "$work/$1.answer" | grep -qF -e "$3" || fail "$1: \"$3\" is not in the first $2 lines: $(cat "$work/$1.answer")"
+  head -n "$2" "$work/$1.answer" | grep -F -e "$3" >/dev/null || fail "$1: \"$3\" is not in the first $2 lines: $(cat "$work/$1.answer")"
 }

@@ -20,7 +20,7 @@ profile() {
 
 # expect NAME LINES PATTERN: a line of the first so many matches.
 expect() {
-  head -n "$2" "$work/$1.answer" | grep -qE -e "$3" || fail "$1: \"$3\" is not in the first $2 lines: $(cat "$work/$1.answer")
+  head -n "$2" "$work/$1.answer" | grep -E -e "$3" >/dev/null || fail "$1: \"$3\" is not in the first $2 lines: $(cat "$work/$1.answer")
 The client had said: $(cat "$work/$1.said")"
 }
 
