@@ -1,6 +1,6 @@
 #include "capture/live_log.hpp"
 
-#include "capture/message.hpp"
+#include "capture/host/message.hpp"
 
 namespace p11tape::capture {
 namespace {

@@ -1,7 +1,7 @@
 // The live log as the settings ask for it.
 #pragma once
 
-#include "capture/settings.hpp"
+#include "capture/settings/settings.hpp"
 #include "log/log.hpp"
 
 namespace p11tape::capture {

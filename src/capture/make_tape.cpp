@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "capture/filter.hpp"
-#include "capture/message.hpp"
+#include "capture/host/message.hpp"
+#include "capture/settings/filter.hpp"
 #include "cryptoki/tables.hpp"
 
 namespace p11tape::capture {

@@ -1,8 +1,8 @@
 // Making the tape of this process, with the settings that say where and how.
 #pragma once
 
-#include "capture/identity.hpp"
-#include "capture/settings.hpp"
+#include "capture/host/identity.hpp"
+#include "capture/settings/settings.hpp"
 #include "tape/file.hpp"
 
 namespace p11tape::capture {

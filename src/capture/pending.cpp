@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "capture/clock.hpp"
+#include "capture/host/clock.hpp"
 #include "capture/write_record.hpp"
 
 namespace p11tape::capture {

@@ -4,8 +4,8 @@
 // back, or after one that never returned, shows that this one is worth keeping.
 #pragma once
 
+#include "capture/host/thread.hpp"
 #include "capture/recorder.hpp"
-#include "capture/thread.hpp"
 
 namespace p11tape::capture {
 

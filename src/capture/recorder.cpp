@@ -3,15 +3,15 @@
 #include <csignal>
 #include <cstring>
 
-#include "capture/clock.hpp"
+#include "capture/host/clock.hpp"
+#include "capture/host/message.hpp"
+#include "capture/host/signals_deferred.hpp"
 #include "capture/live_log.hpp"
 #include "capture/make_tape.hpp"
-#include "capture/message.hpp"
 #include "capture/pending.hpp"
 #include "capture/recorder_state.hpp"
-#include "capture/slow_path.hpp"
 #include "capture/write_record.hpp"
-#include "tape/handed_on.hpp"
+#include "tape/tsan_handover.hpp"
 
 namespace p11tape::capture {
 namespace {
@@ -36,7 +36,7 @@ bool is_loop(const thread_state& t, cryptoki::function f, const u64* words) noex
 }
 
 __attribute__((noinline, cold)) bool on_other_stack() noexcept {
-  const slow_path guard;
+  const signals_deferred guard;
   stack_t s{};
   return sigaltstack(nullptr, &s) == 0 && (s.ss_flags & SS_ONSTACK) != 0;
 }
@@ -47,9 +47,9 @@ bool has_been_left(const void* older, const void* newer) noexcept { return older
 
 bool belongs_to_kept(cryptoki::function f) noexcept {
   switch (plan_of(f).goes) {
-    case keeping::kept:
+    case retention::kept:
       return the_tape.kept_has_room();
-    case keeping::kept_half:
+    case retention::kept_half:
       return the_tape.kept_has_half();
     default:
       return false;
@@ -61,7 +61,7 @@ bool belongs_to_kept(cryptoki::function f) noexcept {
 __attribute__((noinline, cold)) void look_at_control() noexcept {
   const u64 time = now();
   if (!the_control.is_due(time)) return;
-  const slow_path guard;
+  const signals_deferred guard;
   const bool wanted = the_control.look(*the_settings);
   if (wanted == recording.load()) return;
   if (!wanted) {
@@ -82,7 +82,7 @@ __attribute__((noinline, cold)) void log_beginning(thread_state& t, const frame&
                                  !f.pending, t.last.time, t.last.body, t.last.size});
   };
   if (the_settings->number(setting::log_entry) != 0) {
-    const slow_path guard;
+    const signals_deferred guard;
     return begin();
   }
   const cancellation_held guard;  // nothing is written yet: the arguments are put by
@@ -90,7 +90,7 @@ __attribute__((noinline, cold)) void log_beginning(thread_state& t, const frame&
 }
 
 __attribute__((noinline, cold)) void log_ending(thread_state& t, const frame& f, u64 rv) noexcept {
-  const slow_path guard;
+  const signals_deferred guard;
   log::end_call(t.log_room, {f.depth, t.last.time, rv, t.last.body, t.last.size});
 }
 
@@ -131,7 +131,7 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   while (t->depth > 0 && has_been_left(t->open[t->depth - 1].stack, &f)) --t->depth;
   f.depth = static_cast<u8>(t->depth);
   if (t->depth >= same_call_again && is_loop(*t, function, words)) [[unlikely]] {
-    const slow_path guard;
+    const signals_deferred guard;
     the_tape.count(tape::counter::loops);
     say("%s leads back to itself: the module %s calls this shim again. The call was refused. Is the module that is to "
         "be "

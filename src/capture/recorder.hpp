@@ -8,9 +8,9 @@
 // (MADV_WIPEONFORK), forgets what it inherited, and makes a tape of its own at its first call.
 #pragma once
 
-#include "capture/encode.hpp"
-#include "capture/identity.hpp"
-#include "capture/settings.hpp"
+#include "capture/encode/encode.hpp"
+#include "capture/host/identity.hpp"
+#include "capture/settings/settings.hpp"
 #include "cryptoki/tables.hpp"
 
 namespace p11tape::capture {

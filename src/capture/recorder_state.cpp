@@ -5,12 +5,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "capture/clock.hpp"
+#include "capture/host/clock.hpp"
+#include "capture/host/signals_deferred.hpp"
 #include "capture/live_log.hpp"
 #include "capture/make_tape.hpp"
 #include "capture/recorder.hpp"
-#include "capture/slow_path.hpp"
-#include "tape/kernel.hpp"
+#include "tape/raw_syscalls.hpp"
 
 namespace p11tape::capture {
 
@@ -107,7 +107,7 @@ void introduce(const settings& s, const recorded_module& m) noexcept {
 
 void make_tape() noexcept {
   if (extras.load() & extra_off) return;
-  const slow_path guard;
+  const signals_deferred guard;
   ready_process();
 }
 

@@ -4,12 +4,12 @@
 
 #include <atomic>
 
-#include "capture/control.hpp"
-#include "capture/encode.hpp"
-#include "capture/filter.hpp"
-#include "capture/identity.hpp"
-#include "capture/settings.hpp"
-#include "capture/thread.hpp"
+#include "capture/encode/encode.hpp"
+#include "capture/host/identity.hpp"
+#include "capture/host/thread.hpp"
+#include "capture/settings/control.hpp"
+#include "capture/settings/filter.hpp"
+#include "capture/settings/settings.hpp"
 #include "tape/file.hpp"
 
 namespace p11tape::capture {

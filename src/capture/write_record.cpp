@@ -2,9 +2,9 @@
 
 #include <sys/mman.h>
 
-#include "capture/message.hpp"
+#include "capture/host/message.hpp"
+#include "capture/host/signals_deferred.hpp"
 #include "capture/pending.hpp"
-#include "capture/slow_path.hpp"
 
 namespace p11tape::capture {
 namespace {
@@ -18,7 +18,7 @@ constinit std::atomic<u64> said_end{0};  // the epoch in which people were told 
 }  // namespace
 
 bool fresh_chunk(thread_state& t, tape::lane& l, tape::chunk_kind kind, u32 least) noexcept {
-  const slow_path guard;
+  const signals_deferred guard;
   if (the_tape.take_chunk(l, kind, least, t.id.load(std::memory_order_relaxed), t.number)) return true;
   if (the_tape.has_broken_off() && said_end.exchange(t.epoch) != t.epoch)
     say("the tape %s ends here: %s. Calls are forwarded without being recorded.", the_tape.path(),
@@ -29,7 +29,7 @@ bool fresh_chunk(thread_state& t, tape::lane& l, tape::chunk_kind kind, u32 leas
 
 bool large_room(thread_state& t) noexcept {
   if (t.large != nullptr) return true;
-  const slow_path guard;
+  const signals_deferred guard;
   void* memory =
       mmap(nullptr, largest_record_body, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;

@@ -3,9 +3,9 @@
 
 #include <cstring>
 
-#include "capture/clock.hpp"
+#include "capture/encode/sink.hpp"
+#include "capture/host/clock.hpp"
 #include "capture/recorder_state.hpp"
-#include "capture/sink.hpp"
 
 namespace p11tape::capture {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "card/described.hpp"
+#include "card/description.hpp"
 
 namespace p11tape::card {
 

@@ -3,10 +3,11 @@
 #include <cstdio>
 #include <exception>
 
-#include "cli/commands.hpp"
-#include "cli/exit_codes.hpp"
+#include "cli/support/commands.hpp"
+#include "text/exit_codes.hpp"
 
 using namespace p11tape::cli;
+using namespace p11tape;
 
 int main(int argc, char** argv) {
   // A reader of ours that ends early (head, less) is no error; output.cpp sees EPIPE.

@@ -4,16 +4,16 @@
 #include <cstddef>
 #include <iterator>
 
-#include "clients/ams.hpp"
-#include "clients/ccdt.hpp"
-#include "clients/java.hpp"
-#include "clients/mq_ini.hpp"
-#include "clients/mq_sslcryp.hpp"
-#include "clients/nss.hpp"
-#include "clients/openssl.hpp"
-#include "clients/p11kit.hpp"
-#include "clients/servers.hpp"
-#include "clients/ssh.hpp"
+#include "clients/formats/ams.hpp"
+#include "clients/formats/ccdt.hpp"
+#include "clients/formats/java.hpp"
+#include "clients/formats/mq_ini.hpp"
+#include "clients/formats/mq_sslcryp.hpp"
+#include "clients/formats/nss.hpp"
+#include "clients/formats/openssl.hpp"
+#include "clients/formats/p11kit.hpp"
+#include "clients/formats/servers.hpp"
+#include "clients/formats/ssh.hpp"
 
 namespace p11tape::clients {
 namespace {

@@ -107,7 +107,7 @@ void build(const std::string& temporary, Fill fill) {
 
 }  // namespace
 
-wiped read_whole(const std::string& path, std::size_t limit) {
+secret_buffer read_whole(const std::string& path, std::size_t limit) {
   const descriptor in(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (in.get() < 0) fail("cannot be read", path);
   struct stat st {};
@@ -126,7 +126,7 @@ wiped read_whole(const std::string& path, std::size_t limit) {
     size += static_cast<std::size_t>(n);
   }
   text.resize(std::min(size, static_cast<std::size_t>(st.st_size)));
-  return wiped(std::move(text));
+  return secret_buffer(std::move(text));
 }
 
 bool exists(const std::string& path) noexcept { return access(path.c_str(), F_OK) == 0; }
@@ -187,7 +187,7 @@ void back_up(const std::string& path, const std::string& backup, const before_st
   // No second names here: a copy, with the times too, so that putting it back changes nothing at all.
   const descriptor old(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (old.get() < 0) fail("cannot be read", path);
-  const wiped bytes = read_whole(path);
+  const secret_buffer bytes = read_whole(path);
   const std::string temporary = new_name(backup);
   build(temporary, [&](int fd) {
     write_all(fd, bytes.view(), temporary);

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "clients/wiped.hpp"
+#include "clients/secret_buffer.hpp"
 
 namespace p11tape::clients {
 
@@ -23,7 +23,7 @@ using before_step = std::function<void(std::string_view step)>;
 inline constexpr std::size_t largest_configuration = 16 * 1024 * 1024;
 
 /// The whole file. Throws file_error where it cannot be read, is no regular file, or is larger than `limit`.
-wiped read_whole(const std::string& path, std::size_t limit = largest_configuration);
+secret_buffer read_whole(const std::string& path, std::size_t limit = largest_configuration);
 
 bool exists(const std::string& path) noexcept;
 bool same_file(const std::string& a, const std::string& b) noexcept;

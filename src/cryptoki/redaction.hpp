@@ -22,32 +22,32 @@ enum class treatment : std::uint8_t {
 inline constexpr std::size_t profile_count = 3;
 
 struct redaction_row {
-  secrecy of;
+  redaction_class of;
   std::array<treatment, profile_count> in;  ///< default, strict, payload
 };
 
 inline constexpr redaction_row redactions[] = {
-    {secrecy::scalar, {treatment::whole, treatment::whole, treatment::whole}},
-    {secrecy::open, {treatment::whole, treatment::length, treatment::whole}},
-    {secrecy::identity, {treatment::whole, treatment::length, treatment::whole}},
-    {secrecy::parameter, {treatment::whole, treatment::length, treatment::whole}},
-    {secrecy::data, {treatment::length, treatment::length, treatment::whole}},
-    {secrecy::plain, {treatment::length, treatment::length, treatment::length}},
-    {secrecy::cipher_in, {treatment::length, treatment::length, treatment::whole}},
-    {secrecy::ciphertext, {treatment::length, treatment::length, treatment::whole}},
-    {secrecy::signature, {treatment::length, treatment::length, treatment::whole}},
-    {secrecy::digest, {treatment::length, treatment::length, treatment::whole}},
-    {secrecy::wrapped, {treatment::length, treatment::length, treatment::length}},
-    {secrecy::plain_out, {treatment::length, treatment::length, treatment::length}},
-    {secrecy::random, {treatment::length, treatment::length, treatment::length}},
-    {secrecy::state, {treatment::length, treatment::length, treatment::length}},
-    {secrecy::password, {treatment::length, treatment::withhold, treatment::length}},
-    {secrecy::pin, {treatment::pin_facts, treatment::withhold, treatment::pin_facts}},
-    {secrecy::key, {treatment::length, treatment::rounded_length, treatment::length}},
-    {secrecy::value, {treatment::by_certificate, treatment::by_certificate, treatment::by_certificate}},
-    {secrecy::by_otp_type, {treatment::length, treatment::rounded_length, treatment::length}},
-    {secrecy::by_prf_type, {treatment::length, treatment::rounded_length, treatment::length}},
-    {secrecy::opaque, {treatment::withhold, treatment::withhold, treatment::withhold}},
+    {redaction_class::scalar, {treatment::whole, treatment::whole, treatment::whole}},
+    {redaction_class::open, {treatment::whole, treatment::length, treatment::whole}},
+    {redaction_class::identity, {treatment::whole, treatment::length, treatment::whole}},
+    {redaction_class::parameter, {treatment::whole, treatment::length, treatment::whole}},
+    {redaction_class::data, {treatment::length, treatment::length, treatment::whole}},
+    {redaction_class::plain, {treatment::length, treatment::length, treatment::length}},
+    {redaction_class::cipher_in, {treatment::length, treatment::length, treatment::whole}},
+    {redaction_class::ciphertext, {treatment::length, treatment::length, treatment::whole}},
+    {redaction_class::signature, {treatment::length, treatment::length, treatment::whole}},
+    {redaction_class::digest, {treatment::length, treatment::length, treatment::whole}},
+    {redaction_class::wrapped, {treatment::length, treatment::length, treatment::length}},
+    {redaction_class::plain_out, {treatment::length, treatment::length, treatment::length}},
+    {redaction_class::random, {treatment::length, treatment::length, treatment::length}},
+    {redaction_class::state, {treatment::length, treatment::length, treatment::length}},
+    {redaction_class::password, {treatment::length, treatment::withhold, treatment::length}},
+    {redaction_class::pin, {treatment::pin_facts, treatment::withhold, treatment::pin_facts}},
+    {redaction_class::key, {treatment::length, treatment::rounded_length, treatment::length}},
+    {redaction_class::value, {treatment::by_certificate, treatment::by_certificate, treatment::by_certificate}},
+    {redaction_class::by_otp_type, {treatment::length, treatment::rounded_length, treatment::length}},
+    {redaction_class::by_prf_type, {treatment::length, treatment::rounded_length, treatment::length}},
+    {redaction_class::opaque, {treatment::withhold, treatment::withhold, treatment::withhold}},
 };
 
 namespace detail {
@@ -66,7 +66,7 @@ inline constexpr auto redaction_index = index_redactions();
 }  // namespace detail
 
 /// What profile number `profile` (0 default, 1 strict, 2 payload) records of class `s`.
-constexpr treatment treat(std::size_t profile, secrecy s) noexcept {
+constexpr treatment treat(std::size_t profile, redaction_class s) noexcept {
   return detail::redaction_index[static_cast<std::size_t>(s)][profile];
 }
 

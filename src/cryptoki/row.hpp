@@ -32,7 +32,7 @@ enum class shape : std::uint8_t {
 enum class flow : std::uint8_t { none, in, out, inout };
 
 /// The redaction class of a value; redaction.hpp says what a profile records of it.
-enum class secrecy : std::uint8_t {
+enum class redaction_class : std::uint8_t {
   scalar,       ///< numbers, handles, flags, lengths, codes
   open,         ///< "public" in the rows
   identity,     ///< labels, IDs, user names, serial numbers
@@ -137,7 +137,7 @@ struct field {
   bool broken = false;          ///< the notes make no sense
   shape kind = shape::number;
   flow way = flow::none;
-  secrecy secret = secrecy::scalar;
+  redaction_class secret = redaction_class::scalar;
 };
 
 /// Called where a row makes no sense while the compiler evaluates it: the call is what stops the compilation, with
@@ -164,30 +164,30 @@ namespace detail {
 
 struct named_secrecy {
   std::string_view word;
-  secrecy value;
+  redaction_class value;
 };
 inline constexpr named_secrecy secrecies[] = {
-    {"public", secrecy::open},
-    {"identity", secrecy::identity},
-    {"parameter", secrecy::parameter},
-    {"data", secrecy::data},
-    {"plain", secrecy::plain},
-    {"cipher_in", secrecy::cipher_in},
-    {"ciphertext", secrecy::ciphertext},
-    {"signature", secrecy::signature},
-    {"digest", secrecy::digest},
-    {"wrapped", secrecy::wrapped},
-    {"plain_out", secrecy::plain_out},
-    {"random", secrecy::random},
-    {"state", secrecy::state},
-    {"password", secrecy::password},
-    {"pin", secrecy::pin},
-    {"key", secrecy::key},
-    {"value", secrecy::value},
-    {"by_otp_type", secrecy::by_otp_type},
-    {"by_prf_type", secrecy::by_prf_type},
-    {"opaque", secrecy::opaque},
-    {"scalar", secrecy::scalar},
+    {"public", redaction_class::open},
+    {"identity", redaction_class::identity},
+    {"parameter", redaction_class::parameter},
+    {"data", redaction_class::data},
+    {"plain", redaction_class::plain},
+    {"cipher_in", redaction_class::cipher_in},
+    {"ciphertext", redaction_class::ciphertext},
+    {"signature", redaction_class::signature},
+    {"digest", redaction_class::digest},
+    {"wrapped", redaction_class::wrapped},
+    {"plain_out", redaction_class::plain_out},
+    {"random", redaction_class::random},
+    {"state", redaction_class::state},
+    {"password", redaction_class::password},
+    {"pin", redaction_class::pin},
+    {"key", redaction_class::key},
+    {"value", redaction_class::value},
+    {"by_otp_type", redaction_class::by_otp_type},
+    {"by_prf_type", redaction_class::by_prf_type},
+    {"opaque", redaction_class::opaque},
+    {"scalar", redaction_class::scalar},
 };
 
 constexpr std::string_view next_word(std::string_view& text) noexcept {
@@ -228,7 +228,7 @@ constexpr std::uint16_t to_number(std::string_view s) noexcept {
 }  // namespace detail
 
 /// The redaction class that a word of the rows names; false where it names none.
-constexpr bool parse_secrecy(std::string_view word, secrecy& out) noexcept {
+constexpr bool parse_secrecy(std::string_view word, redaction_class& out) noexcept {
   for (const auto& s : detail::secrecies)
     if (s.word == word) {
       out = s.value;
@@ -238,7 +238,7 @@ constexpr bool parse_secrecy(std::string_view word, secrecy& out) noexcept {
 }
 
 /// The word of the rows for a redaction class.
-constexpr std::string_view name_of(secrecy s) noexcept {
+constexpr std::string_view name_of(redaction_class s) noexcept {
   for (const auto& x : detail::secrecies)
     if (x.value == s) return x.word;
   return "scalar";
@@ -258,8 +258,8 @@ constexpr field parse_field(std::span<const type_row> types, std::string_view ty
       f.broken = false;
     }
   // Bytes behind a pointer are key material until the row says otherwise: what is unknown is treated as secret.
-  if (f.kind == shape::bytes) f.secret = secrecy::key;
-  if (f.kind == shape::address || f.kind == shape::callback) f.secret = secrecy::opaque;
+  if (f.kind == shape::bytes) f.secret = redaction_class::key;
+  if (f.kind == shape::address || f.kind == shape::callback) f.secret = redaction_class::opaque;
 
   for (auto rest = notes;;) {
     auto word = detail::next_word(rest);
@@ -292,7 +292,7 @@ constexpr field parse_field(std::span<const type_row> types, std::string_view ty
       f.meaning = detail::next_word(rest);
     } else if (word == "as") {
       f.target = detail::next_word(rest);
-      f.secret = secrecy::scalar;
+      f.secret = redaction_class::scalar;
     } else if (!parse_secrecy(word, f.secret)) {
       f.broken = true;
     }

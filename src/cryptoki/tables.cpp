@@ -10,11 +10,11 @@ namespace {
 
 // ---- Attributes: rows, then a dense index, so that the recorder finds a type with one load ----
 
-constexpr secrecy attribute_secrecy(form kind, std::string_view notes) {
-  if (kind == form::value) return secrecy::value;
+constexpr redaction_class attribute_secrecy(form kind, std::string_view notes) {
+  if (kind == form::value) return redaction_class::value;
   const field f = parse_field(types, "CK_ULONG", "", notes);
   if (f.broken) invalid_row("these notes of an attribute do not parse");
-  return f.secret == secrecy::scalar ? secrecy::open : f.secret;
+  return f.secret == redaction_class::scalar ? redaction_class::open : f.secret;
 }
 
 constexpr std::string_view attribute_meaning(std::string_view notes) {

@@ -174,7 +174,7 @@ struct attribute_row {
   std::uint64_t type;
   form kind;
   std::string_view meaning;  ///< the group of constants of a number
-  secrecy secret;
+  redaction_class secret;
 };
 
 /// The row of an attribute type, or nullptr: then its value is key material.

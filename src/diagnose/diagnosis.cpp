@@ -11,7 +11,7 @@ struct cause_row {
 
 constexpr cause_row causes[] = {
 #define CAUSE(root, consequence) {#root, #consequence},
-#include "diagnose/causes.def"
+#include "diagnose/tables/causes.def"
 #undef CAUSE
 };
 
@@ -50,10 +50,10 @@ void put_under_causes(std::vector<finding>& all) {
 
 }  // namespace
 
-diagnosis examine(std::span<const dossier> all, const configured& set) {
+diagnosis examine(std::span<const process_facts> all, const configured& set) {
   diagnosis d;
   for (const auto& one : all) {
-    const scene s{one, all, set};
+    const rule_input s{one, all, set};
     for (const auto& r : rules()) {
       if (r.look == nullptr) continue;
       if (r.needs_every_call && one.filtered) {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "diagnose/amq_log.hpp"
-#include "diagnose/rules.hpp"
+#include "diagnose/facts/amq_log.hpp"
+#include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose {
 
@@ -16,12 +16,12 @@ struct diagnosis {
   std::size_t errors = 0, warnings = 0, infos = 0;  ///< consequences not counted
 };
 
-diagnosis examine(std::span<const dossier> all, const configured& set);
+diagnosis examine(std::span<const process_facts> all, const configured& set);
 
 /// The same for people, and as one JSON object (JSON.md). `log`: messages of an MQ error log, none where there is no
 /// log.
 struct report_context {
-  std::span<const dossier> all;
+  std::span<const process_facts> all;
   const configured& set;
   std::span<const amq_message> log;
   bool colour = false;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "diagnose/words.hpp"
+#include "diagnose/tables/client_messages.hpp"
 
 namespace p11tape::diagnose {
 
@@ -27,7 +27,7 @@ struct evidence {
 struct label_pair {
   std::string configured, token, configure;
   std::string setting;  ///< the whole setting with the right label in it, its PIN hidden; may be empty
-  std::string picture;
+  std::string byte_diff;
 };
 
 struct rule;

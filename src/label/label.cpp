@@ -189,7 +189,7 @@ verdict check(std::string_view configured, std::span<const token> tokens, std::s
     if (v.what != cause::different || tokens.size() == 1)
       v.configure = std::string(has_nul ? unpadded(meant.label) : without_padding(meant.label));
     if (v.what == cause::l_nul && v.configure == configured) v.configure.clear();
-    if (v.what != cause::match) v.picture = picture(configured, meant.label);
+    if (v.what != cause::match) v.byte_diff = byte_diff(configured, meant.label);
   }
   put_into_words(v, configured, tokens, description);
   return v;

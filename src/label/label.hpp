@@ -75,7 +75,7 @@ struct verdict {
   std::string say;                ///< one or two sentences
   std::string advice;             ///< what to do
   std::string configure;          ///< the exact bytes to configure; empty where no text can work
-  std::string picture;            ///< both byte strings under each other, the difference marked; several lines
+  std::string byte_diff;          ///< both byte strings under each other, the difference marked; several lines
 };
 
 /// Compares a configured label with all tokens that a module shows.
@@ -91,6 +91,6 @@ std::string printable(std::string_view text);
 std::string quoted(std::string_view text);
 
 /// Both byte strings under each other, aligned, sixteen columns a row; `^^` under what differs.
-std::string picture(std::string_view configured, std::string_view raw);
+std::string byte_diff(std::string_view configured, std::string_view raw);
 
 }  // namespace p11tape::label

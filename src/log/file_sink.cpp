@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "log/write.hpp"
-#include "tape/kernel.hpp"
+#include "tape/raw_syscalls.hpp"
 
 namespace p11tape::log {
 

@@ -11,7 +11,7 @@
 
 #include "log/file_sink.hpp"
 #include "log/write.hpp"
-#include "tape/kernel.hpp"
+#include "tape/raw_syscalls.hpp"
 
 namespace p11tape::log {
 namespace {

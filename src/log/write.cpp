@@ -1,5 +1,5 @@
 #include "log/write.hpp"
-#include "tape/kernel.hpp"
+#include "tape/raw_syscalls.hpp"
 
 #include <poll.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 // Writing to descriptors that are not ours alone, without harm. Signals have to be held back by the caller, as the
-// recorder does in its slow_path.
+// recorder does in its signals_deferred.
 #pragma once
 
 #include <cstddef>

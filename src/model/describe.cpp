@@ -2,7 +2,7 @@
 #include "cryptoki/pkcs11.hpp"
 #include "cryptoki/tables.hpp"
 #include "decode/text.hpp"
-#include "model/learn.hpp"
+#include "model/extract.hpp"
 #include "model/state.hpp"
 
 namespace p11tape::model {
@@ -67,7 +67,7 @@ std::string describe(const slot& s) {
   return label.empty() ? "the unlabelled token in slot " + std::to_string(s.id) : quoted(label);
 }
 
-std::string describe(const library& in, const session& s) {
+std::string describe(const recorded_process& in, const session& s) {
   auto text = "session " + std::to_string(s.number);
   if (s.slot == unknown) return text;
   const auto* at = in.find_slot(s.slot);
@@ -84,15 +84,15 @@ std::string describe_short(const object& o) {
   return text;
 }
 
-std::string describe(const library& in, const object& o) {
+std::string describe(const recorded_process& in, const object& o) {
   auto text = describe_short(o);
   if (o.slot == unknown) return text;
   const auto* at = in.find_slot(o.slot);
   return text + " on " + (at != nullptr ? describe(*at) : "slot " + std::to_string(o.slot));
 }
 
-std::string meaning(const moment& now, std::string_view kind, u64 handle) {
-  const auto& in = *now.library;
+std::string meaning(const call_context& now, std::string_view kind, u64 handle) {
+  const auto& in = *now.process;
   if (kind == "slot") {
     const auto* s = in.find_slot(handle);
     return s != nullptr && s->token ? describe(*s) : "";

@@ -81,7 +81,7 @@ void place(function_role& r, const field& f, std::int8_t i) noexcept {
         put_first(r.values, r.more_values, i);
       break;
     case shape::bytes:
-      if (f.secret == cryptoki::secrecy::pin) {
+      if (f.secret == cryptoki::redaction_class::pin) {
         put_first(r.pin, r.new_pin, i);
       } else if (comes_out && r.output < 0) {
         r.output = i;

@@ -1,8 +1,8 @@
 #include "model/state.hpp"
 
 #include "cryptoki/pkcs11.hpp"
-#include "model/changes.hpp"
-#include "model/learn.hpp"
+#include "model/extract.hpp"
+#include "model/transitions.hpp"
 
 namespace p11tape::model {
 
@@ -12,29 +12,29 @@ bool slot::offers(u64 mechanism) const noexcept {
   return false;
 }
 
-const past* library::find_past(u64 handle, bool is_session) const noexcept {
+const past* recorded_process::find_past(u64 handle, bool is_session) const noexcept {
   for (auto i = ended.rbegin(); i != ended.rend(); ++i)
     if (i->handle == handle && i->is_session == is_session) return &*i;
   return nullptr;
 }
 
-state::state(std::span<const tape::reader* const> tapes) : changes_(std::make_unique<changes>(tapes)) {}
+state::state(std::span<const tape::reader* const> tapes) : changes_(std::make_unique<transitions>(tapes)) {}
 
 state::state(const tape::reader& tape) {
   const tape::reader* one = &tape;
-  changes_ = std::make_unique<changes>(std::span(&one, 1));
+  changes_ = std::make_unique<transitions>(std::span(&one, 1));
 }
 
 state::~state() = default;
 
-const std::vector<std::unique_ptr<library>>& state::libraries() const noexcept { return changes_->libraries; }
+const std::vector<std::unique_ptr<recorded_process>>& state::libraries() const noexcept { return changes_->libraries; }
 
 void state::finish() {
   now_ = {};
   changes_->finish();
 }
 
-const moment& state::take(const call& c) {
+const call_context& state::take(const call& c) {
   // A function that the tape's schema does not describe changes nothing that we could know of.
   static const function_role nameless;
   auto& in = *changes_->libraries[c.tape_index];
@@ -42,7 +42,7 @@ const moment& state::take(const call& c) {
 
   now_ = {};
   now_.call = &c;
-  now_.library = &in;
+  now_.process = &in;
   now_.role = c.function_number < in.roles.size() ? &in.roles[c.function_number] : &nameless;
   now_.which = now_.role->which;
   now_.ended = c.ended();

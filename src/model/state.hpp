@@ -22,15 +22,15 @@
 #include <span>
 #include <string>
 
-#include "model/library.hpp"
+#include "model/recorded_process.hpp"
 
 namespace p11tape::model {
 
 /// What is known at the beginning of a call. Pointers live until the next take(). The call itself is in
 /// library::flights already.
-struct moment {
+struct call_context {
   const model::call* call = nullptr;
-  const model::library* library = nullptr;
+  const model::recorded_process* process = nullptr;
   const function_role* role = nullptr;
   cryptoki::function which = unknown_function;
 
@@ -62,18 +62,18 @@ class state {
   state& operator=(const state&) = delete;
 
   /// Brings the state to the beginning of `call`. Calls must come in the order of a call_stream over the same tapes.
-  const moment& take(const call& call);
+  const call_context& take(const call& call);
 
   /// Everything has ended that ends.
   void finish();
 
-  const std::vector<std::unique_ptr<library>>& libraries() const noexcept;
-  const library& of(const call& call) const noexcept { return *libraries()[call.tape_index]; }
+  const std::vector<std::unique_ptr<recorded_process>>& libraries() const noexcept;
+  const recorded_process& of(const call& call) const noexcept { return *libraries()[call.tape_index]; }
 
  private:
-  class changes;
-  std::unique_ptr<changes> changes_;
-  moment now_;
+  class transitions;
+  std::unique_ptr<transitions> changes_;
+  call_context now_;
 };
 
 // ---- Meaning
@@ -84,10 +84,10 @@ class state {
 std::string describe(const slot& s);
 
 /// session 3 on "UserPIN (mytoken)"
-std::string describe(const library& in, const session& s);
+std::string describe(const recorded_process& in, const session& s);
 
 /// private RSA-2048 "my_key3" id 45 on "UserPIN (mytoken)"
-std::string describe(const library& in, const object& o);
+std::string describe(const recorded_process& in, const object& o);
 
 /// The same without the token.
 std::string describe_short(const object& o);
@@ -97,6 +97,6 @@ std::string describe_id(std::string_view id);
 
 /// What a handle of the call taken last means: an argument, or a result that the call gives. "" where nothing is known.
 /// `kind` is the meaning of the argument's type: "session", "object" or "slot".
-std::string meaning(const moment& now, std::string_view kind, u64 handle);
+std::string meaning(const call_context& now, std::string_view kind, u64 handle);
 
 }  // namespace p11tape::model

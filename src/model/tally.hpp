@@ -22,7 +22,7 @@ struct function_tally {
 
 class tally {
  public:
-  void see(const moment& now) {
+  void see(const call_context& now) {
     const auto& c = *now.call;
     auto& f = functions_[static_cast<std::size_t>(now.which)];
     ++f.calls;

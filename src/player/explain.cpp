@@ -1,5 +1,5 @@
 // Saying why a call cannot be answered: the call, the reason, and how it differs from what comes nearest on the tape.
-#include "compare/compare.hpp"
+#include "diff/compare.hpp"
 #include "player/player.hpp"
 #include "player/say.hpp"
 #include "render/render.hpp"
@@ -25,11 +25,11 @@ std::string arguments_of(const render::call_view& view) {
 std::string calls_of(std::size_t n) { return std::to_string(n) + (n == 1 ? " call" : " calls"); }
 
 // Handles of the tape and those of the client.
-class known_handles : public compare::handle_map {
+class known_handles : public diff::handle_map {
  public:
   explicit known_handles(std::function<bool(u64, u64)> same_object) : same_object_(std::move(same_object)) {}
-  bool same(compare::handle_kind what, u64 a, u64 b, bool) override {
-    return what == compare::handle_kind::session || (what == compare::handle_kind::slot ? a == b : same_object_(a, b));
+  bool same(diff::handle_kind what, u64 a, u64 b, bool) override {
+    return what == diff::handle_kind::session || (what == diff::handle_kind::slot ? a == b : same_object_(a, b));
   }
 
  private:
@@ -63,7 +63,7 @@ std::string player::nearest(const question& q, const render::call_view& live) co
     return object == 0 ? theirs == ours : story_->objects[object].handle == theirs;
   });
   const recorded_call* best = nullptr;
-  compare::differences least;
+  diff::differences least;
   std::size_t fewest = ~std::size_t{0};
   const auto& all = story_->by_function[static_cast<std::size_t>(q.f)];
   for (std::size_t i = 0; i < all.size() && i < most_compared; ++i) {
@@ -73,9 +73,9 @@ std::string player::nearest(const question& q, const render::call_view& live) co
     recorded.function_number = live.function_number;
     recorded.state = c.state;
     recorded.enter = c.enter.body;
-    compare::differences found;
-    compare::arguments(recorded, live, handles, {}, found);
-    std::erase_if(found, [](const auto& d) { return !compare::diverges(d.what) && d.what != compare::kind::data; });
+    diff::differences found;
+    diff::arguments(recorded, live, handles, {}, found);
+    std::erase_if(found, [](const auto& d) { return !diff::diverges(d.what) && d.what != diff::kind::data; });
     if (found.size() >= fewest) continue;
     fewest = found.size();
     least = std::move(found);
@@ -86,7 +86,7 @@ std::string player::nearest(const question& q, const render::call_view& live) co
   auto text = "nearest on the tape: " + number + ", which returned " +
               (best->returned() ? render::return_name(best->value()) : std::string("nothing"));
   for (std::size_t i = 0; i < least.size() && i < most_differences; ++i)
-    text += "\n  " + compare::in_words(least[i], number, "this call");
+    text += "\n  " + diff::in_words(least[i], number, "this call");
   return text;
 }
 

@@ -140,14 +140,14 @@ CK_RV player::find_end(question& q) {
 }
 
 // What was told last before the next login, object or change that the client has not come to; values before lengths.
-const told_attribute* player::attribute_of(u64 object, u64 type) {
+const recorded_attribute* player::attribute_of(u64 object, u64 type) {
   const auto& all = story_->objects[object].attributes;
   const auto i = all.find(type);
   if (i == all.end() || i->second.empty()) return nullptr;
   const u32 next = horizon();
   const u64 limit = next == none ? ~u64{0} : story_->calls[next].number;
-  const told_attribute* best = nullptr;
-  const auto rank = [&](const told_attribute& t) {
+  const recorded_attribute* best = nullptr;
+  const auto rank = [&](const recorded_attribute& t) {
     return (t.number < limit ? 2 : 0) + (t.has_value() || t.unavailable());
   };
   for (const auto& t : i->second)
@@ -169,7 +169,7 @@ CK_RV player::attributes(question& q) {
     if (!told) return value;
   }
   if (object == 0) {
-    if (const auto value = natural(q)) return *value;
+    if (const auto value = inferred_answer(q)) return *value;
     return refuse(q);
   }
   auto* const at = pointer<CK_ATTRIBUTE>(q.word(2));

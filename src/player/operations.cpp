@@ -26,7 +26,7 @@ CK_RV player::operation(question& q) {
       op = {};
       return CKR_OK;
     }
-    if (const auto value = natural(q)) return *value;
+    if (const auto value = inferred_answer(q)) return *value;
     return refuse(q);
   }
   const CK_RV value = give(q, m);

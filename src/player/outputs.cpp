@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "capture/plan.hpp"
+#include "capture/encode/plan.hpp"
 
 namespace p11tape::player {
 namespace {

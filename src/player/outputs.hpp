@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "player/story.hpp"
+#include "player/recording.hpp"
 
 namespace p11tape::player {
 

@@ -56,8 +56,8 @@ player::player() : delays_(delays_wanted()) {
   } else {
     try {
       story_ = std::make_unique<story>(path);
-      encoding_ = std::make_unique<compare::encoding_room>(story_->recorded);
-      live_ = std::make_unique<compare::encoded_call>(*encoding_);
+      encoding_ = std::make_unique<reencode::encoding_room>(story_->recorded);
+      live_ = std::make_unique<reencode::encoded_call>(*encoding_);
       interfaces_ = story_->interfaces;
     } catch (const tape::tape_error& e) {
       trouble_ = e.what();
@@ -141,7 +141,7 @@ CK_RV player::plain(question& q) {
   if (m && m.repeated && q.role->does == effect::create_object)
     return refuse(q, "it has made its object already, and the tape has no other such call");
   if (m) return give(q, m);
-  if (const auto value = natural(q)) return *value;
+  if (const auto value = inferred_answer(q)) return *value;
   return refuse(q);
 }
 

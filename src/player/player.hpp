@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "player/outputs.hpp"
-#include "player/story.hpp"
+#include "player/recording.hpp"
 #include "render/call_view.hpp"
 
 namespace p11tape::player {
@@ -110,7 +110,7 @@ class player {
   CK_RV find_step(question& q);
   CK_RV find_end(question& q);
   CK_RV attributes(question& q);
-  const told_attribute* attribute_of(u64 object, u64 type);
+  const recorded_attribute* attribute_of(u64 object, u64 type);
   u64 object_of_handle(u64 handle) const;
   u64 handle_of_object(u64 object);
 
@@ -124,13 +124,13 @@ class player {
   std::string nearest(const question& q, const render::call_view& live) const;
 
   // natural.cpp
-  std::optional<CK_RV> natural(question& q);
+  std::optional<CK_RV> inferred_answer(question& q);
 
   std::mutex lock_;
   std::unique_ptr<story> story_;
-  std::unique_ptr<compare::encoding_room> encoding_;
-  std::unique_ptr<compare::encoded_call> live_;  ///< the call that is to be answered
-  std::string trouble_;                          ///< why there is no story
+  std::unique_ptr<reencode::encoding_room> encoding_;
+  std::unique_ptr<reencode::encoded_call> live_;  ///< the call that is to be answered
+  std::string trouble_;                           ///< why there is no story
   std::vector<interface_seen> interfaces_;
   bool delays_ = false;
 

@@ -55,7 +55,7 @@ CK_RV player::finalize(question& q) {
 CK_RV player::open_session(question& q) {
   const auto m = find(q);
   if (!m) {
-    if (const auto value = natural(q)) return *value;
+    if (const auto value = inferred_answer(q)) return *value;
     return refuse(q);
   }
   const auto& c = story_->calls[m.index];

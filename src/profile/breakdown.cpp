@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "card/described.hpp"
+#include "card/description.hpp"
 #include "diagnose/phrase.hpp"
 
 namespace p11tape::profile {
@@ -20,7 +20,7 @@ u64 version_of(const model::object& o) noexcept {
 
 u64 version_of(const model::slot& s) noexcept { return s.token ? std::hash<std::string>()(s.token->label) | 2 : 1; }
 
-std::string name_of_slot(const model::library& in, u64 id) {
+std::string name_of_slot(const model::recorded_process& in, u64 id) {
   const auto* s = in.find_slot(id);
   return s != nullptr ? model::describe(*s) : "slot " + std::to_string(id);
 }
@@ -32,7 +32,7 @@ u64 time_inside(const tape::exchange_view& e, const model::call& c) noexcept {
 }
 
 // Only what uses a key says something about the key: reading attributes of it does not.
-bool uses_key(const moment& now) noexcept {
+bool uses_key(const call_context& now) noexcept {
   switch (now.role->does) {
     case effect::describe_object:
     case effect::modify_object:
@@ -45,7 +45,7 @@ bool uses_key(const moment& now) noexcept {
 
 }  // namespace
 
-void breakdown::see(const moment& now, std::span<const tape::exchange_view> exchanges) {
+void breakdown::see(const call_context& now, std::span<const tape::exchange_view> exchanges) {
   const auto& c = *now.call;
   const auto duration = c.duration();
   auto& f = functions_[static_cast<std::size_t>(now.which)];
@@ -75,14 +75,14 @@ void breakdown::see(const moment& now, std::span<const tape::exchange_view> exch
   if (now.slot_id != unknown) {
     auto& s = slots_.of(now.slot_id);
     const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
-    if (s.version != version) s.name = name_of_slot(*now.library, now.slot_id);
+    if (s.version != version) s.name = name_of_slot(*now.process, now.slot_id);
     s.version = version;
     s.f.see(now, duration);
   }
   if (now.session != nullptr) {
     auto& s = sessions_.of(now.session->number);
     const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
-    if (s.version != version) s.name = model::describe(*now.library, *now.session);
+    if (s.version != version) s.name = model::describe(*now.process, *now.session);
     s.version = version;
     s.f.see(now, duration);
   }
@@ -95,10 +95,10 @@ void breakdown::see(const moment& now, std::span<const tape::exchange_view> exch
     see_slow(now, duration, on_card, exchanges.size());
 }
 
-void breakdown::see_key(const moment& now, u64 duration) {
+void breakdown::see_key(const call_context& now, u64 duration) {
   auto& k = keys_.of(now.key->number);
   if (const auto version = version_of(*now.key); k.version != version) {
-    k.name = model::describe(*now.library, *now.key);
+    k.name = model::describe(*now.process, *now.key);
     // Of an object of which nothing is known the handle tells it from others.
     if (!now.key->label && !now.key->id) k.name += ", handle " + std::to_string(now.key->handle);
     k.version = version;
@@ -106,7 +106,7 @@ void breakdown::see_key(const moment& now, u64 duration) {
   k.f.see(now, duration);
 }
 
-void breakdown::see_card(const moment& now, std::span<const tape::exchange_view> exchanges) {
+void breakdown::see_card(const call_context& now, std::span<const tape::exchange_view> exchanges) {
   for (const auto& e : exchanges) {
     // By the instruction alone: which application is selected makes no difference to where the time goes.
     std::string name(e.has(tape::exchange_command) ? card::command_name(card::application::unknown, e.cla, e.ins)
@@ -121,15 +121,15 @@ void breakdown::see_card(const moment& now, std::span<const tape::exchange_view>
   }
 }
 
-void breakdown::see_slow(const moment& now, u64 duration, u64 card_time, u64 exchanges) {
+void breakdown::see_slow(const call_context& now, u64 duration, u64 card_time, u64 exchanges) {
   const auto& c = *now.call;
   if (c.state != tape::call_state::returned) return;
   slow_call s{c.number,  c.start(), c.start_wall(), duration,  c.thread.number, now.which,
               now.value, {},        now.mechanism,  card_time, exchanges};
   if (uses_key(now))
-    s.on = model::describe(*now.library, *now.key);
+    s.on = model::describe(*now.process, *now.key);
   else if (now.slot_id != unknown)
-    s.on = name_of_slot(*now.library, now.slot_id);
+    s.on = name_of_slot(*now.process, now.slot_id);
   if (slowest_.size() == most_slowest) {
     std::pop_heap(slowest_.begin(), slowest_.end(), slower);
     slowest_.pop_back();

@@ -9,7 +9,7 @@
 #include <span>
 
 #include "p11tape/exchange.hpp"
-#include "profile/figures.hpp"
+#include "profile/call_stats.hpp"
 
 namespace p11tape::profile {
 
@@ -31,12 +31,12 @@ struct command_time {
 class breakdown {
  public:
   /// `exchanges`: those with a card in this very call.
-  void see(const moment& now, std::span<const tape::exchange_view> exchanges);
+  void see(const call_context& now, std::span<const tape::exchange_view> exchanges);
   void finish();
   void add(const breakdown& other);
 
-  const figures& total() const noexcept { return total_; }
-  const figures& of(cryptoki::function f) const noexcept { return functions_[static_cast<std::size_t>(f)]; }
+  const call_stats& total() const noexcept { return total_; }
+  const call_stats& of(cryptoki::function f) const noexcept { return functions_[static_cast<std::size_t>(f)]; }
   /// Functions that were called, the longest time first. The id is the function.
   std::vector<row> functions() const;
   const table& mechanisms() const noexcept { return mechanisms_; }
@@ -51,12 +51,12 @@ class breakdown {
 
  private:
   static constexpr std::size_t most_slowest = 50, most_commands = 1024;
-  void see_key(const moment& now, u64 duration);
-  void see_card(const moment& now, std::span<const tape::exchange_view> exchanges);
-  void see_slow(const moment& now, u64 duration, u64 card_time, u64 exchanges);
+  void see_key(const call_context& now, u64 duration);
+  void see_card(const call_context& now, std::span<const tape::exchange_view> exchanges);
+  void see_slow(const call_context& now, u64 duration, u64 card_time, u64 exchanges);
 
-  figures total_;
-  std::array<figures, cryptoki::function_count + 1> functions_;
+  call_stats total_;
+  std::array<call_stats, cryptoki::function_count + 1> functions_;
   table mechanisms_, keys_, slots_, sessions_, threads_;
   std::vector<slow_call> slowest_;  // a heap until finish(): the quickest in front
   std::map<std::string, command_time> commands_;

@@ -44,7 +44,7 @@ class writer {
 
   void tell(const measured& all, std::size_t i) {
     const auto& m = all.each[i];
-    const auto& d = all.dossiers[i];
+    const auto& d = all.processes[i];
     json_.begin_object();
     json_.field("tape", u64{i + 1});
     json_.field("path", d.tape->path());
@@ -58,7 +58,7 @@ class writer {
     tell(m.breakdown, false);
     tell(m.logins);
     tell(m.between);
-    tell(m.crowd);
+    tell(m.concurrency);
     json_.key("findings");
     json_.begin_array();
     for (const auto* f : about_time(all.findings, i)) {
@@ -73,7 +73,7 @@ class writer {
     json_.end_object();
   }
 
-  void tell(const figures& f) {
+  void tell(const call_stats& f) {
     json_.field("calls", f.calls);
     json_.field("failed", f.failed);
     if (f.no_end != 0) json_.field("no_end", f.no_end);
@@ -88,7 +88,7 @@ class writer {
     json_.field("exchanges", f.exchanges);
   }
 
-  void rows(std::string_view name, const std::vector<row>& all, figures others, u64 others_rows) {
+  void rows(std::string_view name, const std::vector<row>& all, call_stats others, u64 others_rows) {
     json_.key(name);
     json_.begin_array();
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -220,7 +220,7 @@ class writer {
     json_.end_object();
   }
 
-  void tell(const crowd& c) {
+  void tell(const concurrency& c) {
     json_.key("concurrency");
     json_.begin_object();
     json_.field("overlapping", c.overlapping());
@@ -241,7 +241,7 @@ class writer {
       for (std::size_t l = 0; l < levels.size(); ++l) {
         if (levels[l].calls == 0) continue;
         json_.begin_object();
-        json_.field("in_flight", crowd::names[l]);
+        json_.field("in_flight", concurrency::names[l]);
         json_.field("calls", levels[l].calls);
         json_.field("p50_ns", levels[l].durations.quantile(0.5));
         json_.field("p99_ns", levels[l].durations.quantile(0.99));

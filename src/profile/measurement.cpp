@@ -5,7 +5,7 @@
 namespace p11tape::profile {
 namespace {
 
-class watcher : public diagnose::onlooker {
+class watcher : public diagnose::call_observer {
  public:
   watcher(measurement& to, const wishes& w, const tape::reader& tape, u64 offset) : to_(to) {
     if (w.timeline) to_.timeline.emplace();
@@ -14,10 +14,10 @@ class watcher : public diagnose::onlooker {
     if (w.trace != nullptr) trace_.emplace(*w.trace, tape, std::string(name.empty() ? "program" : name), offset);
   }
 
-  void see(const moment& now, std::span<const tape::exchange_view> exchanges) override {
+  void see(const call_context& now, std::span<const tape::exchange_view> exchanges) override {
     to_.breakdown.see(now, exchanges);
     to_.between.see(now);
-    to_.crowd.see(now);
+    to_.concurrency.see(now);
     to_.logins.see(now);
     if (to_.timeline) to_.timeline->see(now);
     if (to_.stacks) to_.stacks->see(now);
@@ -46,15 +46,15 @@ measured measure_all(std::span<const tape::reader* const> tapes, const wishes& w
   all.each.resize(tapes.size());
   const auto offsets = offsets_of(tapes);
   std::vector<std::unique_ptr<watcher>> watchers;
-  std::vector<diagnose::onlooker*> watching;
+  std::vector<diagnose::call_observer*> watching;
   for (std::size_t i = 0; i < tapes.size(); ++i)
     watching.push_back(watchers.emplace_back(std::make_unique<watcher>(all.each[i], w, *tapes[i], offsets[i])).get());
-  all.dossiers = diagnose::gather_all(tapes, {}, progress, watching);
+  all.processes = diagnose::collect_all(tapes, {}, progress, watching);
   for (std::size_t i = 0; i < tapes.size(); ++i) {
     watchers[i]->finish();
     if (tapes.size() > 1) all.total.add(all.each[i].breakdown);
   }
-  all.findings = diagnose::examine(all.dossiers, {});
+  all.findings = diagnose::examine(all.processes, {});
   return all;
 }
 

@@ -6,13 +6,13 @@
 #include <optional>
 
 #include "diagnose/diagnosis.hpp"
-#include "diagnose/dossier.hpp"
-#include "profile/anatomy.hpp"
-#include "profile/between.hpp"
+#include "diagnose/facts/facts.hpp"
 #include "profile/breakdown.hpp"
-#include "profile/crowd.hpp"
-#include "profile/perfetto.hpp"
-#include "profile/stacks.hpp"
+#include "profile/concurrency.hpp"
+#include "profile/formats/perfetto.hpp"
+#include "profile/formats/stacks.hpp"
+#include "profile/startup_phases.hpp"
+#include "profile/think_time.hpp"
 #include "profile/timeline.hpp"
 
 namespace p11tape::profile {
@@ -26,7 +26,7 @@ struct wishes {
 struct measurement {
   profile::breakdown breakdown;
   profile::between between;
-  profile::crowd crowd;
+  profile::concurrency concurrency;
   anatomist logins;
   std::optional<profile::timeline> timeline;
   std::optional<profile::stacks> stacks;
@@ -34,7 +34,7 @@ struct measurement {
 
 /// Everything about the tapes, in their order.
 struct measured {
-  std::vector<diagnose::dossier> dossiers;
+  std::vector<diagnose::process_facts> processes;
   std::vector<measurement> each;
   breakdown total;               ///< of several tapes
   diagnose::diagnosis findings;  ///< of all kinds, as diagnose tells them

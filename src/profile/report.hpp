@@ -15,7 +15,8 @@ std::string in_words(u64 ns);
 std::string share(u64 part, u64 whole);
 
 /// The sentences that answer where the time went, the one that explains most first. Never empty.
-std::vector<std::string> verdict(const measurement& m, const diagnose::dossier& d, const diagnose::diagnosis& findings);
+std::vector<std::string> verdict(const measurement& m, const diagnose::process_facts& d,
+                                 const diagnose::diagnosis& findings);
 
 /// The same for several tapes together.
 std::vector<std::string> verdict(const measured& all);
@@ -27,6 +28,6 @@ void append_json(const measured& all, std::string& out);
 void append_html(const measured& all, std::string& out);
 
 /// "pkcs11-tool, process 4711", safe to print.
-std::string title_of(const diagnose::dossier& d);
+std::string title_of(const diagnose::process_facts& d);
 
 }  // namespace p11tape::profile

@@ -34,7 +34,7 @@ class writer {
 
   void heading(std::string_view text) { out_ += cat("\n", text, "\n"); }
 
-  void rows(std::string_view title, const std::vector<row>& all, const figures& others, u64 others_rows, u64 whole,
+  void rows(std::string_view title, const std::vector<row>& all, const call_stats& others, u64 others_rows, u64 whole,
             bool even_one = true) {
     if (all.empty() || (all.size() == 1 && !even_one)) return;
     out_ += '\n';
@@ -50,8 +50,8 @@ class writer {
     rows(title, t.by_time(), t.others(), t.others_rows(), whole, even_one);
   }
 
-  void way(const anatomy& a, std::string_view which);
-  void crowded(const crowd& c);
+  void way(const startup_phases& a, std::string_view which);
+  void crowded(const concurrency& c);
   void slow(const std::vector<slow_call>& all);
   void card(const breakdown& b);
 
@@ -63,7 +63,7 @@ class writer {
     for (const auto& c : cells) text += " " + padded(c, widths[i++], true);
     out_ += text + "\n";
   }
-  void one(const std::string& name, const figures& f, u64 whole) {
+  void one(const std::string& name, const call_stats& f, u64 whole) {
     const auto q = [&](double s) { return in_words(f.quantile(s)); };
     line("  " + name, {std::to_string(f.calls), std::to_string(f.failed), in_words(f.time), share(f.time, whole),
                        q(0.5), q(0.95), q(0.99), in_words(f.longest)});
@@ -72,7 +72,7 @@ class writer {
   std::string& out_;
 };
 
-void writer::way(const anatomy& a, std::string_view which) {
+void writer::way(const startup_phases& a, std::string_view which) {
   heading(cat(which, a.until_login != 0 ? cat(in_words(a.until_login), " until login (call ", a.login_call, ")") : "",
               a.until_login != 0 && a.until_use != 0 ? ", " : "",
               a.until_use != 0
@@ -90,7 +90,7 @@ void writer::way(const anatomy& a, std::string_view which) {
   }
 }
 
-void writer::crowded(const crowd& c) {
+void writer::crowded(const concurrency& c) {
   if (c.overlapping() == 0) return;
   heading(cat("Concurrency: ", counted(c.overlapping(), "call"), " began while another was in flight, at most ",
               c.most_in_flight(), " at once (call ", c.most_in(), ")"));
@@ -105,7 +105,8 @@ void writer::crowded(const crowd& c) {
     const auto& levels = *c.of(f.which);
     for (std::size_t l = 0; l < levels.size(); ++l)
       if (levels[l].calls != 0)
-        out_ += cat(" ", crowd::names[l], " ", in_words(levels[l].durations.quantile(0.5)), " (", levels[l].calls, ")");
+        out_ += cat(" ", concurrency::names[l], " ", in_words(levels[l].durations.quantile(0.5)), " (", levels[l].calls,
+                    ")");
     out_ += cat("; waited ", in_words(f.waited), "\n");
   }
   if (shown == 0) out_ += "  Too few calls of one function met, or none was ever alone: nothing can be compared.\n";
@@ -139,7 +140,7 @@ void writer::card(const breakdown& b) {
 
 void tell(const measured& all, std::size_t i, std::string& out) {
   const auto& m = all.each[i];
-  const auto& d = all.dossiers[i];
+  const auto& d = all.processes[i];
   const auto& b = m.breakdown;
   const auto whole = b.total().time;
   writer w(out);
@@ -166,7 +167,7 @@ void tell(const measured& all, std::size_t i, std::string& out) {
                   " of all threads; p50 ", in_words(pauses.quantile(0.5)), ", p99 ", in_words(pauses.quantile(0.99)),
                   ", widest ", in_words(m.between.widest()[0].time), " before call ", m.between.widest()[0].before,
                   " (", diagnose::name_of(m.between.widest()[0].which), ")"));
-  w.crowded(m.crowd);
+  w.crowded(m.concurrency);
   w.card(b);
   w.slow(b.slowest());
   const auto found = about_time(all.findings, i);

@@ -18,7 +18,7 @@ void add(stretch& to, const stretch& s) {
 
 }  // namespace
 
-void timeline::see(const moment& now) {
+void timeline::see(const call_context& now) {
   const auto& c = *now.call;
   if (c.depth != 0) return;  // lies inside another one
   if (last_ == nullptr || last_thread_ != c.thread.number) {

@@ -8,7 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "profile/figures.hpp"
+#include "profile/call_stats.hpp"
 
 namespace p11tape::profile {
 
@@ -23,7 +23,7 @@ class timeline {
  public:
   static constexpr std::size_t most_stretches = 12000, most_threads = 64;
 
-  void see(const moment& now);
+  void see(const call_context& now);
 
   /// By number of the thread; 0: those beyond the first most_threads.
   const std::map<u64, std::vector<stretch>>& threads() const noexcept { return threads_; }

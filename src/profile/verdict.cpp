@@ -104,14 +104,14 @@ void say_card(const breakdown& b, std::vector<statement>& all) {
                                       "), in ", counted(t.exchanges, "exchange"), "; the rest is the module's own.")});
 }
 
-void say_crowd(const crowd& c, std::vector<statement>& all) {
+void say_crowd(const concurrency& c, std::vector<statement>& all) {
   const auto found = c.findings();
   if (found.empty()) return;
   const auto& f = found.front();
   char gain[32];
   std::snprintf(gain, sizeof gain, "%.1f", f.gain);
   const auto numbers = cat(diagnose::name_of(f.which), " takes ", in_words(f.alone), " alone and ", in_words(f.crowded),
-                           " with ", crowd::names[f.level], " in flight");
+                           " with ", concurrency::names[f.level], " in flight");
   if (f.in_parallel())
     all.push_back({0, cat("The module works in parallel: ", numbers, ".")});
   else
@@ -121,7 +121,7 @@ void say_crowd(const crowd& c, std::vector<statement>& all) {
                                  in_words(f.waited), " was spent waiting.")});
 }
 
-void say_rest(const measurement& m, const diagnose::dossier& d, std::vector<statement>& all) {
+void say_rest(const measurement& m, const diagnose::process_facts& d, std::vector<statement>& all) {
   const auto span = d.pace.last_end - d.pace.first_start;
   const auto busy = std::min(d.pace.busy, span);
   const auto& widest = m.between.widest();
@@ -146,14 +146,14 @@ std::vector<std::string> in_order(std::vector<statement> all) {
 
 }  // namespace
 
-std::vector<std::string> verdict(const measurement& m, const diagnose::dossier& d,
+std::vector<std::string> verdict(const measurement& m, const diagnose::process_facts& d,
                                  const diagnose::diagnosis& findings) {
   if (d.tally.total().calls == 0) return {"There are no calls on the tape."};
   std::vector<statement> all;
   say_hot(m.breakdown, d.pace.busy, all);
   say_way(m.logins, d.pace.last_end - d.pace.first_start, all);
   say_card(m.breakdown, all);
-  say_crowd(m.crowd, all);
+  say_crowd(m.concurrency, all);
   say_rest(m, d, all);
   auto sentences = in_order(std::move(all));
   for (const auto* f : about_time(findings, d.index))

@@ -25,7 +25,7 @@ std::string share(u64 part, u64 whole) {
   return text;
 }
 
-std::string title_of(const diagnose::dossier& d) {
+std::string title_of(const diagnose::process_facts& d) {
   return label::printable(d.program) + ", process " + std::to_string(d.pid);
 }
 

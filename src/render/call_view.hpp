@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "card/described.hpp"
+#include "card/description.hpp"
 #include "p11tape/record.hpp"
 #include "p11tape/schema.hpp"
 

@@ -54,7 +54,7 @@ std::string_view word_of(tape::call_state s) noexcept {
   return "";
 }
 
-class json_consumer : public consumer {
+class json_consumer : public visitor {
  public:
   json_consumer(std::string& out, const handle_words* handles) : json_(out), handles_(handles) {}
 

@@ -27,7 +27,7 @@ std::string_view words_of(tape::call_state s, bool stopped) noexcept {
   }
 }
 
-class text_writer : public consumer {
+class text_writer : public visitor {
  public:
   text_writer(const options& how, std::string& out) : how_(how), out_(out) {}
 

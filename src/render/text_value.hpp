@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "render/consumer.hpp"
+#include "render/visitor.hpp"
 
 namespace p11tape::render {
 

@@ -46,7 +46,7 @@ std::uint32_t marks_of(const tape::attribute_view& a) noexcept {
 }
 
 void render_numbers(const label& which, std::uint64_t count, std::uint32_t marks, auto number_at, unsigned word_size,
-                    consumer& to) {
+                    visitor& to) {
   group g;
   g.kind = group_kind::numbers;
   g.count = count;
@@ -59,7 +59,7 @@ void render_numbers(const label& which, std::uint64_t count, std::uint32_t marks
 
 // Bytes that are no number: as the row's form says, as far as that needs no decoder.
 void render_bytes(const attribute_context& around, const tape::attribute_view& a, const label& which, form kind,
-                  value v, consumer& to) {
+                  value v, visitor& to) {
   v.kind = kind == form::text || kind == form::date ? value_kind::text : value_kind::bytes;
   v.bytes = a.payload;
   decode::meaning said;
@@ -78,7 +78,7 @@ void render_bytes(const attribute_context& around, const tape::attribute_view& a
 
 // A value of which the tape has the bytes. False where they do not fit the form.
 bool render_typed(const attribute_context& around, const tape::attribute_view& a, const label& which, form kind,
-                  const value& v, consumer& to) {
+                  const value& v, visitor& to) {
   const auto size = a.payload.size();
   switch (kind) {
     case form::flag:
@@ -119,7 +119,7 @@ bool is_unavailable(std::uint64_t number, unsigned word_size) noexcept {
   return number == ~std::uint64_t{0} || (word_size == 4 && number == 0xffffffff);
 }
 
-void render_number(const label& which, std::uint64_t number, unsigned word_size, std::uint32_t marks, consumer& to) {
+void render_number(const label& which, std::uint64_t number, unsigned word_size, std::uint32_t marks, visitor& to) {
   value v;
   v.kind = value_kind::number;
   v.number = number;
@@ -144,7 +144,7 @@ void render_number(const label& which, std::uint64_t number, unsigned word_size,
   to.leaf(which, v);
 }
 
-void render_attribute_value(const attribute_context& around, const tape::attribute_view& a, consumer& to) {
+void render_attribute_value(const attribute_context& around, const tape::attribute_view& a, visitor& to) {
   const auto* row = cryptoki::find_attribute(a.type);
   const auto name = attribute_name(a.type);
   std::string meaning(row ? row->meaning : "plain");
@@ -201,7 +201,7 @@ void render_attribute_value(const attribute_context& around, const tape::attribu
 }
 
 void render_template(attribute_context around, const label& which, tape::byte_view payload, std::uint32_t marks,
-                     consumer& to) {
+                     visitor& to) {
   const tape::sequence<tape::attribute_view> attributes(payload);
   group g;
   g.kind = group_kind::attributes;

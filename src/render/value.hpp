@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "render/consumer.hpp"
+#include "render/visitor.hpp"
 
 namespace p11tape::render {
 
@@ -19,14 +19,14 @@ struct attribute_context {
 
 /// Tells the value by the form that the attribute's row gives. Numbers, flags and lists are read here; what bytes mean
 /// (names, certificates, curves ...) is the decoder's. A value that does not fit its type is told raw.
-void render_attribute_value(const attribute_context& around, const tape::attribute_view& attribute, consumer& to);
+void render_attribute_value(const attribute_context& around, const tape::attribute_view& attribute, visitor& to);
 
 /// Tells a whole template.
 void render_template(attribute_context around, const label& which, tape::byte_view payload, std::uint32_t marks,
-                     consumer& to);
+                     visitor& to);
 
 /// A number with its meaning: a constant, flags, a handle, a boolean, a plain count. Tells it to the consumer.
-void render_number(const label& which, std::uint64_t number, unsigned word_size, std::uint32_t marks, consumer& to);
+void render_number(const label& which, std::uint64_t number, unsigned word_size, std::uint32_t marks, visitor& to);
 
 /// True for CK_UNAVAILABLE_INFORMATION.
 bool is_unavailable(std::uint64_t number, unsigned word_size) noexcept;

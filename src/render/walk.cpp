@@ -2,8 +2,8 @@
 #include <string>
 
 #include "cryptoki/tables.hpp"
-#include "render/consumer.hpp"
 #include "render/value.hpp"
+#include "render/visitor.hpp"
 #include "render/words.hpp"
 
 namespace p11tape::render {
@@ -35,7 +35,7 @@ std::uint32_t marks_of(const item_view& i) noexcept {
 
 class walker {
  public:
-  walker(const call_view& call, consumer& to, decode::attribute_decoder decoder)
+  walker(const call_view& call, visitor& to, decode::attribute_decoder decoder)
       : call_(call), to_(to), decoder_(decoder) {}
 
   void run() {
@@ -144,7 +144,7 @@ class walker {
 
   // The recorder never follows these: that they were given is all there is to know.
   static bool is_followed(const field& f) noexcept {
-    return f.secret != cryptoki::secrecy::opaque && f.kind != shape::callback && !f.broken;
+    return f.secret != cryptoki::redaction_class::opaque && f.kind != shape::callback && !f.broken;
   }
 
   static bool counts_bytes(const field& f) noexcept { return f.kind == shape::bytes || f.kind == shape::address; }
@@ -350,7 +350,7 @@ class walker {
   static constexpr label parameter_label{"pParameter", "CK_VOID_PTR", "plain"};
 
   const call_view& call_;
-  consumer& to_;
+  visitor& to_;
   decode::attribute_decoder decoder_;
   tape::result_view outputs_;
   bool out_ = false;
@@ -359,6 +359,6 @@ class walker {
 
 }  // namespace
 
-void walk(const call_view& call, consumer& to, decode::attribute_decoder decoder) { walker(call, to, decoder).run(); }
+void walk(const call_view& call, visitor& to, decode::attribute_decoder decoder) { walker(call, to, decoder).run(); }
 
 }  // namespace p11tape::render

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "cryptoki/tables.hpp"
-#include "render/consumer.hpp"
+#include "render/visitor.hpp"
 
 namespace p11tape::render {
 

@@ -11,7 +11,7 @@ namespace {
 
 using cryptoki::field;
 using cryptoki::flow;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::shape;
 using tape::attribute_view;
 using tape::byte_view;
@@ -34,7 +34,9 @@ bool same_fields(std::span<const field> a, std::span<const field> b) noexcept {
 bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
 
 // Payload that may be made up: what is done with it can be compared in length, if not in bytes.
-bool may_be_made_up(secrecy s) noexcept { return s == secrecy::data || s == secrecy::plain || s == secrecy::random; }
+bool may_be_made_up(redaction_class s) noexcept {
+  return s == redaction_class::data || s == redaction_class::plain || s == redaction_class::random;
+}
 
 class builder {
  public:
@@ -47,7 +49,7 @@ class builder {
     std::byte* base;
   };
 
-  refusal fill(const fields_view& from, const target& to, unsigned depth) {
+  skip_reason fill(const fields_view& from, const target& to, unsigned depth) {
     if (depth > deepest) return {reason::too_large, 0, "structs in structs"};
     for (std::size_t i = 0; i < from.size(); ++i)
       if (auto r = fill_field(from, to, i, depth)) return r;
@@ -55,7 +57,7 @@ class builder {
   }
 
  private:
-  static refusal trouble(reason what, const field& f) { return {what, 0, std::string(f.name)}; }
+  static skip_reason trouble(reason what, const field& f) { return {what, 0, std::string(f.name)}; }
 
   void put(const target& to, std::size_t i, u64 value) const {
     if (to.places.empty()) {
@@ -72,7 +74,7 @@ class builder {
     }
   }
 
-  refusal fill_field(const fields_view& from, const target& to, std::size_t i, unsigned depth) {
+  skip_reason fill_field(const fields_view& from, const target& to, std::size_t i, unsigned depth) {
     const auto& f = from.row()[i];
     if (!from.has_word(i)) return trouble(reason::no_arguments, f);
     item_view item;
@@ -94,7 +96,7 @@ class builder {
   }
 
   // An array or struct by value.
-  refusal fill_embedded(const field& f, const target& to, std::size_t i, const item_view* item, unsigned depth) {
+  skip_reason fill_embedded(const field& f, const target& to, std::size_t i, const item_view* item, unsigned depth) {
     if (item == nullptr || to.places.empty()) return trouble(reason::withheld, f);
     const auto& p = to.places[i];
     if (f.kind == shape::record) {
@@ -153,8 +155,8 @@ class builder {
     counted_.push_back({to.base, static_cast<std::size_t>(f.count)});
   }
 
-  refusal fill_pointer(const fields_view& from, const target& to, std::size_t i, const item_view* item, unsigned depth,
-                       u64& pointer) {
+  skip_reason fill_pointer(const fields_view& from, const target& to, std::size_t i, const item_view* item,
+                           unsigned depth, u64& pointer) {
     const auto& f = from.row()[i];
     const auto bits = from.word(i);
     if (f.kind == shape::callback) {
@@ -189,22 +191,22 @@ class builder {
     }
   }
 
-  refusal give(u64 size, const field& f, u64& pointer) {
+  skip_reason give(u64 size, const field& f, u64& pointer) {
     auto* room = memory_.take(size);
     pointer = cryptoki::to_word(room);
-    return room != nullptr ? refusal{} : trouble(reason::too_large, f);
+    return room != nullptr ? skip_reason{} : trouble(reason::too_large, f);
   }
 
-  refusal copy(byte_view bytes, u64 room, const field& f, u64& pointer) {
+  skip_reason copy(byte_view bytes, u64 room, const field& f, u64& pointer) {
     if (auto r = give(std::max<u64>(room, bytes.size()), f, pointer)) return r;
     if (!bytes.empty()) std::memcpy(cryptoki::from_word<std::byte*>(pointer), bytes.data(), bytes.size());
     return {};
   }
 
-  refusal fill_bytes(const fields_view& from, const target& to, std::size_t i, const item_view* item, unsigned depth,
-                     u64& pointer) {
+  skip_reason fill_bytes(const fields_view& from, const target& to, std::size_t i, const item_view* item,
+                         unsigned depth, u64& pointer) {
     const auto& f = from.row()[i];
-    if (f.secret == secrecy::pin) return fill_pin(from, to, f, item, pointer);
+    if (f.secret == redaction_class::pin) return fill_pin(from, to, f, item, pointer);
     if (f.terminated) {
       if (item == nullptr || item->form != item_form::text) return trouble(reason::withheld, f);
       return copy(item->payload, item->payload.size() + 1, f, pointer);
@@ -239,7 +241,7 @@ class builder {
       std::memcpy(at, beginning->payload.data(), std::min<std::size_t>(size, beginning->payload.size()));
   }
 
-  refusal fill_pin(const fields_view& from, const target& to, const field& f, const item_view* item, u64& pointer) {
+  skip_reason fill_pin(const fields_view& from, const target& to, const field& f, const item_view* item, u64& pointer) {
     tape::pin_facts facts{};
     const bool known = item != nullptr && item->form == item_form::pin && tape::parse_pin(item->payload, facts);
     if (known && facts.length == 0) return give(0, f, pointer);
@@ -255,7 +257,7 @@ class builder {
     return {};
   }
 
-  refusal fill_numbers(const fields_view& from, const field& f, const item_view* item, u64& pointer) {
+  skip_reason fill_numbers(const fields_view& from, const field& f, const item_view* item, u64& pointer) {
     u64 count = 1;
     if (f.count >= 0 || f.cap >= 0) {
       if (!count_of(from, f, count)) count = 0;
@@ -269,7 +271,8 @@ class builder {
     return {};
   }
 
-  refusal fill_records(const fields_view& from, const field& f, const item_view* item, unsigned depth, u64& pointer) {
+  skip_reason fill_records(const fields_view& from, const field& f, const item_view* item, unsigned depth,
+                           u64& pointer) {
     const auto number = cryptoki::record_named(f.meaning);
     if (number == cryptoki::record_count) return trouble(reason::not_described, f);
     const auto& row = cryptoki::records[number];
@@ -292,7 +295,7 @@ class builder {
       return fill(fields_view(row.fields, n.body), {row.places, at}, depth + 1);
     }
     if (item == nullptr || item->form != item_form::records || item->has(tape::item_cut))
-      return count == 0 ? refusal{} : trouble(reason::withheld, f);
+      return count == 0 ? skip_reason{} : trouble(reason::withheld, f);
     u64 done = 0;
     for (const auto& n : tape::sequence<tape::nested_view>(item->payload)) {
       if (done == count) break;
@@ -300,10 +303,10 @@ class builder {
       if (auto r = fill(fields_view(row.fields, n.body), {row.places, at + done * row.size}, depth + 1)) return r;
       ++done;
     }
-    return done == count ? refusal{} : trouble(reason::withheld, f);
+    return done == count ? skip_reason{} : trouble(reason::withheld, f);
   }
 
-  refusal fill_template(byte_view payload, bool asks, unsigned depth, u64& pointer, u64& count) {
+  skip_reason fill_template(byte_view payload, bool asks, unsigned depth, u64& pointer, u64& count) {
     const tape::sequence<attribute_view> all(payload);
     count = all.size();
     if (depth > deepest) return {reason::too_large, 0, "templates in templates"};
@@ -324,13 +327,13 @@ class builder {
 
   static std::string name_of(const attribute_view& a) { return cryptoki::display_name("attribute", a.type); }
 
-  refusal give_room(const attribute_view& a, CK_ATTRIBUTE& out) {
+  skip_reason give_room(const attribute_view& a, CK_ATTRIBUTE& out) {
     const u64 size = a.length == unavailable ? 0 : a.length;
     out.pValue = memory_.take(size);
-    return out.pValue != nullptr ? refusal{} : refusal{reason::too_large, 0, name_of(a)};
+    return out.pValue != nullptr ? skip_reason{} : skip_reason{reason::too_large, 0, name_of(a)};
   }
 
-  refusal give_value(const attribute_view& a, unsigned depth, CK_ATTRIBUTE& out) {
+  skip_reason give_value(const attribute_view& a, unsigned depth, CK_ATTRIBUTE& out) {
     if (a.has(tape::item_unreadable)) return {reason::unreadable, 0, name_of(a)};
     if (a.form == item_form::template_) {
       u64 nested = 0, count = 0;
@@ -363,7 +366,7 @@ class builder {
     return {};
   }
 
-  refusal fill_mechanism(const field& f, const item_view* item, unsigned depth, u64& pointer) {
+  skip_reason fill_mechanism(const field& f, const item_view* item, unsigned depth, u64& pointer) {
     tape::mechanism_view m;
     if (item == nullptr || item->form != item_form::mechanism || !tape::mechanism_view::parse(item->payload, m))
       return trouble(reason::no_arguments, f);
@@ -385,7 +388,7 @@ class builder {
   }
 
   // BYTES, NUMBER or RECORD.
-  refusal fill_parameter(const field& f, const item_view& p, bool is_handle, unsigned depth, u64& at, u64& size) {
+  skip_reason fill_parameter(const field& f, const item_view& p, bool is_handle, unsigned depth, u64& at, u64& size) {
     if (p.has(tape::item_cut) || p.has(tape::item_withheld)) return trouble(reason::withheld, f);
     if (p.form == item_form::number) {
       const auto value = static_cast<CK_ULONG>(is_handle ? handles_.translate("object", p.number()) : p.number());
@@ -408,10 +411,10 @@ class builder {
   }
 
   // A CK_VOID_PTR, by what the row says of it.
-  refusal fill_address(const fields_view& from, const target& to, std::size_t i, const item_view* item, unsigned depth,
-                       u64& pointer) {
+  skip_reason fill_address(const fields_view& from, const target& to, std::size_t i, const item_view* item,
+                           unsigned depth, u64& pointer) {
     const auto& f = from.row()[i];
-    if (f.secret == secrecy::opaque) {
+    if (f.secret == redaction_class::opaque) {
       out_.dropped_pointer |= f.name == "pReserved";
       return {};  // NULL
     }
@@ -421,7 +424,7 @@ class builder {
       return empty ? give(0, f, pointer) : trouble(reason::withheld, f);
     }
     u64 size = 0;
-    const bool is_handle = f.secret == secrecy::by_prf_type;
+    const bool is_handle = f.secret == redaction_class::by_prf_type;
     if (auto r = fill_parameter(f, *item, is_handle, depth, pointer, size)) return r;
     set_count(to, f, size);
     return {};
@@ -448,8 +451,8 @@ bool same_row(const tape::function_info& on_tape, cryptoki::function f) noexcept
   return mine.size() <= most_arguments && same_fields(on_tape.arguments, mine);
 }
 
-refusal build_arguments(const tape::schema& rows, const tape::fields_view& recorded, std::string_view pin,
-                        translator& handles, arena& memory, argument_list& out) {
+skip_reason build_arguments(const tape::schema& rows, const tape::fields_view& recorded, std::string_view pin,
+                            translator& handles, arena& memory, argument_list& out) {
   memory.clear();
   out = {};
   builder b(rows, pin, handles, memory, out);

@@ -13,7 +13,7 @@
 #include "p11tape/record.hpp"
 #include "p11tape/schema.hpp"
 #include "replay/arena.hpp"
-#include "replay/refusal.hpp"
+#include "replay/skip_reason.hpp"
 
 namespace p11tape::replay {
 
@@ -41,7 +41,7 @@ struct argument_list {
 
 /// Builds the arguments. `pin` is used for every PIN; with `pin` empty a PIN of its recorded length is made up, which
 /// is wrong.
-refusal build_arguments(const tape::schema& rows, const tape::fields_view& recorded, std::string_view pin,
-                        translator& handles, arena& memory, argument_list& out);
+skip_reason build_arguments(const tape::schema& rows, const tape::fields_view& recorded, std::string_view pin,
+                            translator& handles, arena& memory, argument_list& out);
 
 }  // namespace p11tape::replay

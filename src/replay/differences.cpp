@@ -33,14 +33,14 @@ constexpr struct {
     {function::C_GetSessionInfo, "ulDeviceError"},
 };
 
-bool is_surroundings(function f, const compare::difference& d) {
-  if (d.what == compare::kind::return_code || d.what == compare::kind::ending) return false;
+bool is_surroundings(function f, const diff::difference& d) {
+  if (d.what == diff::kind::return_code || d.what == diff::kind::ending) return false;
   return std::any_of(std::begin(surroundings), std::end(surroundings),
                      [&](const auto& s) { return s.of == f && (s.field.empty() || d.where.ends_with(s.field)); });
 }
 
 // How many tries a PIN has left is the history of a token; whether it is locked is not.
-bool is_history(function f, const compare::difference& d) {
+bool is_history(function f, const diff::difference& d) {
   constexpr std::uint64_t tries =
       CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_SO_PIN_COUNT_LOW | CKF_SO_PIN_FINAL_TRY;
   if (f != function::C_GetTokenInfo || !d.where.ends_with(".flags")) return false;
@@ -50,22 +50,22 @@ bool is_history(function f, const compare::difference& d) {
 
 }  // namespace
 
-void keep_divergences(const step& s, const plan& p, const world& w, compare::differences& found) {
-  std::erase_if(found, [&](const compare::difference& d) {
-    if (!compare::diverges(d.what) || is_surroundings(s.role.which, d) || is_history(s.role.which, d)) return true;
-    return s.uncounted && d.what != compare::kind::return_code && d.what != compare::kind::ending;
+void keep_divergences(const step& s, const plan& p, const live_handles& w, diff::differences& found) {
+  std::erase_if(found, [&](const diff::difference& d) {
+    if (!diff::diverges(d.what) || is_surroundings(s.role.which, d) || is_history(s.role.which, d)) return true;
+    return s.uncounted && d.what != diff::kind::return_code && d.what != diff::kind::ending;
   });
   if (s.role.does != cryptoki::effect::find_step || s.call.return_value() != CKR_OK) return;
   // A module finds objects in an order of its own, and a program that takes some of them need not get the same ones:
   // what matters is how many came, and that those of the tape are there.
-  std::erase_if(found, [](const compare::difference& d) { return d.what == compare::kind::handle; });
+  std::erase_if(found, [](const diff::difference& d) { return d.what == diff::kind::handle; });
   for (const auto thing : s.gives)
-    if (thing != no_thing && w.object(thing) == world::unset && !s.uncounted)
-      found.push_back({compare::kind::handle, render::way::out, s.role.result, "not found",
+    if (thing != no_thing && w.object(thing) == live_handles::unset && !s.uncounted)
+      found.push_back({diff::kind::handle, render::way::out, s.role.result, "not found",
                        model::describe_short(p.objects[thing].known), ""});
 }
 
-std::string as_text(const compare::differences& found) {
+std::string as_text(const diff::differences& found) {
   std::string text;
   for (const auto& d : found) text += d.where + '\x1f' + d.a + '\x1f' + d.b + '\x1e';
   return text;

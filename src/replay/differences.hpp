@@ -5,20 +5,20 @@
 #include <string_view>
 #include <vector>
 
-#include "compare/compare.hpp"
-#include "replay/world.hpp"
+#include "diff/compare.hpp"
+#include "replay/live_handles.hpp"
 
 namespace p11tape::replay {
 
 /// Leaves those that are divergences: what names the surroundings (library, slot, token) is another on another machine,
 /// and searches find other numbers of objects where calls were left out. Adds which objects were not found.
-void keep_divergences(const step& s, const plan& p, const world& w, compare::differences& found);
+void keep_divergences(const step& s, const plan& p, const live_handles& w, diff::differences& found);
 
 struct told_difference {
   std::string where, recorded, replayed;
 };
 
-std::string as_text(const compare::differences& found);
+std::string as_text(const diff::differences& found);
 std::vector<told_difference> from_text(std::string_view text);
 
 }  // namespace p11tape::replay

@@ -1,6 +1,6 @@
 #include "replay/handles.hpp"
 
-#include "model/learn.hpp"
+#include "model/extract.hpp"
 
 namespace p11tape::replay {
 namespace {
@@ -13,7 +13,7 @@ std::string in_hex(u64 n) {
 
 }  // namespace
 
-u64 live_handles::translate(std::string_view, u64 recorded) {
+u64 handle_translator::translate(std::string_view, u64 recorded) {
   // The plan walked over the same bytes in the same order.
   if (next_ >= step_.uses.size() || step_.uses[next_].recorded != recorded) return 0;
   const auto& use = step_.uses[next_++];
@@ -28,10 +28,10 @@ u64 live_handles::translate(std::string_view, u64 recorded) {
 }
 
 // A handle that meant nothing is replaced by the invalid one, which means nothing anywhere.
-u64 live_handles::session(const handle_use& use) {
+u64 handle_translator::session(const handle_use& use) {
   if (use.thing == no_thing) return CK_INVALID_HANDLE;
   const auto handle = world_.session(use.thing);
-  if (handle == world::unset) {
+  if (handle == live_handles::unset) {
     const auto opener = plan_.sessions[use.thing].opener;
     if (step_.call.ended() && step_.call.return_value() != CKR_OK && opener == no_thing) return CK_INVALID_HANDLE;
     why_ = {reason::depends, opener == no_thing ? 0 : plan_.steps[opener].call.number, {}};
@@ -40,10 +40,10 @@ u64 live_handles::session(const handle_use& use) {
   return handle;
 }
 
-u64 live_handles::object(const handle_use& use) {
+u64 handle_translator::object(const handle_use& use) {
   if (use.thing == no_thing) return CK_INVALID_HANDLE;
   const auto handle = world_.object(use.thing);
-  if (handle != world::unset) return handle;
+  if (handle != live_handles::unset) return handle;
   const auto& o = plan_.objects[use.thing];
   const bool made = o.maker != no_thing;
   why_ = {made ? reason::depends : reason::no_counterpart, made ? plan_.steps[o.maker].call.number : 0,
@@ -51,25 +51,25 @@ u64 live_handles::object(const handle_use& use) {
   return CK_INVALID_HANDLE;
 }
 
-u64 live_handles::slot(const handle_use& use) {
-  const auto id = use.thing == no_thing ? world::unset : world_.slot(use.thing);
-  if (id != world::unset) return id;
+u64 handle_translator::slot(const handle_use& use) {
+  const auto id = use.thing == no_thing ? live_handles::unset : world_.slot(use.thing);
+  if (id != live_handles::unset) return id;
   const bool was_invalid = step_.call.ended() && step_.call.return_value() != CKR_OK;
   if (!was_invalid) why_ = {reason::not_mapped, 0, "slot " + in_hex(use.recorded)};
   return world_.no_slot();
 }
 
-bool same_things::same(compare::handle_kind what, u64 a, u64 b, bool) {
+bool same_things::same(diff::handle_kind what, u64 a, u64 b, bool) {
   const auto known = [&](const handle_use& u) {
     return u.recorded == a && u.thing != no_thing && static_cast<int>(u.kind) == static_cast<int>(what);
   };
   switch (what) {
-    case compare::handle_kind::session:
+    case diff::handle_kind::session:
       if (step_.opens != no_thing) return world_.session(step_.opens) == b;
       for (const auto& u : step_.uses)
         if (known(u)) return world_.session(u.thing) == b;
       return true;
-    case compare::handle_kind::slot:
+    case diff::handle_kind::slot:
       for (std::size_t i = 0; i < plan_.slots.size(); ++i)
         if (plan_.slots[i].known.id == a) return world_.slot(static_cast<u32>(i)) == b;
       return true;

@@ -5,9 +5,9 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "model/call_stream.hpp"
-#include "model/learn.hpp"
+#include "model/extract.hpp"
 #include "replay/operations.hpp"
-#include "replay/refuse.hpp"
+#include "replay/skip_rules.hpp"
 
 namespace p11tape::replay {
 namespace {
@@ -46,9 +46,9 @@ class planner final : translator {
     u64 slot;
   };
 
-  const model::library& library() const { return *state_.libraries().front(); }
+  const model::recorded_process& library() const { return *state_.libraries().front(); }
 
-  void take(const model::moment& now) {
+  void take(const model::call_context& now) {
     now_ = &now;
     auto& s = plan_.steps.emplace_back();
     s.call = *now.call;
@@ -74,7 +74,7 @@ class planner final : translator {
   }
 
   // Whether the replay has to begin or end what the tape does not.
-  void life_of_library(const model::moment& now) {
+  void life_of_library(const model::call_context& now) {
     const bool begins = now.is(function::C_Initialize);
     if (!initialised_ && begins && now.value == CKR_CRYPTOKI_ALREADY_INITIALIZED) plan_.begins_late = true;
     if (!initialised_ && now.ok && now.call->function != nullptr && now.call->function->family != "general")
@@ -92,7 +92,7 @@ class planner final : translator {
   }
 
   // Arguments are built once here, for nothing but to see whether they can be, and which handles they hold.
-  refusal build(step& s) {
+  skip_reason build(step& s) {
     argument_list list;
     const auto why = build_arguments(plan_.tape->rows(), s.call.arguments(), {}, *this, memory_, list);
     s.synthesised = list.synthesised;
@@ -113,7 +113,7 @@ class planner final : translator {
   }
 
   // Uses of what is not there are fine where the tape says that they failed.
-  refusal trouble_with_handles(const step& s) const {
+  skip_reason trouble_with_handles(const step& s) const {
     const bool worked = !s.call.ended() || s.call.return_value() == CKR_OK;
     for (const auto& u : s.uses) {
       if (u.kind == handle_kind::session && u.thing == no_thing && worked) return {reason::unknown_session, 0, {}};
@@ -221,7 +221,7 @@ class planner final : translator {
   }
 
   // Which search a call belongs to.
-  void search(const model::moment& now, step& s) {
+  void search(const model::call_context& now, step& s) {
     const auto session = now.session != nullptr ? now.session->number : model::unknown;
     if (s.role.does == effect::find_begin && now.ok) {
       current_search_[session] = s.search = static_cast<u32>(plan_.searches.size());
@@ -305,7 +305,7 @@ class planner final : translator {
   const choice& how_;
   plan plan_;
   model::state state_;
-  const model::moment* now_ = nullptr;
+  const model::call_context* now_ = nullptr;
   operations operations_;
   arena memory_;
   bool token_object_ = false, initialised_ = false, finalised_ = false, left_out_objects_ = false;

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "model/state.hpp"
-#include "replay/refusal.hpp"
+#include "replay/skip_reason.hpp"
 
 namespace p11tape::replay {
 
@@ -45,7 +45,7 @@ struct step {
   u32 lane = 0;              ///< thread, from 0
   u32 needs = 0;             ///< so many calls, in the order of their ends, have to have ended before
   u32 rank = no_thing;       ///< its own place in the order of ends; no_thing: it never ended
-  refusal why;               ///< why it is not made
+  skip_reason why;           ///< why it is not made
   bool prepares = false;     ///< before --from: made because later calls need it, but neither compared nor counted
   bool synthesised = false;  ///< bytes that the tape does not have are made up
   bool fresh = false;        ///< keys that the tape itself generates, made-up bytes: what comes out is other bytes

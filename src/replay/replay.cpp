@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <stdexcept>
 
-#include "capture/clock.hpp"
+#include "capture/host/clock.hpp"
 #include "replay/runner.hpp"
 
 namespace p11tape::replay {

@@ -11,9 +11,9 @@
 
 #include <chrono>
 
+#include "replay/live_handles.hpp"
 #include "replay/plan.hpp"
 #include "replay/results.hpp"
-#include "replay/world.hpp"
 
 namespace p11tape::replay {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "replay/refusal.hpp"
+#include "replay/skip_reason.hpp"
 
 namespace p11tape::replay {
 

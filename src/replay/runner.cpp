@@ -4,12 +4,12 @@
 #include <ctime>
 #include <thread>
 
-#include "capture/clock.hpp"
-#include "compare/view.hpp"
-#include "model/learn.hpp"
+#include "capture/host/clock.hpp"
+#include "model/extract.hpp"
 #include "render/render.hpp"
 #include "replay/differences.hpp"
 #include "replay/handles.hpp"
+#include "view/view.hpp"
 
 namespace p11tape::replay {
 
@@ -32,10 +32,10 @@ initialize_args with_init_args(const CK_C_INITIALIZE_ARGS& a, const std::string&
 }  // namespace
 
 struct runner::hand {
-  explicit hand(const compare::encoding_room& room) : encoded(room) {}
+  explicit hand(const reencode::encoding_room& room) : encoded(room) {}
   arena memory;
   argument_list arguments;
-  compare::encoded_call encoded;
+  reencode::encoded_call encoded;
 };
 
 runner::runner(const plan& p, const settings& how, const module& m, results& out)
@@ -44,7 +44,7 @@ runner::runner(const plan& p, const settings& how, const module& m, results& out
       module_(m),
       out_(out),
       world_(p, m, how.tokens),
-      encoding_(compare::recorded_as(*p.tape)),
+      encoding_(reencode::recorder_profile(*p.tape)),
       order_(p.steps.size()),
       broken_(p.operations) {
   for (auto& b : broken_) b = 0;
@@ -130,7 +130,7 @@ bool runner::wait_for_pace(const step& s) {
   return order_.wait_until(clock_start_ + std::chrono::nanoseconds(static_cast<std::int64_t>(pause)));
 }
 
-void runner::leave_out(u32 index, const refusal& why) {
+void runner::leave_out(u32 index, const skip_reason& why) {
   auto& r = out_[index];
   r.why = why.what;
   r.because = why.because;
@@ -169,7 +169,7 @@ bool runner::ready(hand& with, u32 index) {
     }
     pin = so ? how_.so_pin : how_.user_pin;
   }
-  live_handles handles(plan_, world_, s);
+  handle_translator handles(plan_, world_, s);
   const auto why = build_arguments(plan_.tape->rows(), s.call.arguments(), pin, handles, with.memory, with.arguments);
   if (why || handles.why()) return leave_out(index, why ? why : handles.why()), false;
   auto& words = with.arguments.words;
@@ -217,7 +217,7 @@ void runner::adopt(const hand& with, u32 index, u64 value) {
   const auto& words = with.arguments.words;
   const auto handle_at = [&](std::int8_t argument) -> u64 {
     const auto word = argument >= 0 ? words[static_cast<std::size_t>(argument)] : 0;
-    return word != 0 ? *cryptoki::from_word<CK_ULONG*>(word) : world::unset;
+    return word != 0 ? *cryptoki::from_word<CK_ULONG*>(word) : live_handles::unset;
   };
   switch (s.role.does) {
     case effect::initialize:
@@ -254,7 +254,7 @@ void runner::compare(hand& with, u32 index, u64 value) {
     r.is = outcome::no_result;
     return;
   }
-  const auto before = compare::view_of(s.call);
+  const auto before = view::view_of(s.call);
   auto now = before;
   now.rows = &tape::schema::built_in();
   now.function_number = static_cast<tape::u16>(s.role.which);
@@ -264,9 +264,9 @@ void runner::compare(hand& with, u32 index, u64 value) {
   now.enter = with.encoded.entered();
   now.leave = with.encoded.left();
   same_things handles(plan_, world_, s);
-  const compare::situation around{s.mechanism, s.fresh, s.fresh || with.arguments.synthesised};
-  compare::differences found;
-  compare::results(before, now, handles, around, found);
+  const diff::situation around{s.mechanism, s.fresh, s.fresh || with.arguments.synthesised};
+  diff::differences found;
+  diff::results(before, now, handles, around, found);
   keep_divergences(s, plan_, world_, found);
   if (!found.empty()) drop_unset(with, s, now, found);
   if (found.empty()) {
@@ -289,7 +289,7 @@ void runner::compare(hand& with, u32 index, u64 value) {
 // There are modules that do not set all of a struct (SoftHSM adds flags to those that it finds there): then what the
 // tape has is the rest of something else in the recorded program's memory. A question that changes nothing is asked
 // again, with other bytes in the struct; what differs between the two answers is none.
-void runner::drop_unset(hand& with, const step& s, const render::call_view& now, compare::differences& found) {
+void runner::drop_unset(hand& with, const step& s, const render::call_view& now, diff::differences& found) {
   const bool asks = s.role.does == effect::describe_token || s.role.which == function::C_GetSessionInfo;
   const auto& row = cryptoki::row(s.role.which).arguments;
   const auto last = row.size() - 1;
@@ -298,7 +298,7 @@ void runner::drop_unset(hand& with, const step& s, const render::call_view& now,
   auto words = with.arguments.words;
   std::vector<std::byte> other(size, std::byte{0xff});
   words[last] = cryptoki::to_word(other.data());
-  compare::encoded_call again(encoding_);
+  reencode::encoded_call again(encoding_);
   world_.ask([&] {
     again.enter(s.role.which, words.data());
     again.leave(s.role.which, words.data(), module_.call(s.role.which, words));
@@ -307,8 +307,8 @@ void runner::drop_unset(hand& with, const step& s, const render::call_view& now,
   second.enter = again.entered();
   second.leave = again.left();
   same_things handles(plan_, world_, s);
-  compare::differences unset;
-  compare::results(now, second, handles, {}, unset);
+  diff::differences unset;
+  diff::results(now, second, handles, {}, unset);
   std::erase_if(found, [&](const auto& d) {
     return std::any_of(unset.begin(), unset.end(), [&](const auto& u) { return u.where == d.where; });
   });

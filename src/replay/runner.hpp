@@ -1,8 +1,8 @@
 // Makes the calls of a plan, in the process that has the module. Part of replay().
 #pragma once
 
-#include "compare/compare.hpp"
-#include "compare/encoded.hpp"
+#include "diff/compare.hpp"
+#include "reencode/encoded.hpp"
 #include "replay/order.hpp"
 #include "replay/replay.hpp"
 
@@ -26,8 +26,8 @@ class runner {
   void call(hand& with, u32 index);
   void adopt(const hand& with, u32 index, u64 value);
   void compare(hand& with, u32 index, u64 value);
-  void drop_unset(hand& with, const step& s, const render::call_view& now, compare::differences& found);
-  void leave_out(u32 index, const refusal& why);
+  void drop_unset(hand& with, const step& s, const render::call_view& now, diff::differences& found);
+  void leave_out(u32 index, const skip_reason& why);
   void break_operations(const step& s);
   void fail(const std::string& why);
   void begin();
@@ -37,8 +37,8 @@ class runner {
   const settings& how_;
   const module& module_;
   results& out_;
-  world world_;
-  compare::encoding_room encoding_;
+  live_handles world_;
+  reencode::encoding_room encoding_;
   end_order order_;
   std::vector<std::atomic<u64>> broken_;  // by operation: number of the call that was not made as on the tape
   std::atomic<bool> diverged_{false}, initialised_{false};

@@ -12,7 +12,7 @@ namespace p11tape::scrub {
 
 using cryptoki::field;
 using cryptoki::form;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::shape;
 using cryptoki::treatment;
 using tape::byte_view;
@@ -66,15 +66,15 @@ bool is_scalar(form f) {
 }
 
 // The class of the value of a CK_OTP_PARAM or CK_PRF_DATA_PARAM that was recorded at all.
-secrecy by_type(const field& f, u64 type) {
-  if (f.secret == secrecy::by_prf_type) return secrecy::parameter;
+redaction_class by_type(const field& f, u64 type) {
+  if (f.secret == redaction_class::by_prf_type) return redaction_class::parameter;
   const bool open = type == CK_OTP_FLAGS || type == CK_OTP_OUTPUT_LENGTH || type == CK_OTP_OUTPUT_FORMAT;
-  return open ? secrecy::parameter : secrecy::key;
+  return open ? redaction_class::parameter : redaction_class::key;
 }
 
 }  // namespace
 
-bool redactor::whole(secrecy s) const { return cryptoki::treat(profile_, s) == treatment::whole; }
+bool redactor::whole(redaction_class s) const { return cryptoki::treat(profile_, s) == treatment::whole; }
 
 std::vector<std::byte> redactor::enter(const tape::function_info& function, byte_view body) const {
   bytes out;
@@ -171,7 +171,7 @@ u64 redactor::item(bytes& out, row fields, u64 first_word, const item_view& i, i
       tape::mechanism_view m;
       if (!tape::mechanism_view::parse(i.payload, m)) return tape::pointer_withheld;
       item_view kept = i;
-      const bool gone = m.has_parameter && m.parameter.form == item_form::bytes && !whole(secrecy::parameter);
+      const bool gone = m.has_parameter && m.parameter.form == item_form::bytes && !whole(redaction_class::parameter);
       if (gone) kept.flags |= tape::item_withheld;
       open_item o(out, kept);
       put_number(out, m.type);
@@ -196,8 +196,9 @@ u64 redactor::item(bytes& out, row fields, u64 first_word, const item_view& i, i
     case item_form::bytes:
     case item_form::text: {
       auto secret = f.secret;
-      if (secret == secrecy::by_otp_type || secret == secrecy::by_prf_type) secret = by_type(f, first_word);
-      if (f.target == "message_parameter") secret = secrecy::parameter;
+      if (secret == redaction_class::by_otp_type || secret == redaction_class::by_prf_type)
+        secret = by_type(f, first_word);
+      if (f.target == "message_parameter") secret = redaction_class::parameter;
       if (!whole(secret)) return tape::pointer_withheld;
       copy(out, i);
       return 0;
@@ -219,17 +220,17 @@ void redactor::nested(bytes& out, byte_view payload, int depth) const {
 
 bool redactor::attribute(bytes& out, const tape::attribute_view& a, int depth) const {
   const auto* known = cryptoki::find_attribute(a.type);
-  auto secret = known != nullptr ? known->secret : secrecy::key;
+  auto secret = known != nullptr ? known->secret : redaction_class::key;
   tape::attribute_header h{tape::le(a.type), tape::le(a.length), static_cast<u8>(a.form), a.flags, 0, 0};
   const std::size_t at = out.size();
   put(out, &h, sizeof h);
   const std::size_t start = out.size();
 
   // Only certificates are recorded of CKA_VALUE.
-  const bool certificate = secret == secrecy::value && a.form == item_form::bytes;
-  if (certificate) secret = secrecy::open;
+  const bool certificate = secret == redaction_class::value && a.form == item_form::bytes;
+  if (certificate) secret = redaction_class::open;
   auto how = cryptoki::treat(profile_, secret);
-  if (secret == secrecy::open && known != nullptr && is_scalar(known->kind)) how = treatment::whole;
+  if (secret == redaction_class::open && known != nullptr && is_scalar(known->kind)) how = treatment::whole;
 
   if (a.form == item_form::template_ && depth <= deepest) {
     for (const auto& inner : tape::sequence<tape::attribute_view>(a.payload)) attribute(out, inner, depth + 1);
@@ -244,7 +245,7 @@ bool redactor::attribute(bytes& out, const tape::attribute_view& a, int depth) c
     if (a.form != item_form::none) h.flags |= tape::item_withheld;
     h.form = static_cast<u8>(item_form::none);
   }
-  const bool secret_length = how == treatment::rounded_length || (secret == secrecy::value && profile_ == 1);
+  const bool secret_length = how == treatment::rounded_length || (secret == redaction_class::value && profile_ == 1);
   const bool has_length = a.length != 0 && a.length < u64{1} << 62;
   if (secret_length && has_length && h.form == static_cast<u8>(item_form::none) && (h.flags & tape::item_null) == 0) {
     h.length = tape::le(std::bit_ceil(a.length));

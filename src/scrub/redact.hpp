@@ -33,7 +33,7 @@ class redactor {
   void nested(bytes& out, tape::byte_view payload, int depth) const;
   bool attribute(bytes& out, const tape::attribute_view& a, int depth) const;
   tape::u64 number(row fields, std::size_t field, tape::u64 value) const;
-  bool whole(cryptoki::secrecy s) const;
+  bool whole(cryptoki::redaction_class s) const;
 
   const tape::schema& rows_;
   std::size_t profile_;

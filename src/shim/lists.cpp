@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "capture/message.hpp"
+#include "capture/host/message.hpp"
 #include "shim/module.hpp"
 #include "shim/stubs.hpp"
 

@@ -15,10 +15,10 @@
 #include <cstring>
 #include <ctime>
 
-#include "capture/exchange.hpp"
-#include "capture/message.hpp"
+#include "capture/encode/exchange.hpp"
+#include "capture/host/message.hpp"
+#include "capture/host/signals_deferred.hpp"
 #include "capture/recorder.hpp"
-#include "capture/slow_path.hpp"
 #include "shim/lists.hpp"
 #include "shim/pcsc_tap.hpp"
 

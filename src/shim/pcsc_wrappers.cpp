@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "capture/exchange.hpp"
+#include "capture/encode/exchange.hpp"
 #include "cryptoki/each.hpp"
 
 namespace p11tape::shim {

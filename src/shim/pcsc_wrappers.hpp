@@ -1,4 +1,4 @@
-// Wrappers around the functions of PC/SC: they forward, and tell capture/exchange.hpp before and after.
+// Wrappers around the functions of PC/SC: they forward, and tell capture/encode/exchange.hpp before and after.
 //
 // A process may hold more than one PC/SC library, and each wrapper belongs to one function of one library: so there are
 // several wrappers of each function, and each is given out for one real function. A library that is gone gives its

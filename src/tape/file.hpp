@@ -157,6 +157,6 @@ class file {
 };
 
 /// Removes the oldest tapes of a folder until `keep` are left; tapes of processes that still run are spared.
-void thin_out(int folder, u32 keep) noexcept;
+void remove_old_tapes(int folder, u32 keep) noexcept;
 
 }  // namespace p11tape::tape

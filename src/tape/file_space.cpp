@@ -10,7 +10,7 @@
 #include <cerrno>
 
 #include "tape/file.hpp"
-#include "tape/kernel.hpp"
+#include "tape/raw_syscalls.hpp"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/exchange.hpp"
+#include "capture/encode/exchange.hpp"
 
 namespace p11tape::capture {
 namespace {

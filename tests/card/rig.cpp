@@ -73,14 +73,14 @@ std::vector<call> calls_in(const std::filesystem::path& dir) {
   const tape::reader* const all[] = {&reader};
   model::call_stream stream(all);
   model::call_exchanges exchanges(all);
-  card::narrator narrator;
+  card::describer describer;
   std::vector<call> calls;
   while (const auto* const c = stream.next()) {
     auto& made = calls.emplace_back();
     made.function = c->function != nullptr ? std::string(c->function->name) : "?";
     made.rv = c->return_value();
     made.thread = c->thread.number;
-    for (const auto& e : exchanges.of(*c)) made.exchanges.emplace_back(narrator.tell(e));
+    for (const auto& e : exchanges.of(*c)) made.exchanges.emplace_back(describer.tell(e));
   }
   CHECK(!reader.damage().any());
   return calls;

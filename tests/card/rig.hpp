@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../contract/support.hpp"
-#include "card/described.hpp"
+#include "card/description.hpp"
 #include "pcsc_library.hpp"
 
 namespace p11tape::card_tests {

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "diagnose/amq_log.hpp"
-#include "diagnose/explain.hpp"
-#include "diagnose/words.hpp"
+#include "diagnose/facts/amq_log.hpp"
+#include "diagnose/report/explain.hpp"
+#include "diagnose/tables/client_messages.hpp"
 
 namespace p11tape::test {
 namespace {

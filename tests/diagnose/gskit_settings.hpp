@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "clients/ams.hpp"
 #include "clients/files.hpp"
-#include "clients/mq_ini.hpp"
-#include "clients/mq_string.hpp"
+#include "clients/formats/ams.hpp"
+#include "clients/formats/mq_ini.hpp"
+#include "clients/formats/mq_string.hpp"
 #include "diagnose/gskit.hpp"
 
 namespace p11tape::test {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "clients/mq_sslcryp.hpp"
+#include "clients/formats/mq_sslcryp.hpp"
 #include "diagnose/synthetic.hpp"
 
 namespace p11tape::test {
@@ -27,8 +27,8 @@ told diagnose_folder(const contract::scratch& files, diagnose::configured set) {
 told::told(const std::vector<std::string>& tapes, diagnose::configured set) : set_(std::move(set)) {
   std::vector<const tape::reader*> all;
   for (const auto& path : tapes) all.push_back(readers_.emplace_back(std::make_unique<tape::reader>(path)).get());
-  dossiers = diagnose::gather_all(all, {});
-  answer = diagnose::examine(dossiers, set_);
+  processes = diagnose::collect_all(all, {});
+  answer = diagnose::examine(processes, set_);
 }
 
 const diagnose::finding* told::find(std::string_view id) const { return find_in(answer.found, id); }
@@ -41,7 +41,7 @@ std::string told::first() const { return answer.found.empty() ? "" : std::string
 
 std::string told::text() const {
   std::string out;
-  append_text(answer, {dossiers, set_, {}, false}, out);
+  append_text(answer, {processes, set_, {}, false}, out);
   return out;
 }
 

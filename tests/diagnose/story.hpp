@@ -35,7 +35,7 @@ class told {
   std::vector<std::string> lines() const;
 
   diagnose::diagnosis answer;
-  std::vector<diagnose::dossier> dossiers;
+  std::vector<diagnose::process_facts> processes;
 
  private:
   std::vector<std::unique_ptr<tape::reader>> readers_;

@@ -8,13 +8,13 @@
 #include <fstream>
 #include <iterator>
 
-#include "cli/view.hpp"
 #include "model/call_stream.hpp"
 #include "mutate.hpp"
 #include "p11tape/tape.hpp"
 #include "recorded.hpp"
 #include "render/render.hpp"
 #include "trials.hpp"
+#include "view/view.hpp"
 
 namespace {
 
@@ -40,7 +40,7 @@ std::size_t read_all(const std::string& path, bool json) {
   for (unsigned n = 0; n < most_calls; ++n) {
     const auto* const call = stream.next();
     if (call == nullptr) break;
-    const auto view = cli::view_of(*call, program, false);
+    const auto view = view::view_of(*call, program, false);
     text.clear();
     json ? render::append_json(view, {}, text) : render::append_text(view, {}, text);
     size += text.size();

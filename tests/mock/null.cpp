@@ -11,7 +11,7 @@ namespace {
 
 using cryptoki::flow;
 using cryptoki::function;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::shape;
 
 // Of the argument that `Counter` counts; -1: none. (No address: with sanitizers, g++ takes none for a constant.)
@@ -38,7 +38,7 @@ consteval bool counts_signature() {
   if constexpr (at < 0)
     return false;
   else
-    return cryptoki::row(F).arguments[static_cast<std::size_t>(at)].secret == secrecy::signature;
+    return cryptoki::row(F).arguments[static_cast<std::size_t>(at)].secret == redaction_class::signature;
 }
 
 // The least that callers rely on: a handle, a count, a length.

@@ -9,27 +9,28 @@ namespace {
 
 using cryptoki::field;
 using cryptoki::flow;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::shape;
 
 // How long a byte output is: what the script says, or what the operation would give on a 2048-bit RSA and an AES key.
 std::size_t natural_size(function f, const field& output, const word* words) {
   if (const auto scripted = mock_control[f].output_size.load(); scripted != 0) return scripted;
   switch (output.secret) {
-    case secrecy::signature:
+    case redaction_class::signature:
       return 256;
-    case secrecy::digest:
+    case redaction_class::digest:
       return 32;
-    case secrecy::state:
+    case redaction_class::state:
       return 64;
-    case secrecy::wrapped:
+    case redaction_class::wrapped:
       return 40;
     default:
       break;
   }
   // Encryption and decryption give as much as they get.
   for (const auto& input : cryptoki::row(f).arguments)
-    if (input.kind == shape::bytes && input.way == flow::in && input.count >= 0 && input.secret != secrecy::parameter)
+    if (input.kind == shape::bytes && input.way == flow::in && input.count >= 0 &&
+        input.secret != redaction_class::parameter)
       return words[input.count];
   return 16;
 }

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "compare/encoded.hpp"
-#include "player/renumber.hpp"
+#include "player/struct_remap.hpp"
+#include "reencode/encoded.hpp"
 
 using namespace p11tape;
 
@@ -11,8 +11,8 @@ TEST_CASE("structs are found again by their names") {
   CHECK(player::our_numbers(tape::schema::built_in()).empty());
 
   // A mechanism whose parameter is a struct, as the recorder has it.
-  const compare::encoding_room room{compare::recorded_as{}};
-  compare::encoded_call encoder(room);
+  const reencode::encoding_room room{reencode::recorder_profile{}};
+  reencode::encoded_call encoder(room);
   CK_RSA_PKCS_OAEP_PARAMS oaep{CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, nullptr, 0};
   CK_MECHANISM m{CKM_RSA_PKCS_OAEP, &oaep, sizeof oaep};
   const tape::u64 words[] = {1, reinterpret_cast<std::uintptr_t>(&m), 2};
@@ -37,19 +37,19 @@ TEST_CASE("structs are found again by their names") {
   std::vector<tape::u32> numbers;
   for (tape::u32 i = 0; i + 1 < cryptoki::record_count; ++i) numbers.push_back(i + 1);
   auto changed = ours;
-  player::renumber(changed, 3, numbers);
+  player::remap_structs(changed, 3, numbers);
   CHECK(number_in(changed) == oaep_number + 1);
   CHECK(number_in(ours) == oaep_number);
   numbers[oaep_number] = player::no_struct;
   changed = ours;
-  player::renumber(changed, 3, numbers);
+  player::remap_structs(changed, 3, numbers);
   CHECK(number_in(changed) == player::no_struct);
 
   // Whatever is cut or damaged stays within its bytes.
   for (std::size_t size = 0; size < ours.body.size(); ++size) {
     auto cut = ours;
     cut.body = ours.body.first(size);
-    player::renumber(cut, 3, numbers);
+    player::remap_structs(cut, 3, numbers);
     CHECK(cut.body.size() == size);
   }
 }

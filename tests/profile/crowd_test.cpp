@@ -20,7 +20,7 @@ TEST_CASE("A module that does one call at a time is told from one that works in 
   tape_story slow;
   sign(slow, true);
   const profiled p(slow);
-  const auto& c = p.one().crowd;
+  const auto& c = p.one().concurrency;
   CHECK(c.most_in_flight() == 4);
   CHECK(c.overlapping() == 150);
   const auto found = c.findings();
@@ -36,8 +36,8 @@ TEST_CASE("A module that does one call at a time is told from one that works in 
   tape_story quick;
   sign(quick, false);
   const profiled q(quick);
-  REQUIRE(q.one().crowd.findings().size() == 1);
-  CHECK(q.one().crowd.findings()[0].in_parallel());
+  REQUIRE(q.one().concurrency.findings().size() == 1);
+  CHECK(q.one().concurrency.findings()[0].in_parallel());
   CHECK(q.text().find("The module works in parallel") != std::string::npos);
 }
 

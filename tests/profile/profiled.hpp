@@ -21,7 +21,7 @@ struct profiled {
 
   const profile::measurement& one() const { return measured.each.at(0); }
   std::vector<std::string> verdict() const {
-    return profile::verdict(one(), measured.dossiers.at(0), measured.findings);
+    return profile::verdict(one(), measured.processes.at(0), measured.findings);
   }
   std::string html() const {
     std::string out;

@@ -94,7 +94,7 @@ TEST_CASE("A process that only looks has no way to a login; each C_Initialize ha
   CHECK(ways.count() == 100);
   CHECK(ways.all().size() <= 64);
   CHECK(ways.all().front().first_call == 1);
-  const auto is_slow = [](const profile::anatomy& a) { return a.until_login >= second; };
+  const auto is_slow = [](const profile::startup_phases& a) { return a.until_login >= second; };
   CHECK(std::count_if(ways.all().begin(), ways.all().end(), is_slow) == 1);
   CHECK(says(p.verdict(), "(P44)"));
 }

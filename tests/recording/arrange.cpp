@@ -6,17 +6,18 @@ namespace p11tape::test {
 
 using cryptoki::field;
 using cryptoki::form;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::shape;
 
 namespace {
 
 std::uint64_t word_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
-secrecy otp_secrecy(std::uint64_t type) {
-  if (type == CK_OTP_PIN) return secrecy::password;
-  if (type == CK_OTP_FLAGS || type == CK_OTP_OUTPUT_LENGTH || type == CK_OTP_OUTPUT_FORMAT) return secrecy::parameter;
-  return secrecy::key;
+redaction_class otp_secrecy(std::uint64_t type) {
+  if (type == CK_OTP_PIN) return redaction_class::password;
+  if (type == CK_OTP_FLAGS || type == CK_OTP_OUTPUT_LENGTH || type == CK_OTP_OUTPUT_FORMAT)
+    return redaction_class::parameter;
+  return redaction_class::key;
 }
 
 }  // namespace
@@ -33,7 +34,7 @@ std::string arranger::make_canary() {
   return s;
 }
 
-unsigned char* arranger::place_canary(const std::string& where, secrecy secret, bool scalar) {
+unsigned char* arranger::place_canary(const std::string& where, redaction_class secret, bool scalar) {
   placed_.push_back({where, make_canary(), secret, scalar});
   unsigned char* at = keep(canary_size + 1);
   std::memcpy(at, placed_.back().bytes.data(), canary_size);
@@ -86,20 +87,21 @@ void arranger::fill(const target& t, const std::string& where, int depth) {
         value = records(cryptoki::record_named(message_), 1, here, depth + 1);
       } else {
         count = canary_size;
-        value = word_of(place_canary(here, secrecy::key));
+        value = word_of(place_canary(here, redaction_class::key));
       }
     } else if (f.kind == shape::attributes) {
       value = attribute_list(here, depth, count);
-    } else if (f.secret == secrecy::by_otp_type || f.secret == secrecy::by_prf_type) {
+    } else if (f.secret == redaction_class::by_otp_type || f.secret == redaction_class::by_prf_type) {
       count = canary_size;
       if (parameter_type_ == CK_SP800_108_DKM_LENGTH) {  // a struct of that size: numbers alone
         set(t, i, word_of(keep(count)));
         set(t, static_cast<std::size_t>(f.count), count);
         continue;
       }
-      const bool prf = f.secret == secrecy::by_prf_type;
-      const auto secret = prf ? (parameter_type_ == CK_SP800_108_BYTE_ARRAY ? secrecy::parameter : secrecy::key)
-                              : otp_secrecy(parameter_type_);
+      const bool prf = f.secret == redaction_class::by_prf_type;
+      const auto secret =
+          prf ? (parameter_type_ == CK_SP800_108_BYTE_ARRAY ? redaction_class::parameter : redaction_class::key)
+              : otp_secrecy(parameter_type_);
       value = word_of(place_canary(here, secret));
     } else {
       value = pointer_to(f, here, count, depth);
@@ -162,9 +164,9 @@ std::uint64_t arranger::pointer_to(const field& f, const std::string& where, std
       return mechanism_struct(where, depth + 1);
     case shape::address:
       if (!f.target.empty()) return records(cryptoki::record_named(f.target), 1, where, depth + 1);
-      return word_of(place_canary(where, secrecy::opaque));
+      return word_of(place_canary(where, redaction_class::opaque));
     case shape::callback:
-      return word_of(place_canary(where, secrecy::opaque));
+      return word_of(place_canary(where, redaction_class::opaque));
     default:
       return 0;
   }
@@ -189,10 +191,10 @@ std::uint64_t arranger::mechanism_struct(const std::string& where, int depth) {
     m.pParameter = reinterpret_cast<void*>(records(record, 1, where, depth));
     m.ulParameterLen = static_cast<CK_ULONG>(cryptoki::records[record].size);
   } else if (layout_ == "iv" || layout_ == "bytes") {
-    m.pParameter = place_canary(where + ".pParameter", secrecy::parameter);
+    m.pParameter = place_canary(where + ".pParameter", redaction_class::parameter);
     m.ulParameterLen = canary_size;
   } else if (layout_ == "unknown") {
-    m.pParameter = place_canary(where + ".pParameter", secrecy::key);
+    m.pParameter = place_canary(where + ".pParameter", redaction_class::key);
     m.ulParameterLen = canary_size;
   }
   std::memcpy(at, &m, sizeof m);
@@ -209,10 +211,11 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
     const CK_OBJECT_CLASS which = certificates_ ? CKO_CERTIFICATE : CKO_SECRET_KEY;
     std::memcpy(object, &which, sizeof which);
     add(CKA_CLASS, object, sizeof which);
-    add(CKA_LABEL, place_canary(where + ".CKA_LABEL", secrecy::identity), canary_size);
-    add(CKA_VALUE, place_canary(where + ".CKA_VALUE", certificates_ ? secrecy::open : secrecy::key), canary_size);
+    add(CKA_LABEL, place_canary(where + ".CKA_LABEL", redaction_class::identity), canary_size);
+    add(CKA_VALUE, place_canary(where + ".CKA_VALUE", certificates_ ? redaction_class::open : redaction_class::key),
+        canary_size);
     placed_.back().certificate = certificates_;
-    add(CKA_PRIVATE_EXPONENT, place_canary(where + ".CKA_PRIVATE_EXPONENT", secrecy::key), canary_size);
+    add(CKA_PRIVATE_EXPONENT, place_canary(where + ".CKA_PRIVATE_EXPONENT", redaction_class::key), canary_size);
   } else {
     for (const auto& a : cryptoki::attributes()) {
       const std::string here = where + "." + std::string{a.name};
@@ -223,7 +226,7 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
           break;
         case form::number: {
           const std::string bytes = make_canary().substr(0, sizeof(CK_ULONG));
-          placed_.push_back({here, bytes, a.secret, a.secret == secrecy::open});
+          placed_.push_back({here, bytes, a.secret, a.secret == redaction_class::open});
           auto* at = keep(bytes.size());
           std::memcpy(at, bytes.data(), bytes.size());
           add(type, at, bytes.size());
@@ -243,14 +246,14 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
           break;
         }
         case form::value:
-          add(type, place_canary(here, secrecy::key), canary_size);
+          add(type, place_canary(here, redaction_class::key), canary_size);
           break;
         default:
           add(type, place_canary(here, a.secret), canary_size);
       }
     }
-    add(CKA_VENDOR_DEFINED + 0x123, place_canary(where + ".vendor", secrecy::key), canary_size);
-    add(0x7777, place_canary(where + ".unknown", secrecy::key), canary_size);
+    add(CKA_VENDOR_DEFINED + 0x123, place_canary(where + ".vendor", redaction_class::key), canary_size);
+    add(0x7777, place_canary(where + ".unknown", redaction_class::key), canary_size);
   }
   count = list.size();
   auto* at = keep(count * sizeof(CK_ATTRIBUTE));

@@ -21,9 +21,9 @@ inline constexpr std::size_t canary_size = 24;
 struct canary {
   std::string where;  ///< "C_Login.pPin", "C_CreateObject.pTemplate.CKA_VALUE"
   std::string bytes;
-  cryptoki::secrecy secret;  ///< class by the rows
-  bool scalar = false;       ///< a number or flag: recorded under every profile
-  bool certificate = false;  ///< the value of a certificate object
+  cryptoki::redaction_class secret;  ///< class by the rows
+  bool scalar = false;               ///< a number or flag: recorded under every profile
+  bool certificate = false;          ///< the value of a certificate object
 };
 
 class arranger {
@@ -61,7 +61,7 @@ class arranger {
   std::uint64_t mechanism_struct(const std::string& where, int depth);
   std::string make_canary();
   unsigned char* keep(std::size_t size);
-  unsigned char* place_canary(const std::string& where, cryptoki::secrecy secret, bool scalar = false);
+  unsigned char* place_canary(const std::string& where, cryptoki::redaction_class secret, bool scalar = false);
 
   std::mt19937_64 random_;
   std::deque<std::vector<std::uint64_t>> memory_;

@@ -16,21 +16,21 @@ namespace {
 
 using namespace p11tape;
 using cryptoki::function;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::treatment;
 
 // What no profile may ever record, written out here as well: a slip in the table itself must not pass.
-bool never(secrecy s) {
+bool never(redaction_class s) {
   switch (s) {
-    case secrecy::pin:
-    case secrecy::password:
-    case secrecy::key:
-    case secrecy::plain:
-    case secrecy::plain_out:
-    case secrecy::wrapped:
-    case secrecy::random:
-    case secrecy::state:
-    case secrecy::opaque:
+    case redaction_class::pin:
+    case redaction_class::password:
+    case redaction_class::key:
+    case redaction_class::plain:
+    case redaction_class::plain_out:
+    case redaction_class::wrapped:
+    case redaction_class::random:
+    case redaction_class::state:
+    case redaction_class::opaque:
       return true;
     default:
       return false;
@@ -128,8 +128,8 @@ int check(const std::filesystem::path& path, const std::vector<test::canary>& pl
   std::vector<const test::canary*> wanted;
   for (std::size_t i = 0; i < placed.size(); ++i) {
     const auto& c = placed[i];
-    const bool operation = c.secret == secrecy::signature || c.secret == secrecy::ciphertext ||
-                           c.secret == secrecy::cipher_in || c.secret == secrecy::digest;
+    const bool operation = c.secret == redaction_class::signature || c.secret == redaction_class::ciphertext ||
+                           c.secret == redaction_class::cipher_in || c.secret == redaction_class::digest;
     const bool secret_here = i >= unsafe.first && i < unsafe.last && operation;
     if (allowed(c, profile) && !secret_here) {
       wanted.push_back(&c);

@@ -26,7 +26,7 @@
 namespace {
 
 using namespace p11tape;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::treatment;
 
 constexpr const char* softhsm = "/usr/lib/softhsm/libsofthsm2.so";
@@ -34,7 +34,7 @@ constexpr const char* softhsm = "/usr/lib/softhsm/libsofthsm2.so";
 struct known {
   std::string name;
   std::string bytes;
-  secrecy is;
+  redaction_class is;
 };
 
 class story {
@@ -63,14 +63,14 @@ class story {
   }
 
   // Random letters: no window of eight of them turns up by chance.
-  std::string fresh(const std::string& name, secrecy is, std::size_t size = 32) {
+  std::string fresh(const std::string& name, redaction_class is, std::size_t size = 32) {
     std::string s(size, ' ');
     RAND_bytes(reinterpret_cast<unsigned char*>(s.data()), static_cast<int>(size));
     for (auto& c : s) c = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[static_cast<unsigned char>(c) % 32];
     all_.push_back({name, s, is});
     return s;
   }
-  void note(const std::string& name, const std::string& bytes, secrecy is) {
+  void note(const std::string& name, const std::string& bytes, redaction_class is) {
     if (bytes.size() < 8) must(("nothing to look for: " + name).c_str(), CKR_GENERAL_ERROR);
     all_.push_back({name, bytes, is});
   }
@@ -92,14 +92,14 @@ class story {
     std::string room(512, '\0');
     CK_ATTRIBUTE a = text(type, room);
     must(name.c_str(), p11_.C_GetAttributeValue(session_, key, &a, 1));
-    if (a.ulValueLen <= room.size()) note(name, room.substr(0, a.ulValueLen), secrecy::key);
+    if (a.ulValueLen <= room.size()) note(name, room.substr(0, a.ulValueLen), redaction_class::key);
   }
 
   void token() {
-    auto so_pin = fresh("the SO's PIN", secrecy::pin, 16);
-    auto first_pin = fresh("the user's first PIN", secrecy::pin, 16);
-    auto pin = fresh("the user's PIN", secrecy::pin, 16);
-    auto wrong = fresh("a wrong PIN", secrecy::pin, 16);
+    auto so_pin = fresh("the SO's PIN", redaction_class::pin, 16);
+    auto first_pin = fresh("the user's first PIN", redaction_class::pin, 16);
+    auto pin = fresh("the user's PIN", redaction_class::pin, 16);
+    auto wrong = fresh("a wrong PIN", redaction_class::pin, 16);
     std::string label = "canary token                    ";
     must("C_Initialize", p11_.C_Initialize(nullptr));
     CK_SLOT_ID slots[4];
@@ -121,16 +121,16 @@ class story {
   }
 
   void objects() {
-    auto value = fresh("the value of a data object", secrecy::key);
-    auto label = fresh("the label of a data object", secrecy::identity);
+    auto value = fresh("the value of a data object", redaction_class::key);
+    auto label = fresh("the label of a data object", redaction_class::identity);
     CK_OBJECT_CLASS what = CKO_DATA;
     create("C_CreateObject (data)", {plain(CKA_CLASS, what), text(CKA_LABEL, label), text(CKA_VALUE, value)});
     static unsigned char certificate[] = {
 #include "../mock/certificate.inc"
     };
     std::string der(reinterpret_cast<const char*>(certificate), sizeof certificate);
-    auto subject = fresh("the subject of a certificate", secrecy::identity);
-    note("a certificate", der.substr(32, 64), secrecy::open);
+    auto subject = fresh("the subject of a certificate", redaction_class::identity);
+    note("a certificate", der.substr(32, 64), redaction_class::open);
     CK_CERTIFICATE_TYPE kind = CKC_X_509;
     what = CKO_CERTIFICATE;
     create("C_CreateObject (certificate)", {plain(CKA_CLASS, what), plain(CKA_CERTIFICATE_TYPE, kind),
@@ -147,14 +147,14 @@ class story {
   }
 
   void secret_keys() {
-    const handle key = import_aes(fresh("an imported AES key", secrecy::key));
-    const handle wrapping = import_aes(fresh("another AES key", secrecy::key));
+    const handle key = import_aes(fresh("an imported AES key", redaction_class::key));
+    const handle wrapping = import_aes(fresh("another AES key", redaction_class::key));
     read_back("the AES key as it is read", key, CKA_VALUE);
 
-    auto iv = fresh("an IV", secrecy::parameter, 16);
+    auto iv = fresh("an IV", redaction_class::parameter, 16);
     CK_MECHANISM cbc{CKM_AES_CBC_PAD, iv.data(), iv.size()};
     encrypt_and_decrypt("AES", cbc, key, key);
-    auto parts = fresh("a plaintext in parts", secrecy::plain, 64);
+    auto parts = fresh("a plaintext in parts", redaction_class::plain, 64);
     std::string out(128, '\0');
     CK_ULONG size = out.size();
     must("C_EncryptInit", p11_.C_EncryptInit(session_, &cbc, key));
@@ -173,7 +173,7 @@ class story {
     size = wrapped.size();
     must("C_WrapKey", p11_.C_WrapKey(session_, &key_wrap, wrapping, key, at(wrapped), &size));
     wrapped.resize(size);
-    note("a wrapped key", wrapped, secrecy::wrapped);
+    note("a wrapped key", wrapped, redaction_class::wrapped);
     handle unwrapped = 0;
     CK_OBJECT_CLASS what = CKO_SECRET_KEY;
     CK_KEY_TYPE kind = CKK_AES;
@@ -182,7 +182,7 @@ class story {
     must("C_UnwrapKey", p11_.C_UnwrapKey(session_, &key_wrap, wrapping, at(wrapped), size, template_, 4, &unwrapped));
     read_back("an unwrapped key", unwrapped, CKA_VALUE);
 
-    auto input = fresh("what a key is derived from", secrecy::key, 32);
+    auto input = fresh("what a key is derived from", redaction_class::key, 32);
     CK_KEY_DERIVATION_STRING_DATA derivation{at(input), input.size()};
     CK_MECHANISM derive{CKM_AES_ECB_ENCRYPT_DATA, &derivation, sizeof derivation};
     handle derived = 0;
@@ -201,7 +201,7 @@ class story {
   }
 
   void encrypt_and_decrypt(const std::string& name, CK_MECHANISM& mechanism, handle with, handle back_with) {
-    auto plaintext = fresh("a plaintext for " + name, secrecy::plain);
+    auto plaintext = fresh("a plaintext for " + name, redaction_class::plain);
     std::string out(512, '\0'), back(512, '\0');
     CK_ULONG size = out.size(), back_size = back.size();
     must("C_EncryptInit", p11_.C_EncryptInit(session_, &mechanism, with));
@@ -210,12 +210,12 @@ class story {
     must("C_Decrypt", p11_.C_Decrypt(session_, at(out), size, at(back), &back_size));
     if (back.substr(0, back_size) != plaintext) must(("decrypting with " + name).c_str(), CKR_GENERAL_ERROR);
     out.resize(size);
-    note("a ciphertext of " + name, out, secrecy::ciphertext);
+    note("a ciphertext of " + name, out, redaction_class::ciphertext);
   }
 
   void private_key() {
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_RSA_gen(2048), EVP_PKEY_free);
-    const auto part = [&](const char* of, const char* name, secrecy is) {
+    const auto part = [&](const char* of, const char* name, redaction_class is) {
       BIGNUM* n = nullptr;
       EVP_PKEY_get_bn_param(key.get(), of, &n);
       std::string bytes(static_cast<std::size_t>(BN_num_bytes(n)), '\0');
@@ -224,14 +224,14 @@ class story {
       if (bytes.size() >= 8) note(name, bytes, is);
       return bytes;
     };
-    auto modulus = part(OSSL_PKEY_PARAM_RSA_N, "the modulus", secrecy::open);
-    auto exponent = part(OSSL_PKEY_PARAM_RSA_E, "", secrecy::open);
-    auto d = part(OSSL_PKEY_PARAM_RSA_D, "the private exponent", secrecy::key);
-    auto p = part(OSSL_PKEY_PARAM_RSA_FACTOR1, "prime 1", secrecy::key);
-    auto q = part(OSSL_PKEY_PARAM_RSA_FACTOR2, "prime 2", secrecy::key);
-    auto dp = part(OSSL_PKEY_PARAM_RSA_EXPONENT1, "exponent 1", secrecy::key);
-    auto dq = part(OSSL_PKEY_PARAM_RSA_EXPONENT2, "exponent 2", secrecy::key);
-    auto u = part(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, "the coefficient", secrecy::key);
+    auto modulus = part(OSSL_PKEY_PARAM_RSA_N, "the modulus", redaction_class::open);
+    auto exponent = part(OSSL_PKEY_PARAM_RSA_E, "", redaction_class::open);
+    auto d = part(OSSL_PKEY_PARAM_RSA_D, "the private exponent", redaction_class::key);
+    auto p = part(OSSL_PKEY_PARAM_RSA_FACTOR1, "prime 1", redaction_class::key);
+    auto q = part(OSSL_PKEY_PARAM_RSA_FACTOR2, "prime 2", redaction_class::key);
+    auto dp = part(OSSL_PKEY_PARAM_RSA_EXPONENT1, "exponent 1", redaction_class::key);
+    auto dq = part(OSSL_PKEY_PARAM_RSA_EXPONENT2, "exponent 2", redaction_class::key);
+    auto u = part(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, "the coefficient", redaction_class::key);
     CK_OBJECT_CLASS what = CKO_PRIVATE_KEY;
     CK_KEY_TYPE kind = CKK_RSA;
     const handle secret = create(
@@ -250,11 +250,11 @@ class story {
     CK_MECHANISM pkcs{CKM_RSA_PKCS, nullptr, 0};
     encrypt_and_decrypt("RSA", pkcs, open, secret);
 
-    const handle inner = import_aes(fresh("an AES key that travels under RSA", secrecy::key));
+    const handle inner = import_aes(fresh("an AES key that travels under RSA", redaction_class::key));
     std::string wrapped(512, '\0');
     CK_ULONG size = wrapped.size();
     must("C_WrapKey (RSA)", p11_.C_WrapKey(session_, &pkcs, open, inner, at(wrapped), &size));
-    note("a key wrapped with RSA", wrapped.substr(0, size), secrecy::wrapped);
+    note("a key wrapped with RSA", wrapped.substr(0, size), redaction_class::wrapped);
     CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
     CK_KEY_TYPE aes = CKK_AES;
     CK_ATTRIBUTE template_[] = {plain(CKA_CLASS, secret_class), plain(CKA_KEY_TYPE, aes), plain(CKA_SENSITIVE, no_),
@@ -263,28 +263,28 @@ class story {
     must("C_UnwrapKey (RSA)", p11_.C_UnwrapKey(session_, &pkcs, secret, at(wrapped), size, template_, 4, &unwrapped));
     read_back("a key unwrapped with RSA", unwrapped, CKA_VALUE);
 
-    auto data = fresh("what is signed", secrecy::data, 64);
+    auto data = fresh("what is signed", redaction_class::data, 64);
     std::string signature(512, '\0');
     size = signature.size();
     CK_MECHANISM sign{CKM_SHA256_RSA_PKCS, nullptr, 0};
     must("C_SignInit", p11_.C_SignInit(session_, &sign, secret));
     must("C_Sign", p11_.C_Sign(session_, at(data), data.size(), at(signature), &size));
-    note("a signature", signature.substr(0, size), secrecy::signature);
+    note("a signature", signature.substr(0, size), redaction_class::signature);
   }
 
   void random_and_digest() {
-    auto seed = fresh("a seed", secrecy::random);
+    auto seed = fresh("a seed", redaction_class::random);
     must("C_SeedRandom", p11_.C_SeedRandom(session_, at(seed), seed.size()));
     std::string random(32, '\0');
     must("C_GenerateRandom", p11_.C_GenerateRandom(session_, at(random), random.size()));
-    note("a random number", random, secrecy::random);
-    auto data = fresh("what is hashed", secrecy::data, 64);
+    note("a random number", random, redaction_class::random);
+    auto data = fresh("what is hashed", redaction_class::data, 64);
     std::string digest(64, '\0');
     CK_ULONG size = digest.size();
     CK_MECHANISM sha{CKM_SHA256, nullptr, 0};
     must("C_DigestInit", p11_.C_DigestInit(session_, &sha));
     must("C_Digest", p11_.C_Digest(session_, at(data), data.size(), at(digest), &size));
-    note("a digest", digest.substr(0, size), secrecy::digest);
+    note("a digest", digest.substr(0, size), redaction_class::digest);
   }
 
   CK_FUNCTION_LIST& p11_;

@@ -15,7 +15,7 @@ using namespace p11tape;
 using cryptoki::field;
 using cryptoki::flow;
 using cryptoki::form;
-using cryptoki::secrecy;
+using cryptoki::redaction_class;
 using cryptoki::shape;
 using cryptoki::treatment;
 using tape::item_form;
@@ -75,13 +75,13 @@ void check_attributes(const item_view& item, const unsigned char* list, std::uin
       continue;
     }
     const auto* value = static_cast<const unsigned char*>(passed.pValue);
-    const auto secret = row != nullptr ? row->secret : secrecy::key;
+    const auto secret = row != nullptr ? row->secret : redaction_class::key;
     if (row != nullptr && row->kind == form::template_) {
       item_view inner;
       inner.payload = a.payload;
       expect(a.form == item_form::template_, here, "no template");
       check_attributes(inner, value, passed.ulValueLen / sizeof passed, true, here);
-    } else if (secret == secrecy::key || secret == secrecy::value) {
+    } else if (secret == redaction_class::key || secret == redaction_class::value) {
       expect(a.form == item_form::none && a.has(tape::item_withheld), here, "key material was not withheld");
     } else if (a.form == item_form::number) {
       expect(same(a.payload, value, passed.ulValueLen), here, "another number");
@@ -115,7 +115,7 @@ void check_pointer(const item_view* item, std::uint64_t word, const memory& m, s
         expect(item != nullptr && item->form == item_form::text &&
                    same(item->payload, at, std::strlen(reinterpret_cast<const char*>(at))),
                where, "another text");
-      } else if (f.secret == secrecy::pin) {
+      } else if (f.secret == redaction_class::pin) {
         // Every PIN here is a new one; the recorder tells the first 64 of a process apart.
         static std::uint32_t pins = 0;
         const std::uint32_t number = ++pins <= 64 ? pins : 0;
@@ -191,7 +191,7 @@ void check_fields(const tape::fields_view& view, const memory& m, bool after, co
       if (m.pointer(i) == nullptr) continue;
       const bool in = f.way == flow::in || f.way == flow::inout, out = f.way == flow::out || f.way == flow::inout;
       const bool read = after ? out || (!outputs && in) : in || f.kind == shape::attributes;
-      if (read && f.secret != secrecy::by_otp_type && f.secret != secrecy::by_prf_type)
+      if (read && f.secret != redaction_class::by_otp_type && f.secret != redaction_class::by_prf_type)
         check_pointer(found ? &item : nullptr, view.word(i), m, i, after, here);
     }
   }

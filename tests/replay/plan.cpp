@@ -9,7 +9,7 @@ void login(test::chunk_builder& c, test::u32 call, CK_RV rv) {
   c.leave("C_Login", call, rv);
 }
 
-replay::refusal why(const planned& p, std::size_t i) { return p.plan.steps.at(i).why; }
+replay::skip_reason why(const planned& p, std::size_t i) { return p.plan.steps.at(i).why; }
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // What status words, commands and PC/SC results are called, and what exchanges say together.
 #include <catch2/catch.hpp>
 
-#include "card/described.hpp"
+#include "card/description.hpp"
 #include "card/status.hpp"
 #include "card/text.hpp"
 #include "cryptoki/pkcs11.hpp"
@@ -90,7 +90,7 @@ TEST_CASE("PC/SC results have names") {
 }
 
 TEST_CASE("commands are called by the application that gets them") {
-  narrator n;
+  describer n;
   CHECK(n.tell(command(0, 0x20, 0, 0x80, 0x63c3)).target.empty());
   CHECK(n.tell(select(piv)).target == "application PIV");
   CHECK(n.tell(command(0, 0x20, 0, 0x80, 0x9000, with_pin)).target == "PIN");
@@ -106,7 +106,7 @@ TEST_CASE("commands are called by the application that gets them") {
 }
 
 TEST_CASE("PIV is told by its objects where nothing was selected") {
-  narrator n;
+  describer n;
   const auto discovery = bytes({0x5c, 0x01, 0x7e});
   auto e = command(0, 0xcb, 0x3f, 0xff, 0x6a82, tape::exchange_has_data);
   e.data = discovery;
@@ -118,7 +118,7 @@ TEST_CASE("PIV is told by its objects where nothing was selected") {
 }
 
 TEST_CASE("each card has its own selection") {
-  narrator n;
+  describer n;
   auto first = select(piv);
   first.card = 1;
   auto second = select(sc_hsm);
@@ -133,7 +133,7 @@ TEST_CASE("each card has its own selection") {
 }
 
 TEST_CASE("objects of GET DATA") {
-  narrator n;
+  describer n;
   n.tell(select(piv));
   const auto list = bytes({0x5c, 0x03, 0x5f, 0xc1, 0x05});
   auto e = command(0, 0xcb, 0x3f, 0xff, 0x9000, tape::exchange_has_data);
@@ -146,7 +146,7 @@ TEST_CASE("objects of GET DATA") {
 }
 
 TEST_CASE("outcomes: wrong, blocked, asked, refused") {
-  narrator n;
+  describer n;
   const auto what = [&](const exchange_view& e) { return n.tell(e); };
   auto d = what(command(0, 0x20, 0, 0x80, 0x63c2, with_pin));
   CHECK(d.what == outcome::wrong_pin);
@@ -167,7 +167,7 @@ TEST_CASE("outcomes: wrong, blocked, asked, refused") {
 }
 
 TEST_CASE("outcomes without a command: removed, reset, held") {
-  narrator n;
+  describer n;
   const auto failed = [&](tape::card_call f, tape::u32 result) {
     exchange_view e;
     e.function = f;
@@ -186,7 +186,7 @@ TEST_CASE("outcomes without a command: removed, reset, held") {
 }
 
 TEST_CASE("lines for people") {
-  narrator n;
+  describer n;
   n.tell(select(sc_hsm));
   CHECK(line(n.tell(command(0, 0x20, 0, 0x81, 0x63c2, with_pin))) ==
         "00 20 00 81  VERIFY user PIN, data not recorded  ->  63C2 wrong, 2 tries left");

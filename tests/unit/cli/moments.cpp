@@ -1,4 +1,4 @@
-#include "cli/moments.hpp"
+#include "cli/support/parse_time.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>

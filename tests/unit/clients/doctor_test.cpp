@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "clients/doctor.hpp"
-#include "clients/doctor_report.hpp"
-#include "clients/doctor_token.hpp"
+#include "clients/doctor/doctor.hpp"
+#include "clients/doctor/doctor_report.hpp"
+#include "clients/doctor/doctor_token.hpp"
 #include "folder.hpp"
 
 using namespace p11tape::clients;
@@ -76,7 +76,7 @@ TEST_CASE("one login, only where a PIN is given") {
   store.add("mytoken");
   auto o = options();
   CHECK(!examine("mytoken", o).found.has(code::CFG614));
-  const wiped right(std::string_view("12345678")), wrong(std::string_view("87654320"));
+  const secret_buffer right(std::string_view("12345678")), wrong(std::string_view("87654320"));
   o.pin = &right;
   const auto fine = examine("mytoken", o);
   CHECK(fine.found.has(code::CFG614));

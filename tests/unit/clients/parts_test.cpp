@@ -4,14 +4,14 @@
 #include <string>
 #include <type_traits>
 
-#include "clients/mq_ini.hpp"
-#include "clients/mq_search.hpp"
-#include "clients/mq_sslcryp.hpp"
-#include "clients/openssl.hpp"
-#include "clients/p11kit.hpp"
-#include "clients/servers.hpp"
-#include "clients/ssh.hpp"
-#include "clients/wiped.hpp"
+#include "clients/formats/mq_ini.hpp"
+#include "clients/formats/mq_search.hpp"
+#include "clients/formats/mq_sslcryp.hpp"
+#include "clients/formats/openssl.hpp"
+#include "clients/formats/p11kit.hpp"
+#include "clients/formats/servers.hpp"
+#include "clients/formats/ssh.hpp"
+#include "clients/secret_buffer.hpp"
 
 using namespace p11tape::clients;
 
@@ -75,13 +75,13 @@ TEST_CASE("a password leaves only facts behind") {
 }
 
 TEST_CASE("wiped text is moved, never copied") {
-  STATIC_REQUIRE(!std::is_copy_constructible_v<wiped>);
+  STATIC_REQUIRE(!std::is_copy_constructible_v<secret_buffer>);
   std::string source = "a secret that is too long to be kept in place";
-  wiped a(std::move(source));
-  wiped b(std::move(a));
+  secret_buffer a(std::move(source));
+  secret_buffer b(std::move(a));
   CHECK(b.view().starts_with("a secret"));
   std::string gone = "short";
-  wiped::wipe(gone);
+  secret_buffer::wipe(gone);
   CHECK(gone.empty());
 }
 

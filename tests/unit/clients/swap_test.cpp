@@ -8,9 +8,9 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "clients/mq_ini.hpp"
-#include "clients/recorder_copy.hpp"
-#include "clients/swap.hpp"
+#include "clients/formats/mq_ini.hpp"
+#include "clients/swap/shim_copy.hpp"
+#include "clients/swap/swap.hpp"
 #include "corpus.hpp"
 #include "folder.hpp"
 

@@ -3,9 +3,9 @@
 
 #include <random>
 
-#include "compare/align.hpp"
+#include "diff/align.hpp"
 
-using namespace p11tape::compare;
+using namespace p11tape::diff;
 
 namespace {
 

@@ -1,13 +1,13 @@
 // What is found between two calls, and of which kind it is.
 #include <catch2/catch.hpp>
 
-#include "compare/pairs.hpp"
 #include "cryptoki/pkcs11.hpp"
+#include "diff/pairs.hpp"
 #include "tape/tape_builder.hpp"
 
 using namespace p11tape;
 using namespace p11tape::test;
-using compare::kind;
+using diff::kind;
 
 namespace {
 
@@ -30,17 +30,16 @@ render::call_view view(const made& c, unsigned word_size = 8) {
   return v;
 }
 
-compare::differences between(const made& a, const made& b, compare::handle_map& handles,
-                             const compare::situation& around = {}) {
-  compare::differences found;
+diff::differences between(const made& a, const made& b, diff::handle_map& handles, const diff::situation& around = {}) {
+  diff::differences found;
   const auto x = view(a), y = view(b);
-  compare::arguments(x, y, handles, around, found);
-  compare::results(x, y, handles, around, found);
+  diff::arguments(x, y, handles, around, found);
+  diff::results(x, y, handles, around, found);
   return found;
 }
 
-compare::differences between(const made& a, const made& b, const compare::situation& around = {}) {
-  compare::pairs handles;
+diff::differences between(const made& a, const made& b, const diff::situation& around = {}) {
+  diff::pairs handles;
   return between(a, b, handles, around);
 }
 
@@ -81,8 +80,8 @@ TEST_CASE("return codes diverge, and nothing behind them is compared") {
   const auto d = between(login(1, 8, 0, 1, CKR_OK), login(1, 8, 0, 1, CKR_PIN_INCORRECT));
   REQUIRE(d.size() == 1);
   CHECK(d[0].what == kind::return_code);
-  CHECK(compare::diverges(d[0].what));
-  CHECK(compare::in_words(d[0]) == "return value is CKR_OK in A, CKR_PIN_INCORRECT in B");
+  CHECK(diff::diverges(d[0].what));
+  CHECK(diff::in_words(d[0]) == "return value is CKR_OK in A, CKR_PIN_INCORRECT in B");
 }
 
 TEST_CASE("PINs differ by what is known of them") {
@@ -90,7 +89,7 @@ TEST_CASE("PINs differ by what is known of them") {
   CHECK(between(login(1, 8, 0, 1, 0), login(1, 8, tape::pin_line_break, 1, 0)).at(0).what == kind::value);
   const auto other = between(login(1, 8, 0, 1, 0), login(1, 8, 0, 2, 0));
   REQUIRE(other.size() == 1);
-  CHECK_FALSE(compare::diverge(other));
+  CHECK_FALSE(diff::diverge(other));
 }
 
 TEST_CASE("attributes are told by their names, whatever their order") {
@@ -98,7 +97,7 @@ TEST_CASE("attributes are told by their names, whatever their order") {
   REQUIRE(d.size() == 1);
   CHECK(d[0].where == "pTemplate.CKA_LABEL");
   CHECK(d[0].what == kind::value);
-  CHECK(compare::in_words(d[0]) == R"(pTemplate.CKA_LABEL is "my_key3" in A, "my_key4" in B)");
+  CHECK(diff::in_words(d[0]) == R"(pTemplate.CKA_LABEL is "my_key3" in A, "my_key4" in B)");
   const made turned{"C_FindObjectsInit",
                     body().words({1, 1, 2}).template_item(
                         1, body().attribute_bytes(CKA_LABEL, "key").attribute_number(CKA_CLASS, CKO_PRIVATE_KEY)),
@@ -108,12 +107,12 @@ TEST_CASE("attributes are told by their names, whatever their order") {
                   body().words({1, 1, 1}).template_item(1, body().attribute_bytes(CKA_LABEL, "key")), ok()};
   const auto missing = between(find("key"), less);
   REQUIRE(missing.size() == 1);  // and not the count besides
-  CHECK(compare::in_words(missing[0]) == "pTemplate.CKA_CLASS is 3 CKO_PRIVATE_KEY in A, not given in B");
+  CHECK(diff::in_words(missing[0]) == "pTemplate.CKA_CLASS is 3 CKO_PRIVATE_KEY in A, not given in B");
 }
 
 TEST_CASE("signatures are random or not by their mechanism") {
   const auto d = [](u64 mechanism) {
-    compare::situation around;
+    diff::situation around;
     around.mechanism = mechanism;
     return between(sign("data", "one"), sign("data", "two"), around);
   };
@@ -122,7 +121,7 @@ TEST_CASE("signatures are random or not by their mechanism") {
   CHECK(d(CKM_ECDSA).at(0).what == kind::random);
   CHECK(d(CKM_SHA256_HMAC).at(0).what == kind::value);
   // A random signature still has its length.
-  compare::situation pss;
+  diff::situation pss;
   pss.mechanism = CKM_RSA_PKCS_PSS;
   const auto longer = between(sign("data", "one"), sign("data", "three"), pss);
   REQUIRE(longer.size() == 1);
@@ -130,7 +129,7 @@ TEST_CASE("signatures are random or not by their mechanism") {
 }
 
 TEST_CASE("what was signed is the application's, its length is not") {
-  compare::situation around;
+  diff::situation around;
   around.other_data = true;
   around.mechanism = CKM_RSA_PKCS;
   const auto other = between(sign("data", "one"), sign("DATA", "two"), around);
@@ -144,7 +143,7 @@ TEST_CASE("what was signed is the application's, its length is not") {
 }
 
 TEST_CASE("handles are compared by what they are paired with") {
-  compare::pairs handles;
+  diff::pairs handles;
   CHECK(between(found_objects({5, 6}), found_objects({15, 16}), handles).empty());
   const auto turned = between(found_objects({5, 6}), found_objects({16, 15}), handles);
   REQUIRE(turned.size() == 1);
@@ -152,9 +151,9 @@ TEST_CASE("handles are compared by what they are paired with") {
   const auto use = [](u64 key) {
     return made{"C_SignInit", body().words({1, 1, key}).mechanism_item(1, CKM_RSA_PKCS, 0), ok()};
   };
-  compare::pairs fixed;
-  fixed.pair(compare::handle_kind::object, 5, 15);
-  fixed.pair(compare::handle_kind::object, 6, 16);
+  diff::pairs fixed;
+  fixed.pair(diff::handle_kind::object, 5, 15);
+  fixed.pair(diff::handle_kind::object, 6, 16);
   CHECK(between(use(5), use(15), fixed).empty());
   const auto wrong = between(use(5), use(16), fixed);
   REQUIRE(wrong.size() == 1);
@@ -163,8 +162,8 @@ TEST_CASE("handles are compared by what they are paired with") {
 }
 
 TEST_CASE("found objects may come in another order") {
-  struct fixed : compare::handle_map {
-    bool same(compare::handle_kind, u64 a, u64 b, bool) override { return b == a + 10 || a == b; }
+  struct fixed : diff::handle_map {
+    bool same(diff::handle_kind, u64 a, u64 b, bool) override { return b == a + 10 || a == b; }
   } handles;
   const auto turned = between(found_objects({5, 6, 7}), found_objects({17, 15, 16}), handles);
   REQUIRE(turned.size() == 1);
@@ -176,7 +175,7 @@ TEST_CASE("found objects may come in another order") {
 
 TEST_CASE("what a tape does not have is no divergence") {
   const made withheld{"C_Sign", body().words({1, 1 | 4, 4, 1, 1}).number_item(4, 256), ok().number_item(4, 3)};
-  CHECK_FALSE(compare::diverge(between(sign("data", "one"), withheld)));
+  CHECK_FALSE(diff::diverge(between(sign("data", "one"), withheld)));
   CHECK(between(withheld, withheld).empty());
 }
 
@@ -203,7 +202,7 @@ TEST_CASE("keys' values are random where keys are generated") {
                 ok().template_item(2, body().attribute_bytes(CKA_MODULUS, value))};
   };
   CHECK(between(modulus("one"), modulus("two")).at(0).what == kind::value);
-  compare::situation fresh;
+  diff::situation fresh;
   fresh.fresh_object = true;
   CHECK(between(modulus("one"), modulus("two"), fresh).at(0).what == kind::random);
 }
@@ -214,7 +213,7 @@ TEST_CASE("a call that never returned diverges from one that did") {
   const auto d = between(fine, hung);
   REQUIRE(d.size() == 1);
   CHECK(d[0].what == kind::ending);
-  CHECK(compare::in_words(d[0]) == "ending is returned CKR_OK in A, never returned in B");
+  CHECK(diff::in_words(d[0]) == "ending is returned CKR_OK in A, never returned in B");
 }
 
 TEST_CASE("the size of the caller's buffer does not matter") {
@@ -223,7 +222,7 @@ TEST_CASE("the size of the caller's buffer does not matter") {
   close.enter = body().words({1, 1, 4, 1, 1}).bytes_item(1, "data").number_item(4, 128);
   const auto d = between(roomy, close);
   REQUIRE_FALSE(d.empty());
-  CHECK_FALSE(compare::diverge(d));
+  CHECK_FALSE(diff::diverge(d));
   for (const auto& one : d) CHECK(one.what == kind::pointer);
 }
 
@@ -238,6 +237,6 @@ TEST_CASE("a thread of a replayer's look-ups is told by its first record") {
   temporary_folder folder;
   const tape::reader reader(folder.write(made.bytes()));
   REQUIRE(reader.threads().size() == 2);
-  CHECK(compare::is_lookup_thread(reader, 0));
-  CHECK_FALSE(compare::is_lookup_thread(reader, 1));
+  CHECK(diff::is_lookup_thread(reader, 0));
+  CHECK_FALSE(diff::is_lookup_thread(reader, 1));
 }

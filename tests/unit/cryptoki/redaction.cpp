@@ -31,13 +31,13 @@ TEST_CASE("REDACTION.md is what the rows say", "[cryptoki][redaction]") {
 }
 
 TEST_CASE("every class has one reason, and every row of the table a profile for it", "[cryptoki][redaction]") {
-  std::set<secrecy> explained;
+  std::set<redaction_class> explained;
   for (const auto& r : test::redaction_reasons) {
     INFO(name_of(r.of));
     CHECK(explained.insert(r.of).second);
     CHECK_FALSE(r.holds.empty());
     CHECK_FALSE(r.why.empty());
-    secrecy again{};
+    redaction_class again{};
     REQUIRE(parse_secrecy(name_of(r.of), again));
     CHECK(again == r.of);
   }
@@ -46,20 +46,21 @@ TEST_CASE("every class has one reason, and every row of the table a profile for 
 }
 
 TEST_CASE("no profile records a secret class whole", "[cryptoki][redaction]") {
-  const secrecy never[] = {secrecy::pin,         secrecy::password, secrecy::key,       secrecy::random,
-                           secrecy::state,       secrecy::plain,    secrecy::plain_out, secrecy::by_otp_type,
-                           secrecy::by_prf_type, secrecy::wrapped};
+  const redaction_class never[] = {
+      redaction_class::pin,         redaction_class::password, redaction_class::key,       redaction_class::random,
+      redaction_class::state,       redaction_class::plain,    redaction_class::plain_out, redaction_class::by_otp_type,
+      redaction_class::by_prf_type, redaction_class::wrapped};
   for (std::size_t profile = 0; profile < profile_count; ++profile) {
     for (const auto s : never) {
       INFO(name_of(s) << " in profile " << profile);
       CHECK(treat(profile, s) != treatment::whole);
       CHECK(treat(profile, s) != treatment::by_certificate);
     }
-    CHECK(treat(profile, secrecy::value) == treatment::by_certificate);
-    CHECK(treat(profile, secrecy::opaque) == treatment::withhold);
+    CHECK(treat(profile, redaction_class::value) == treatment::by_certificate);
+    CHECK(treat(profile, redaction_class::opaque) == treatment::withhold);
   }
-  CHECK(treat(1, secrecy::pin) == treatment::withhold);
-  CHECK(treat(1, secrecy::password) == treatment::withhold);
+  CHECK(treat(1, redaction_class::pin) == treatment::withhold);
+  CHECK(treat(1, redaction_class::password) == treatment::withhold);
 }
 
 TEST_CASE("strict never records more than default, nor default more than payload", "[cryptoki][redaction]") {
@@ -99,17 +100,20 @@ void second_opinion(std::string_view where, const field& f) {
   INFO(where << "." << f.name << " is " << name_of(f.secret));
   if (!is_pointer(f.kind) && f.fixed == 0) return;  // a number
   if (f.kind == shape::numbers) return;
-  if (contains_any(f.name, {"Pin", "PIN"})) CHECK(f.secret == secrecy::pin);
-  if (contains_any(f.name, {"Password"})) CHECK(f.secret == secrecy::password);
+  if (contains_any(f.name, {"Pin", "PIN"})) CHECK(f.secret == redaction_class::pin);
+  if (contains_any(f.name, {"Password"})) CHECK(f.secret == redaction_class::password);
   if (contains_any(f.name, {"Random", "Seed"}) && f.kind == shape::bytes &&
       !contains_any(f.name, {"ClientRandom", "ServerRandom"}))  // sent in the clear
-    CHECK(f.secret == secrecy::random);
-  if (contains_any(f.name, {"Wrapped"})) CHECK((f.secret == secrecy::wrapped || f.secret == secrecy::key));
-  if (contains_any(f.name, {"OperationState"})) CHECK(f.secret == secrecy::state);
-  if (contains_any(f.name, {"Plaintext"})) CHECK(f.secret == (f.way == flow::in ? secrecy::plain : secrecy::plain_out));
+    CHECK(f.secret == redaction_class::random);
+  if (contains_any(f.name, {"Wrapped"}))
+    CHECK((f.secret == redaction_class::wrapped || f.secret == redaction_class::key));
+  if (contains_any(f.name, {"OperationState"})) CHECK(f.secret == redaction_class::state);
+  if (contains_any(f.name, {"Plaintext"}))
+    CHECK(f.secret == (f.way == flow::in ? redaction_class::plain : redaction_class::plain_out));
   // Output buffers of functions hold results; results are never taken for parameters or public.
   if (where.starts_with("C_") && f.kind == shape::bytes && f.way == flow::out)
-    CHECK((f.secret != secrecy::open && f.secret != secrecy::parameter && f.secret != secrecy::identity));
+    CHECK((f.secret != redaction_class::open && f.secret != redaction_class::parameter &&
+           f.secret != redaction_class::identity));
 }
 
 TEST_CASE("arguments and fields whose names betray a secret are in a secret class", "[cryptoki][redaction]") {
@@ -123,7 +127,7 @@ TEST_CASE("all PIN arguments of the API", "[cryptoki][redaction]") {
   std::set<std::string> pins;
   for (const auto& f : functions)
     for (const auto& a : f.arguments)
-      if (a.secret == secrecy::pin) pins.insert(std::string{f.name} + "." + std::string{a.name});
+      if (a.secret == redaction_class::pin) pins.insert(std::string{f.name} + "." + std::string{a.name});
   CHECK(pins == std::set<std::string>{"C_InitPIN.pPin", "C_InitToken.pPin", "C_Login.pPin", "C_LoginUser.pPin",
                                       "C_SetPIN.pNewPin", "C_SetPIN.pOldPin"});
 }
@@ -131,24 +135,24 @@ TEST_CASE("all PIN arguments of the API", "[cryptoki][redaction]") {
 TEST_CASE("inputs of key derivations that may be secret are key material", "[cryptoki][redaction]") {
   const struct {
     const char *record, *field;
-    secrecy wanted;
+    redaction_class wanted;
   } places[] = {
-      {"CK_ECDH1_DERIVE_PARAMS", "pSharedData", secrecy::key},
-      {"CK_ECDH2_DERIVE_PARAMS", "pSharedData", secrecy::key},
-      {"CK_ECMQV_DERIVE_PARAMS", "pSharedData", secrecy::key},
-      {"CK_ECDH_AES_KEY_WRAP_PARAMS", "pSharedData", secrecy::key},
-      {"CK_X9_42_DH1_DERIVE_PARAMS", "pOtherInfo", secrecy::key},
-      {"CK_X9_42_DH2_DERIVE_PARAMS", "pOtherInfo", secrecy::key},
-      {"CK_X9_42_MQV_DERIVE_PARAMS", "pOtherInfo", secrecy::key},
-      {"CK_HKDF_PARAMS", "pSalt", secrecy::key},
-      {"CK_PBE_PARAMS", "pInitVector", secrecy::key},
-      {"CK_KEY_DERIVATION_STRING_DATA", "pData", secrecy::key},
-      {"CK_TLS_PRF_PARAMS", "pOutput", secrecy::key},
-      {"CK_IKE_PRF_DERIVE_PARAMS", "pNi", secrecy::random},
-      {"CK_IKE_PRF_DERIVE_PARAMS", "pNr", secrecy::random},
-      {"CK_SP800_108_FEEDBACK_KDF_PARAMS", "pIV", secrecy::key},
-      {"CK_X2RATCHET_INITIALIZE_PARAMS", "sk", secrecy::opaque},
-      {"CK_ASYNC_DATA", "pValue", secrecy::key},
+      {"CK_ECDH1_DERIVE_PARAMS", "pSharedData", redaction_class::key},
+      {"CK_ECDH2_DERIVE_PARAMS", "pSharedData", redaction_class::key},
+      {"CK_ECMQV_DERIVE_PARAMS", "pSharedData", redaction_class::key},
+      {"CK_ECDH_AES_KEY_WRAP_PARAMS", "pSharedData", redaction_class::key},
+      {"CK_X9_42_DH1_DERIVE_PARAMS", "pOtherInfo", redaction_class::key},
+      {"CK_X9_42_DH2_DERIVE_PARAMS", "pOtherInfo", redaction_class::key},
+      {"CK_X9_42_MQV_DERIVE_PARAMS", "pOtherInfo", redaction_class::key},
+      {"CK_HKDF_PARAMS", "pSalt", redaction_class::key},
+      {"CK_PBE_PARAMS", "pInitVector", redaction_class::key},
+      {"CK_KEY_DERIVATION_STRING_DATA", "pData", redaction_class::key},
+      {"CK_TLS_PRF_PARAMS", "pOutput", redaction_class::key},
+      {"CK_IKE_PRF_DERIVE_PARAMS", "pNi", redaction_class::random},
+      {"CK_IKE_PRF_DERIVE_PARAMS", "pNr", redaction_class::random},
+      {"CK_SP800_108_FEEDBACK_KDF_PARAMS", "pIV", redaction_class::key},
+      {"CK_X2RATCHET_INITIALIZE_PARAMS", "sk", redaction_class::opaque},
+      {"CK_ASYNC_DATA", "pValue", redaction_class::key},
   };
   for (const auto& p : places) {
     INFO(p.record << "." << p.field);
@@ -172,9 +176,9 @@ TEST_CASE("the private components of keys are key material", "[cryptoki][redacti
     const auto* row = find_attribute(type);
     REQUIRE(row);
     INFO(row->name);
-    CHECK(row->secret == secrecy::key);
+    CHECK(row->secret == redaction_class::key);
   }
-  CHECK(find_attribute(CKA_VALUE)->secret == secrecy::value);
+  CHECK(find_attribute(CKA_VALUE)->secret == redaction_class::value);
 }
 
 }  // namespace

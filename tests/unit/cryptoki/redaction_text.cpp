@@ -31,12 +31,12 @@ std::string words_of(treatment t) {
 }
 
 /// The treatment of a class, with what the code that applies it knows besides.
-std::string words_of(secrecy s, std::size_t profile) {
+std::string words_of(redaction_class s, std::size_t profile) {
   const auto t = treat(profile, s);
   const bool strict = profile == 1;
-  if (s == secrecy::value && strict) return "SHA-256 of a certificate; else as `key`";
-  if (s == secrecy::pin && t == treatment::withhold) return "given or not";
-  if (s == secrecy::by_otp_type || s == secrecy::by_prf_type) return "by its type";
+  if (s == redaction_class::value && strict) return "SHA-256 of a certificate; else as `key`";
+  if (s == redaction_class::pin && t == treatment::withhold) return "given or not";
+  if (s == redaction_class::by_otp_type || s == redaction_class::by_prf_type) return "by its type";
   return words_of(t);
 }
 
@@ -72,7 +72,7 @@ std::string list(std::span<const field> fields) {
   for (const auto& f : fields) {
     const auto h = heading(f);
     auto& names = by_heading[h];
-    secrecy ignored;
+    redaction_class ignored;
     if (names.empty() && !parse_secrecy(h, ignored)) others.push_back(h);
     names += (names.empty() ? "" : ", ") + code(f.name);
   }
@@ -83,7 +83,7 @@ std::string list(std::span<const field> fields) {
   };
   for (const auto& r : redaction_reasons) {
     const auto h = std::string{name_of(r.of)};
-    add(h, r.of == secrecy::scalar ? h : "**" + h + "**");
+    add(h, r.of == redaction_class::scalar ? h : "**" + h + "**");
   }
   for (const auto& h : others) add(h, h);
   return result;

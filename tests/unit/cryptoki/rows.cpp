@@ -20,7 +20,7 @@ TEST_CASE("good notes", "[cryptoki][rows]") {
   CHECK(pin.kind == shape::bytes);
   CHECK(pin.way == flow::in);
   CHECK(pin.counted_by == "ulPinLen");
-  CHECK(pin.secret == secrecy::pin);
+  CHECK(pin.secret == redaction_class::pin);
 
   const auto found = parse("CK_OBJECT_HANDLE_PTR", "out[pulObjectCount] max[ulMaxObjectCount]");
   CHECK_FALSE(found.broken);
@@ -46,22 +46,22 @@ TEST_CASE("good notes", "[cryptoki][rows]") {
 
   const auto name = parse("CK_UTF8CHAR_PTR", "in string public");
   CHECK(name.terminated);
-  CHECK(name.secret == secrecy::open);
+  CHECK(name.secret == redaction_class::open);
 
   const auto flags = parse("CK_FLAGS", "of session_flags");
   CHECK(flags.meaning == "session_flags");
 
   const auto args = parse("CK_VOID_PTR", "in as CK_C_INITIALIZE_ARGS");
   CHECK(args.target == "CK_C_INITIALIZE_ARGS");
-  CHECK(args.secret == secrecy::scalar);
+  CHECK(args.secret == redaction_class::scalar);
 }
 
 TEST_CASE("what a row does not say is taken for the worst", "[cryptoki][rows]") {
-  CHECK(parse("CK_BYTE_PTR", "in[n]").secret == secrecy::key);
-  CHECK(parse("CK_UTF8CHAR_PTR", "").secret == secrecy::key);
-  CHECK(parse("CK_VOID_PTR", "").secret == secrecy::opaque);
-  CHECK(parse("CK_NOTIFY", "").secret == secrecy::opaque);
-  CHECK(parse("CK_ULONG", "").secret == secrecy::scalar);
+  CHECK(parse("CK_BYTE_PTR", "in[n]").secret == redaction_class::key);
+  CHECK(parse("CK_UTF8CHAR_PTR", "").secret == redaction_class::key);
+  CHECK(parse("CK_VOID_PTR", "").secret == redaction_class::opaque);
+  CHECK(parse("CK_NOTIFY", "").secret == redaction_class::opaque);
+  CHECK(parse("CK_ULONG", "").secret == redaction_class::scalar);
 }
 
 TEST_CASE("broken notes are found", "[cryptoki][rows]") {
@@ -101,13 +101,13 @@ void check_row(std::string_view where, std::span<const field> row) {
     // Memory behind a pointer: which way it goes, and how much of it there is, must be known; otherwise nobody follows
     // it.
     const bool counted = f.count >= 0 || f.fixed != 0 || f.terminated;
-    if (f.kind == shape::bytes && f.secret != secrecy::opaque) {
+    if (f.kind == shape::bytes && f.secret != redaction_class::opaque) {
       CHECK(counted);
       CHECK(f.way != flow::none);
     }
     if (f.kind == shape::attributes) CHECK(counted);
     if (f.kind == shape::numbers || f.kind == shape::records || f.kind == shape::mechanism) CHECK(f.way != flow::none);
-    if (f.kind == shape::address && f.secret != secrecy::opaque) {
+    if (f.kind == shape::address && f.secret != redaction_class::opaque) {
       CHECK(f.way != flow::none);
       CHECK((counted || record_named(f.target) < record_count));
     }

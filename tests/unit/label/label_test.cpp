@@ -45,8 +45,8 @@ TEST_CASE("the story of the blog: the old form of OpenSC's labels") {
   CHECK(v.configure == "mytoken (UserPIN)");
   CHECK(v.also.empty());
   CHECK(v.advice.find("Configure exactly \"mytoken (UserPIN)\"") != std::string::npos);
-  CHECK(v.picture.find("55 73 65 72 50 49 4E") != std::string::npos);
-  CHECK(v.picture.find("^^") != std::string::npos);
+  CHECK(v.byte_diff.find("55 73 65 72 50 49 4E") != std::string::npos);
+  CHECK(v.byte_diff.find("^^") != std::string::npos);
 }
 
 TEST_CASE("a: case") {
@@ -194,7 +194,7 @@ TEST_CASE("l: padded with NUL") {
   const auto v = check_one("mytoken", t);
   CHECK(v.what == cause::l_nul);
   CHECK(v.configure.empty());
-  CHECK(v.picture.find("00") != std::string::npos);
+  CHECK(v.byte_diff.find("00") != std::string::npos);
   const auto both = check_one("MYTOKEN", t);
   CHECK(both.configure == "mytoken");
   CHECK((both.what == cause::l_nul || both.also == std::vector{cause::l_nul}));
@@ -245,5 +245,5 @@ TEST_CASE("any bytes are survived, and shown without control characters") {
   std::string all;
   for (int c = 0; c < 256; ++c) all.push_back(static_cast<char>(c));
   const auto v = check_one(all + all + all, shown(all.substr(128, 32)));
-  for (const char c : v.picture + v.say) CHECK((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
+  for (const char c : v.byte_diff + v.say) CHECK((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
 }

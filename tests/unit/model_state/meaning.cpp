@@ -15,7 +15,7 @@ void begin(tape_story& s) {
 std::string meaning_in(tape_story& s, function which, std::string_view kind, u64 handle) {
   std::string text;
   bool seen = false;
-  const ended e(s, [&](const model::moment& now) {
+  const ended e(s, [&](const model::call_context& now) {
     if (seen || now.which != which) return;
     seen = true;
     text = model::meaning(now, kind, handle);

@@ -85,7 +85,7 @@ TEST_CASE("operations begin, go on and end") {
   s.sign(1, CKR_BUFFER_TOO_SMALL).sign(1);
   s.sign(1, CKR_OPERATION_NOT_INITIALIZED);
   std::vector<bool> active;
-  const ended e(s, [&](const model::moment& now) {
+  const ended e(s, [&](const model::call_context& now) {
     if (now.is(function::C_Sign)) active.push_back(now.session->of(operation::sign).active);
   });
   CHECK(active == std::vector<bool>{true, true, true, false});
@@ -94,7 +94,7 @@ TEST_CASE("operations begin, go on and end") {
     begin(other);
     other.find(1, CKO_PRIVATE_KEY, "key", "45", {7}).sign_init(1, CKM_RSA_PKCS, 7).sign(1);
     u64 mechanism = 0, key = 0;
-    const ended all(other, [&](const model::moment& now) {
+    const ended all(other, [&](const model::call_context& now) {
       if (!now.is(function::C_Sign)) return;
       mechanism = now.mechanism;
       key = now.key == nullptr ? 0 : now.key->handle;
@@ -139,11 +139,11 @@ TEST_CASE("calls of other threads see the state as it was before a call that has
       .sign(2);
   std::vector<bool> logged_in;
   std::vector<std::size_t> flights;
-  const ended e(s, [&](const model::moment& now) {
+  const ended e(s, [&](const model::call_context& now) {
     if (now.call->thread.number != 2) return;
     if (now.is(function::C_OpenSession)) return;
     logged_in.push_back(now.slot->logged_in());
-    flights.push_back(now.library->flights.size());
+    flights.push_back(now.process->flights.size());
   });
   CHECK(logged_in == std::vector<bool>{true, false});
   CHECK(flights == std::vector<std::size_t>{2, 1});
@@ -162,7 +162,7 @@ TEST_CASE("a tape that begins in the middle: sessions that work are there") {
   tape_story s;
   s.sign_init(9, CKM_RSA_PKCS, 7).sign(9);
   std::size_t with_session = 0;
-  const ended e(s, [&](const model::moment& now) { with_session += now.session != nullptr; });
+  const ended e(s, [&](const model::call_context& now) { with_session += now.session != nullptr; });
   CHECK(with_session == 1);
   REQUIRE(e.library().find_session(9) != nullptr);
   CHECK(e.library().find_session(9)->slot == model::unknown);
@@ -194,8 +194,8 @@ TEST_CASE("memory does not grow with handles that are new each time") {
   tape_story s;
   begin(s);
   const ended small(s);
-  model::library in;
-  CHECK(model::library::most_objects >= 1000);
+  model::recorded_process in;
+  CHECK(model::recorded_process::most_objects >= 1000);
   tape_story many;
   begin(many);
   for (u64 i = 0; i < 400; ++i) {
@@ -203,7 +203,7 @@ TEST_CASE("memory does not grow with handles that are new each time") {
     for (u64 j = 0; j < 250; ++j) found.push_back(1000 + i * 250 + j);
     many.find(1, CKO_DATA, "", "", found);
   }
-  CHECK(ended(many).library().objects.size() <= model::library::most_objects);
+  CHECK(ended(many).library().objects.size() <= model::recorded_process::most_objects);
 }
 
 }  // namespace

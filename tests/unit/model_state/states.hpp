@@ -10,7 +10,8 @@
 namespace p11tape::test {
 
 /// Goes over the story's tape; `each` sees every call. Gives the state at the end.
-inline std::unique_ptr<model::state> walk(tape_story& story, const std::function<void(const model::moment&)>& each,
+inline std::unique_ptr<model::state> walk(tape_story& story,
+                                          const std::function<void(const model::call_context&)>& each,
                                           std::unique_ptr<tape::reader>& reader) {
   reader = std::make_unique<tape::reader>(story.write());
   auto state = std::make_unique<model::state>(*reader);
@@ -23,11 +24,11 @@ inline std::unique_ptr<model::state> walk(tape_story& story, const std::function
 /// The library of the only tape, when all has ended.
 struct ended {
   explicit ended(
-      tape_story& story, const std::function<void(const model::moment&)>& each = [](const auto&) {})
+      tape_story& story, const std::function<void(const model::call_context&)>& each = [](const auto&) {})
       : state(walk(story, each, reader)) {}
   std::unique_ptr<tape::reader> reader;
   std::unique_ptr<model::state> state;
-  const model::library& library() const { return *state->libraries().front(); }
+  const model::recorded_process& library() const { return *state->libraries().front(); }
 };
 
 }  // namespace p11tape::test

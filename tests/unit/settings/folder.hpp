@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/settings.hpp"
+#include "capture/settings/settings.hpp"
 
 namespace p11tape::tests {
 

@@ -1,8 +1,8 @@
 // Values that are right.
 #include <catch2/catch.hpp>
 
-#include "capture/filter.hpp"
-#include "capture/settings_table.hpp"
+#include "capture/settings/filter.hpp"
+#include "capture/settings/settings_table.hpp"
 #include "folder.hpp"
 
 namespace p11tape::tests {

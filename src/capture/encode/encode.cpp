@@ -1,0 +1,498 @@
+#include "capture/encode/encode.hpp"
+
+#include <bit>
+#include <cstring>
+
+#include "cryptoki/redaction.hpp"
+
+namespace p11tape::capture {
+
+using cryptoki::flow;
+using cryptoki::redaction_class;
+using cryptoki::shape;
+using cryptoki::treatment;
+using tape::item_form;
+
+namespace {
+
+constexpr int deepest = 4;           // structs in structs, templates in templates
+constexpr u64 most_elements = 4096;  // handles, slots, mechanisms in one list
+constexpr u64 most_records = 64;
+constexpr u64 most_text = 256;
+constexpr u64 longest_iv = 64;  // of a mechanism whose parameter is nothing else; the standard has 24 at most
+constexpr u64 shortened_bytes = 32;
+constexpr u64 shortened_elements = 32;
+constexpr u64 largest_record = 256;  // bytes of the largest struct of the rows
+
+consteval bool records_fit() {
+  for (const auto& r : cryptoki::records)
+    if (r.size > largest_record) return false;
+  return true;
+}
+static_assert(records_fit());
+
+u64 number_at(const u8* at, u64 size) noexcept {
+  if (size == sizeof(u64)) [[likely]] {
+    u64 v;
+    std::memcpy(&v, at, sizeof v);
+    return v;
+  }
+  if (size == 1) return *at;
+  u32 v;
+  std::memcpy(&v, at, sizeof v);
+  return v;
+}
+
+const u8* as_pointer(u64 word) noexcept { return reinterpret_cast<const u8*>(static_cast<std::uintptr_t>(word)); }
+
+u64 rounded(u64 n) noexcept { return n == 0 ? 0 : std::bit_ceil(n); }
+
+// What the profile `payload` keeps of an operation's data. The input of sign, verify and digest stays input, whatever
+// the mechanism does with it.
+bool is_payload(redaction_class s) noexcept {
+  return s == redaction_class::ciphertext || s == redaction_class::cipher_in || s == redaction_class::signature ||
+         s == redaction_class::digest;
+}
+
+bool is_output(flow w) noexcept { return w == flow::out || w == flow::inout; }
+bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
+
+}  // namespace
+
+void encoder::enter(sink& out, cryptoki::function f, const u64* words) noexcept {
+  function_ = f;
+  caps_.counter_known = false;
+  body(out, plan_of(f), reinterpret_cast<const u8*>(words), phase::before, false, 0);
+}
+
+void encoder::leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept {
+  function_ = f;
+  rv_ = rv;
+  const auto& plan = plan_of(f);
+  if (plan.outputs == 0) return;
+  const bool done = rv == CKR_OK;
+  const bool lengths = done || rv == CKR_BUFFER_TOO_SMALL;
+  // These three are no failures of C_GetAttributeValue: what could be told has been told (section 5.7.5).
+  const bool told = lengths || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
+  const source r{plan.steps, reinterpret_cast<const u8*>(words)};
+  for (u32 left = plan.outputs; left != 0; left &= left - 1) {
+    const auto i = static_cast<u16>(std::countr_zero(left));
+    const auto& s = plan.steps[i];
+    if (s.kind == shape::attributes ? !told : s.written ? !lengths : !done) continue;
+    pointer(out, r, i, phase::after, 0);
+  }
+}
+
+u64 encoder::load(const source& r, const step& s) const noexcept { return number_at(r.base + s.offset, s.size); }
+
+// A length is shown unless it tells more of a secret than the profile allows.
+u64 encoder::shown_number(const source&, const step& s, u64 value) const noexcept {
+  switch (cryptoki::treat(how_.profile, s.counted)) {
+    case treatment::withhold:
+      return 0;
+    case treatment::rounded_length:
+      return rounded(value);
+    default:
+      return value;
+  }
+}
+
+// The class of an OTP parameter depends on its type, the field before it.
+treatment encoder::treatment_of(const source& r, const step& s) const noexcept {
+  auto secret = s.secret;
+  if (secret == redaction_class::by_otp_type) {
+    switch (load(r, r.steps[0])) {
+      case CK_OTP_FLAGS:
+      case CK_OTP_OUTPUT_LENGTH:
+      case CK_OTP_OUTPUT_FORMAT:
+        secret = redaction_class::parameter;
+        break;
+      case CK_OTP_PIN:
+        secret = redaction_class::password;
+        break;
+      default:
+        secret = redaction_class::key;
+    }
+  } else if (is_payload(secret) && !may_be_kept(r, secret)) {
+    secret = redaction_class::key;
+  }
+  return cryptoki::treat(how_.profile, secret);
+}
+
+// Whether what an operation takes or gives is only what its class says depends on its mechanism: CKM_NULL copies its
+// input to its output, and what an OTP mechanism signs is a password. A mechanism that is not known may do either.
+bool encoder::may_be_kept(const source& r, redaction_class s) const noexcept {
+  if (cryptoki::treat(how_.profile, s) != treatment::whole) return true;  // it is not kept anyway
+  auto which = plan_of(function_).part_of;
+  if (which == operation::none) return true;  // the ciphertext of a key encapsulation: public by its nature
+  if (which == operation::dual) which = s == redaction_class::ciphertext ? operation::encrypt : operation::decrypt;
+  const u64 mechanism = how_.of(which).get(load(r, r.steps[0]));
+  const auto* plan = mechanism == session_mechanisms::unknown ? nullptr : plan_of_mechanism(mechanism);
+  if (plan == nullptr || mechanism == CKM_NULL) return false;
+  for (u8 i = 0; i < plan->count; ++i)
+    if (plan->layouts[i].record == static_cast<u16>(cryptoki::record::CK_OTP_PARAMS)) return false;
+  return true;
+}
+
+u64 encoder::limit_for(redaction_class s) const noexcept {
+  if (shortened_) return shortened_bytes;
+  switch (s) {
+    case redaction_class::data:
+    case redaction_class::cipher_in:
+    case redaction_class::ciphertext:
+    case redaction_class::signature:
+    case redaction_class::digest:
+      return how_.most_payload;
+    default:
+      return how_.most_bytes;
+  }
+}
+
+// How many elements lie behind a pointer. False where the counter itself cannot be read, or is absurd.
+bool encoder::count_of(const source& r, const step& s, phase p, u64& count) noexcept {
+  count = s.fixed != 0 ? s.fixed : 1;
+  if (s.count < 0) return true;
+  const auto& counter = r.steps[static_cast<std::size_t>(s.count)];
+  count = load(r, counter);
+  if (counter.kind == shape::numbers) {
+    CK_ULONG value = 0;
+    if (!readable(pages_, as_pointer(count), sizeof value)) return false;
+    copy_from_caller(&value, as_pointer(count), sizeof value);
+    count = value;
+    // What the module says it wrote is believed up to the room that it was given.
+    if (p == phase::after && counter.written) {
+      if (!caps_.counter_known) return false;
+      if (count > caps_.counter) count = caps_.counter;
+    }
+  }
+  if (s.cap >= 0) {
+    const u64 room = load(r, r.steps[static_cast<std::size_t>(s.cap)]);
+    if (count > room) count = room;
+  }
+  if (s.counts_bits) count = count / 8 + (count % 8 != 0);
+  return count <= absurd_length;
+}
+
+// Words for all fields, then items. `all`: a struct that a call has written, of which everything is read afterwards.
+void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool all, int depth) noexcept {
+  const source r{plan.steps, base};
+  u8* words = out.take(8 * r.steps.size());
+  if (words == nullptr) return;
+  if (plan.flat) {
+    std::memcpy(words, base, 8 * r.steps.size());
+    return;
+  }
+  const auto fields = static_cast<u16>(r.steps.size());
+  for (u16 i = 0; i < fields; ++i) {
+    const auto& s = r.steps[i];
+    u64 word = 0;
+    if (s.plain) {
+      word = load(r, s);
+    } else if (s.embedded) {
+      const u8* at = r.base + s.offset;
+      if (s.kind == shape::record) {
+        u8* item = out.begin_item(i, item_form::record);
+        record_payload(out, s.target, at, p, depth + 1);
+        out.end_item(item);
+      } else if (s.kind == shape::number) {
+        u8* item = out.begin_item(i, item_form::numbers);
+        for (u64 k = 0; k < s.fixed; ++k) out.number(number_at(at + k * sizeof(CK_ULONG), sizeof(CK_ULONG)));
+        out.end_item(item);
+      } else if (cryptoki::treat(how_.profile, s.secret) == treatment::whole) {
+        copy(out, i, item_form::bytes, at, s.fixed, s.fixed);
+      }
+    } else if (!cryptoki::is_pointer(s.kind)) {
+      word = shown_number(r, s, load(r, s));
+    } else {
+      const bool wanted = p == phase::before ? is_input(s.way) : is_output(s.way) || (all && is_input(s.way));
+      if (load(r, s) == 0) {
+        word = 0;
+      } else if (wanted) {
+        word = tape::pointer_given | pointer(out, r, i, p, depth);
+      } else {
+        word = tape::pointer_given;
+        // The caller's buffer is known by its length alone; the room for attributes is in the template itself.
+        if (p == phase::before && s.kind == shape::attributes && s.way == flow::out) {
+          u64 count = 0;
+          word |= count_of(r, s, p, count) ? attributes(out, i, as_pointer(load(r, s)), count, false, true, depth)
+                                           : u64{tape::pointer_bad};
+        }
+      }
+    }
+    word = le(word);
+    std::memcpy(words + 8 * i, &word, 8);
+  }
+}
+
+// What lies behind one pointer; answers the bits for its word.
+u64 encoder::pointer(sink& out, const source& r, u16 index, phase p, int depth) noexcept {
+  const auto& s = r.steps[index];
+  const u8* at = as_pointer(load(r, s));
+  if (at == nullptr) return 0;
+  switch (s.kind) {
+    case shape::bytes:
+      return s.terminated ? text(out, s, index, at) : bytes(out, r, s, index, p, at);
+    case shape::numbers:
+      return numbers(out, r, s, index, p, at);
+    case shape::records:
+      if (s.count >= 0) return records(out, r, s, index, p, at, depth);
+      return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
+    case shape::attributes: {
+      u64 count = 0;
+      if (!count_of(r, s, p, count)) return tape::pointer_bad;
+      return attributes(out, index, at, count, true, s.way != flow::in, depth);
+    }
+    case shape::mechanism:
+      return mechanism(out, index, at, p, depth);
+    case shape::function_list:
+    case shape::interface: {
+      CK_VOID_PTR target = nullptr;
+      if (!readable(pages_, at, sizeof target)) return tape::pointer_bad;
+      copy_from_caller(&target, at, sizeof target);
+      if (target == nullptr) return 0;
+      return record(out, index, s.target, static_cast<const u8*>(target), p, depth) ? 0 : u64{tape::pointer_bad};
+    }
+    case shape::address:
+      if (s.secret == redaction_class::by_otp_type) return bytes(out, r, s, index, p, at);
+      if (s.secret == redaction_class::by_prf_type) {
+        u64 size = 0;
+        return count_of(r, s, p, size) ? prf_value(out, r, index, at, size, depth) : u64{tape::pointer_bad};
+      }
+      if (s.target == message_parameter) {
+        u64 size = 0;
+        if (!count_of(r, s, p, size)) return tape::pointer_bad;
+        const u64 type = how_.of(operation::message).get(load(r, r.steps[0]));
+        return parameter(out, index, type, at, size, layout::where::message, p, depth);
+      }
+      if (s.target != no_target) return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
+      return s.secret == redaction_class::opaque ? u64{tape::pointer_withheld} : bytes(out, r, s, index, p, at);
+    default:
+      return tape::pointer_withheld;
+  }
+}
+
+u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept {
+  u64 size = 0;
+  if (!count_of(r, s, p, size)) return tape::pointer_bad;
+  switch (treatment_of(r, s)) {
+    case treatment::whole:
+      if (!readable(pages_, at, size)) return tape::pointer_bad;
+      if (s.secret == redaction_class::identity && holds_pin_value(at, size)) return tape::pointer_withheld;
+      copy(out, index, item_form::bytes, at, size, limit_for(s.secret));
+      return 0;
+    case treatment::pin_facts: {
+      if (!readable(pages_, at, size)) return tape::pointer_bad | tape::pointer_withheld;
+      // One look at the caller's memory: the PIN itself goes nowhere.
+      const u32 number = size == 0 ? 0 : number_of_pin(*how_.pins, at, size);
+      u8* item = out.begin_item(index, item_form::pin);
+      out.number(size);
+      out.number(u64{number} << 32 | anomalies_of_pin(at, size));
+      out.end_item(item);
+      return tape::pointer_withheld;
+    }
+    case treatment::withhold:
+      return tape::pointer_withheld | tape::pointer_length_withheld;
+    case treatment::rounded_length:
+      return tape::pointer_withheld | tape::pointer_length_rounded;
+    default:
+      return tape::pointer_withheld;
+  }
+}
+
+void encoder::copy(sink& out, u16 index, item_form form, const u8* at, u64 size, u64 limit) noexcept {
+  const u64 kept = size < limit ? size : limit;
+  u8* item = out.begin_item(index, form, kept < size ? u8{tape::item_cut} : u8{0});
+  if (u8* room = out.take(kept)) copy_from_caller(room, at, kept);
+  out.end_item(item);
+}
+
+u64 encoder::numbers(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept {
+  const bool list = s.count >= 0;
+  u64 count = 0;
+  if (!count_of(r, s, p, count)) return tape::pointer_bad;
+  const u64 most = shortened_ ? shortened_elements : most_elements;
+  const u64 kept = count < most ? count : most;
+  if (!readable(pages_, at, kept * sizeof(CK_ULONG))) return tape::pointer_bad;
+  if (!list) {
+    CK_ULONG value = 0;
+    copy_from_caller(&value, at, sizeof value);
+    if (p == phase::before && s.written) {
+      caps_.counter = value;
+      caps_.counter_known = true;
+    }
+    out.number_item(index, shown_number(r, s, value));
+    return 0;
+  }
+  u8* item = out.begin_item(index, item_form::numbers, kept < count ? u8{tape::item_cut} : u8{0});
+  for (u64 i = 0; i < kept && !out.overflowed(); ++i) {
+    CK_ULONG value = 0;
+    copy_from_caller(&value, at + i * sizeof value, sizeof value);
+    out.number(value);
+  }
+  out.end_item(item);
+  return 0;
+}
+
+u64 encoder::text(sink& out, const step& s, u16 index, const u8* at) noexcept {
+  u64 size = 0;
+  while (size < most_text) {
+    if (!readable(pages_, at + size, 1)) return tape::pointer_bad;
+    u8 c = 0;
+    copy_from_caller(&c, at + size, 1);
+    if (c == 0) break;
+    ++size;
+  }
+  if (cryptoki::treat(how_.profile, s.secret) != treatment::whole) return tape::pointer_withheld;
+  if (holds_pin_value(at, size)) return tape::pointer_withheld;
+  copy(out, index, item_form::text, at, size, most_text);
+  return 0;
+}
+
+bool encoder::record(sink& out, u16 index, u16 which, const u8* at, phase p, int depth) noexcept {
+  if (!readable(pages_, at, cryptoki::records[which].size)) return false;
+  if (const auto& plan = plan_of_record(which); plan.flat && depth < deepest) [[likely]] {  // in one piece
+    const u64 size = 8 * plan.steps.size();
+    if (u8* room = out.flat_record_item(index, which, size)) copy_from_caller(room, at, size);
+    return true;
+  }
+  u8* item = out.begin_item(index, item_form::record);
+  const bool ok = record_payload(out, which, at, p, depth + 1);
+  out.end_item(item);
+  return ok;
+}
+
+bool encoder::record_payload(sink& out, u16 which, const u8* at, phase p, int depth) noexcept {
+  if (depth > deepest) return false;
+  const auto& plan = plan_of_record(which);
+  if (plan.flat) {
+    out.number(u64{which});
+    const u64 size = 8 * plan.steps.size();
+    if (u8* room = out.take(size)) copy_from_caller(room, at, size);
+    return true;
+  }
+  // A copy, so that what is decided on and what is written are the same even while another thread changes it.
+  alignas(8) u8 local[largest_record];
+  copy_from_caller(local, at, cryptoki::records[which].size);
+  out.number(u64{which});
+  body(out, plan, local, p, plan.outputs == 0, depth);
+  return true;
+}
+
+u64 encoder::records(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at, int depth) noexcept {
+  u64 count = 0;
+  if (!count_of(r, s, p, count)) return tape::pointer_bad;
+  const u64 kept = count < most_records ? count : most_records;
+  const u64 size = cryptoki::records[s.target].size;
+  if (!readable(pages_, at, kept * size)) return tape::pointer_bad;
+  u8* item = out.begin_item(index, item_form::records, kept < count ? u8{tape::item_cut} : u8{0});
+  for (u64 i = 0; i < kept && !out.overflowed(); ++i) {
+    u8* length = out.take(8);
+    const u8* start = out.position();
+    record_payload(out, s.target, at + i * size, p, depth + 1);
+    if (length == nullptr || out.overflowed()) break;
+    const u64 payload = le(static_cast<u64>(out.position() - start));
+    std::memcpy(length, &payload, 8);
+    out.pad(start);
+  }
+  out.end_item(item);
+  return 0;
+}
+
+u64 encoder::mechanism(sink& out, u16 index, const u8* at, phase p, int depth) noexcept {
+  CK_MECHANISM m;
+  if (!readable(pages_, at, sizeof m)) return tape::pointer_bad;
+  copy_from_caller(&m, at, sizeof m);
+  const auto context = function_ == cryptoki::function::C_WrapKeyAuthenticated ||
+                               function_ == cryptoki::function::C_UnwrapKeyAuthenticated
+                           ? layout::where::wrap
+                           : layout::where::call;
+  u8* item = out.begin_item(index, item_form::mechanism);
+  out.number(m.mechanism);
+  out.number(m.ulParameterLen);
+  u64 bits = 0;
+  if (m.pParameter != nullptr && m.ulParameterLen != 0 && depth < deepest)
+    bits =
+        parameter(out, 0, m.mechanism, static_cast<const u8*>(m.pParameter), m.ulParameterLen, context, p, depth + 1);
+  if (bits != 0 && item != nullptr && !out.overflowed())
+    item[offsetof(tape::item_header, flags)] =
+        static_cast<u8>((bits & tape::pointer_bad ? tape::item_unreadable : 0) |
+                        (bits & tape::pointer_withheld ? tape::item_withheld : 0));
+  out.end_item(item);
+  return 0;
+}
+
+// PBKDF2 has two layouts of one size, which differ in their last word: the length of the password, or, before 2.40, a
+// pointer to it. No password is as long as the lowest address that a process may have.
+bool encoder::is_other_layout(u16 record, const u8* at, u64 size) noexcept {
+  constexpr u64 lowest_address = 64 * 1024;
+  if (record != static_cast<u16>(cryptoki::record::CK_PKCS5_PBKD2_PARAMS2) || !readable(pages_, at, size)) return false;
+  CK_ULONG last = 0;
+  copy_from_caller(&last, at + size - sizeof last, sizeof last);
+  return last >= lowest_address;
+}
+
+// A mechanism's parameter, by the first of its layouts that has this context and length. Without one it is key
+// material.
+u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, layout::where context, phase p,
+                       int depth) noexcept {
+  const auto* plan = plan_of_mechanism(type);
+  if (plan == nullptr) return tape::pointer_withheld;
+  const bool whole = cryptoki::treat(how_.profile, redaction_class::parameter) == treatment::whole;
+  for (u8 i = 0; i < plan->count; ++i) {
+    const auto& l = plan->layouts[i];
+    if (l.context != context && !(l.context == layout::where::call && context == layout::where::wrap)) continue;
+    if (l.kind == layout::how::record) {
+      if (cryptoki::records[l.record].size != size || is_other_layout(l.record, at, size)) continue;
+      if (p == phase::after && plan_of_record(l.record).outputs == 0) return 0;
+      return record(out, index, l.record, at, p, depth) ? 0 : u64{tape::pointer_bad};
+    }
+    if (p == phase::after) return 0;
+    if (!readable(pages_, at, size)) return tape::pointer_bad;
+    if (l.kind == layout::how::number) {
+      if (size != sizeof(CK_ULONG)) continue;
+      CK_ULONG value = 0;
+      copy_from_caller(&value, at, sizeof value);
+      out.number_item(index, value);
+      return 0;
+    }
+    if (!whole || (l.kind == layout::how::iv && size > longest_iv)) return tape::pointer_withheld;
+    copy(out, index, item_form::bytes, at, size, limit_for(redaction_class::parameter));
+    return 0;
+  }
+  return tape::pointer_withheld;
+}
+
+// CK_PRF_DATA_PARAM: a counter or length format, a key's handle, or bytes that both parties know (SP 800-108).
+u64 encoder::prf_value(sink& out, const source& r, u16 index, const u8* at, u64 size, int depth) noexcept {
+  const u64 type = load(r, r.steps[0]);
+  const auto as_record = [&](cryptoki::record which) {
+    const auto number = static_cast<u16>(which);
+    return cryptoki::records[number].size == size && record(out, index, number, at, phase::before, depth);
+  };
+  if (!readable(pages_, at, size)) return tape::pointer_bad;
+  if (type == CK_SP800_108_ITERATION_VARIABLE || type == CK_SP800_108_OPTIONAL_COUNTER)
+    return as_record(cryptoki::record::CK_SP800_108_COUNTER_FORMAT) ? 0 : u64{tape::pointer_withheld};
+  if (type == CK_SP800_108_DKM_LENGTH)
+    return as_record(cryptoki::record::CK_SP800_108_DKM_LENGTH_FORMAT) ? 0 : u64{tape::pointer_withheld};
+  if (type == CK_SP800_108_KEY_HANDLE && size == sizeof(CK_OBJECT_HANDLE)) {
+    CK_OBJECT_HANDLE value = 0;
+    copy_from_caller(&value, at, sizeof value);
+    out.number_item(index, value);
+    return 0;
+  }
+  const bool whole = cryptoki::treat(how_.profile, redaction_class::parameter) == treatment::whole;
+  if (type != CK_SP800_108_BYTE_ARRAY || !whole) return tape::pointer_withheld;
+  copy(out, index, item_form::bytes, at, size, limit_for(redaction_class::parameter));
+  return 0;
+}
+
+void encoder::remember(const function_plan& plan, const u64* words) noexcept {
+  auto& mechanisms = how_.of(plan.part_of);
+  const u8* at = plan.begins ? as_pointer(words[1]) : nullptr;
+  CK_MECHANISM m;
+  if (at == nullptr || !readable(pages_, at, sizeof m)) return mechanisms.set(words[0], session_mechanisms::unknown);
+  copy_from_caller(&m, at, sizeof m);
+  mechanisms.set(words[0], m.mechanism);
+}
+
+}  // namespace p11tape::capture

@@ -1,0 +1,165 @@
+#include "capture/encode/plan.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace p11tape::capture {
+namespace {
+
+using namespace cryptoki;
+
+consteval u16 target_of(const field& f) {
+  const auto wanted = f.target.empty() ? f.meaning : f.target;
+  if (f.target == "message_parameter") return message_parameter;
+  const bool needed = !f.target.empty() || f.kind == shape::record || f.kind == shape::records ||
+                      f.kind == shape::function_list || f.kind == shape::interface;
+  if (!needed) return no_target;
+  const auto n = record_named(wanted);
+  if (n == record_count) invalid_row("a row points at a struct that has no row");
+  return static_cast<u16>(n);
+}
+
+consteval redaction_class counted_by(std::span<const field> row, std::size_t me) {
+  for (const auto& f : row)
+    if (f.count == static_cast<int>(me) && f.kind == shape::bytes) return f.secret;
+  return redaction_class::scalar;
+}
+
+consteval step make_step(std::span<const field> row, std::size_t i, place where) {
+  const auto& f = row[i];
+  step s{};
+  s.kind = f.kind;
+  s.way = f.way;
+  s.secret = f.secret;
+  s.counts_bits = f.counts_bits;
+  s.terminated = f.terminated;
+  s.embedded = !is_pointer(f.kind) && (f.fixed != 0 || f.kind == shape::record);
+  s.counted = counted_by(row, i);
+  s.written = f.kind == shape::numbers && f.way == flow::inout;
+  s.count = f.count;
+  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded && s.counted == redaction_class::scalar;
+  s.cap = f.cap;
+  s.fixed = f.fixed;
+  s.target = target_of(f);
+  s.offset = where.offset;
+  s.size = where.size;
+  return s;
+}
+
+template <std::size_t N>
+consteval auto function_steps(const std::array<field, N>& row) {
+  std::array<step, N> steps{};
+  for (std::size_t i = 0; i < N; ++i) steps[i] = make_step(row, i, {static_cast<u16>(i * 8), 8});
+  return steps;
+}
+
+template <std::size_t N>
+consteval auto record_steps(const std::array<field, N>& row, const std::array<place, N>& places) {
+  std::array<step, N> steps{};
+  for (std::size_t i = 0; i < N; ++i) steps[i] = make_step(row, i, places[i]);
+  return steps;
+}
+
+constexpr plan make_plan(std::span<const step> steps) {
+  plan p{steps, 0, std::endian::native == std::endian::little};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto& s = steps[i];
+    if (s.way == flow::out || s.way == flow::inout) p.outputs |= u32{1} << i;
+    p.flat = p.flat && s.plain && s.size == 8 && s.offset == 8 * i;
+  }
+  return p;
+}
+
+constexpr operation operation_of(std::string_view family) {
+  constexpr struct {
+    std::string_view family;
+    operation is;
+  } operations[] = {{"message", operation::message}, {"encrypt", operation::encrypt}, {"decrypt", operation::decrypt},
+                    {"digest", operation::digest},   {"sign", operation::sign},       {"verify", operation::verify},
+                    {"dual", operation::dual}};
+  for (const auto& o : operations)
+    if (o.family == family) return o.is;
+  return operation::none;
+}
+
+constexpr function_plan make_function_plan(std::span<const step> steps, const function_row& row) {
+  function_plan p{make_plan(steps), retention::ring, operation_of(row.family), row.does == effect::begin,
+                  row.name == "C_DigestKey"};
+  if (changes_state(row.does)) p.goes = retention::kept;
+  if (row.does == effect::describe_token) p.goes = retention::kept_half;
+  return p;
+}
+
+#define FN(name, ...) constexpr auto name##_steps = function_steps(cryptoki::detail::name##_row);
+#include "cryptoki/functions.def"
+#undef FN
+#define STRUCT(name, ...)       \
+  constexpr auto name##_steps = \
+      record_steps(cryptoki::detail::name##_row::fields, cryptoki::detail::name##_row::places);
+#include "cryptoki/structs.def"
+#undef STRUCT
+
+// "none | number | iv | CK_X_PARAMS message CK_Y wrap CK_Z" of mechanisms.def.
+constexpr mechanism_plan parse_layouts(std::uint64_t type, std::string_view text) {
+  mechanism_plan p{type, 0, {}};
+  auto context = layout::where::call;
+  for (;;) {
+    const auto word = cryptoki::detail::next_word(text);
+    if (word.empty()) return p;
+    if (word == "none" || word == "unknown") continue;
+    if (word == "message" || word == "wrap") {
+      context = word == "wrap" ? layout::where::wrap : layout::where::message;
+      continue;
+    }
+    layout l{context, layout::how::bytes, no_target};
+    if (word == "number" || word == "handle") {
+      l.kind = layout::how::number;
+    } else if (word == "version") {
+      l.kind = layout::how::record;
+      l.record = static_cast<u16>(record::CK_VERSION);
+    } else if (word == "iv") {
+      l.kind = layout::how::iv;
+    } else if (word != "bytes") {
+      l.kind = layout::how::record;
+      l.record = static_cast<u16>(record_named(word));
+      if (l.record == record_count) invalid_row("a mechanism names a struct that has no row");
+    }
+    p.layouts[p.count++] = l;
+    context = layout::where::call;
+  }
+}
+
+consteval auto make_mechanism_plans() {
+  std::array plans{
+#define MECHANISM(name, ...) parse_layouts(name, #__VA_ARGS__),
+#define MECHANISM_ALIAS(name)
+#include "cryptoki/mechanisms.def"
+#undef MECHANISM
+#undef MECHANISM_ALIAS
+  };
+  std::sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.type < b.type; });
+  return plans;
+}
+constexpr auto mechanism_plans = make_mechanism_plans();
+
+}  // namespace
+
+constexpr std::array<function_plan, function_count> function_plans{
+#define FN(name, ...) make_function_plan(name##_steps, row(function::name)),
+#include "cryptoki/functions.def"
+#undef FN
+};
+
+constexpr std::array<plan, record_count> record_plans{
+#define STRUCT(name, ...) make_plan(name##_steps),
+#include "cryptoki/structs.def"
+#undef STRUCT
+};
+
+const mechanism_plan* plan_of_mechanism(tape::u64 type) noexcept {
+  const auto at = std::lower_bound(mechanism_plans.begin(), mechanism_plans.end(), type,
+                                   [](const mechanism_plan& p, tape::u64 t) { return p.type < t; });
+  return at != mechanism_plans.end() && at->type == type ? &*at : nullptr;
+}
+
+}  // namespace p11tape::capture

@@ -1,0 +1,94 @@
+// What the recorder keeps for each thread, and for each process.
+#pragma once
+
+#include <atomic>
+
+#include "capture/encode/encode.hpp"
+#include "capture/host/memory.hpp"
+#include "tape/file.hpp"
+
+namespace p11tape::log {
+struct thread_room;
+}
+
+namespace p11tape::capture {
+
+struct pending_call;
+
+/// A call that a thread has entered and not left.
+struct open_call {
+  const void* stack;  ///< address of its frame: what lies deeper has ended, whether it returned or not
+  const u64* words;
+  u16 function;
+  bool kept;  ///< its records go to the kept chunk
+  u32 call;   ///< its number, 0: not recorded
+};
+
+/// The body of a record that has just been written, for the live log.
+struct written {
+  const u8* body;
+  u64 size;
+  u64 time;
+};
+
+/// Made at a thread's first call, from mapped memory; taken over by another thread after the thread has ended.
+struct thread_state {
+  static constexpr u32 deepest = 32;
+
+  u64 epoch;            ///< of the process that it was made in
+  std::atomic<u32> id;  ///< the kernel's thread id
+  u64 number;           ///< 1, 2, 3 ... within the tape
+  const void* busy;     ///< inside the recorder, in this frame: a call that comes now is from a signal handler
+  u32 call;
+  u32 ordinal;
+  u32 depth;
+  open_call open[deepest];
+  tape::lane kept;
+  tape::lane ring;
+  known_pages pages;
+  const void* exchange_stack;  ///< in an exchange with a card: address of its frame
+  u32 exchange_call;           ///< ... and the thread's count of calls then
+  u8* large;                   ///< room for records that are larger than a chunk; mapped when first needed
+  pending_call* pending;       ///< room for a call that a filter may leave out; mapped when first needed
+  log::thread_room* log_room;  ///< the live log's
+  written last;                ///< kept up to date where there is a live log
+  thread_state* next;
+  template_room templates;
+  scratch room;
+};
+
+/// Reads zero in a child of fork: everything that must not be inherited.
+struct process_state {
+  enum class stage : u32 { nothing, being_made, ready };
+  std::atomic<u64> epoch;  ///< 0: nothing has been made yet, or this is a child of fork
+  std::atomic<stage> state;
+  std::atomic<u32> maker;    ///< the thread that is making it
+  std::atomic<u64> threads;  ///< numbers given to threads
+  pin_memory pins;
+};
+
+/// The kernel's id of this thread.
+u32 thread_id() noexcept;
+
+/// This thread's state in this process, made, or taken over from a thread that has ended. nullptr: there is no memory,
+/// or the recorder is just being made. Keeps errno.
+thread_state* acquire() noexcept;
+
+/// Before the first thread of a process: those of its parent are not ours.
+void forget_threads() noexcept;
+
+// ---- For what is recorded between the ENTER and the LEAVE of a call ----
+
+/// This thread's state, made where it has none yet. nullptr: nothing can be recorded just now. Keeps errno.
+thread_state* recording_thread() noexcept;
+
+/// False in a child of fork whose thread state is the parent's.
+bool is_current(const thread_state& t) noexcept;
+
+/// The innermost call that the thread is in, seen from `stack`, an address in its newest frame; nullptr: none.
+const open_call* innermost_call(const thread_state& t, const void* stack) noexcept;
+
+/// Looks for the only thread of the process that is in a call. How many there are, at most 2; `call` is its innermost.
+int only_thread_in_call(const thread_state*& thread, u32& call) noexcept;
+
+}  // namespace p11tape::capture

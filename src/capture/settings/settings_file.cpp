@@ -1,0 +1,149 @@
+// The settings file: the one place in the host process where exceptions exist. None leaves it.
+#include <yaml-cpp/yaml.h>
+
+#include <cstdio>
+#include <exception>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "capture/settings/settings_table.hpp"
+
+// Debian's libyaml-cpp.a is not position-independent: it reaches for this variable of libc directly, which a shared
+// object cannot do. With one of our own it finds what it looks for. 0: take the locks, there may be threads.
+extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;
+char __libc_single_threaded = 0;
+
+namespace p11tape::capture {
+namespace {
+
+class reading {
+ public:
+  reading(settings& s, const char* path, const char* program) : s_(s), path_(path), program_(program) {}
+
+  void whole(std::string_view text) {
+    const auto root = YAML::Load(std::string(text));
+    if (root.IsNull()) return;
+    if (!root.IsMap()) return complain(root, "", "the file must consist of settings, a line each: `key: value`");
+    section(root, "", true);
+    if (const auto programs = root["programs"]; programs.IsDefined()) sections(programs);
+  }
+
+ private:
+  std::string place(const YAML::Node& node) const {
+    const auto mark = node.Mark();
+    return mark.is_null() ? std::string(path_) : std::string(path_) + ":" + std::to_string(mark.line + 1);
+  }
+
+  // "FILE:LINE: KEY WHY."
+  void complain(const YAML::Node& node, const std::string& key, const std::string& why) {
+    problem(s_, "%s: %s%s%s.", place(node).c_str(), key.c_str(), key.empty() ? "" : ": ", why.c_str());
+  }
+
+  // A value that is not used because of its kind.
+  void refuse(const YAML::Node& node, setting which, const std::string& key, bool apply, const std::string& why) {
+    if (which == setting::module && apply) s_.module_unclear = true;
+    complain(node, key, why);
+  }
+
+  static const char* kind_of(const YAML::Node& node) {
+    return node.IsSequence() ? "a list" : node.IsMap() ? "a group of settings" : "empty";
+  }
+
+  void sections(const YAML::Node& programs) {
+    if (programs.IsNull()) return;
+    if (!programs.IsMap())
+      return complain(programs, "programs", "it must name programs, with the settings of each below its name");
+    std::set<std::string> seen;
+    for (const auto& one : programs) {
+      if (!one.first.IsScalar()) {
+        complain(one.first, "programs", "a program's name must be a word");
+        continue;
+      }
+      const auto& name = one.first.Scalar();
+      if (name.find('/') != std::string::npos)
+        complain(one.first, "programs", "`" + name + "`: a program is named by its file name, without folders");
+      if (!seen.insert(name).second)
+        complain(one.first, "programs", "`" + name + "` is there twice; the last one counts");
+      if (one.second.IsNull()) continue;
+      if (!one.second.IsMap()) {
+        complain(one.second, "programs." + name, "it must consist of settings, but is not a group of them");
+        continue;
+      }
+      section(one.second, "programs." + name + ".", name == program_);
+    }
+  }
+
+  // Settings that do not `apply` are checked all the same: mistakes are found before they matter.
+  void section(const YAML::Node& map, const std::string& prefix, bool apply) {
+    std::set<std::string> seen;
+    for (const auto& one : map) {
+      if (!one.first.IsScalar()) {
+        complain(one.first, "", "a setting's name must be a word");
+        continue;
+      }
+      const auto& key = one.first.Scalar();
+      if (key == "programs" && prefix.empty()) continue;
+      const auto index = setting_of_key(key.c_str());
+      if (index == setting_count) {
+        const char* meant = nearest_name(key.c_str(), false);
+        complain(one.first, prefix + key,
+                 std::string("there is no such setting") + (meant ? std::string("; is `") + meant + "` meant?" : "") +
+                     (meant ? " It is ignored" : "; it is ignored"));
+        continue;
+      }
+      if (!seen.insert(key).second) complain(one.first, prefix + key, "it is there twice; the last one counts");
+      value(one.first, one.second, static_cast<setting>(index), prefix + key, apply);
+    }
+  }
+
+  void value(const YAML::Node& name, const YAML::Node& node, setting which, const std::string& key, bool apply) {
+    std::string text;
+    if (row_of(which).kind == setting_kind::calls && node.IsSequence()) {
+      for (const auto& word : node) {
+        if (!word.IsScalar())
+          return refuse(word, which, key, apply,
+                        std::string("each element must be a word, but one is ") + kind_of(word));
+        text += (text.empty() ? "" : ", ") + word.Scalar();
+      }
+    } else if (node.IsNull()) {
+      return refuse(name, which, key, apply, "it has no value; the default counts");
+    } else if (!node.IsScalar()) {
+      return refuse(name, which, key, apply, std::string("it must be one value, but is ") + kind_of(node));
+    } else {
+      text = node.Scalar();
+    }
+    if (text.empty() && row_of(which).standard[0] == 0) return;  // nothing, as by default
+    if (text.find('\0') != std::string::npos) return refuse(name, which, key, apply, "it has a NUL character inside");
+    if (apply) return take_setting(s_, which, text.c_str(), place(name).c_str(), key.c_str());
+    static settings scratch;
+    scratch.problems[0] = 0;
+    take_setting(scratch, which, text.c_str(), place(name).c_str(), key.c_str());
+    if (scratch.problems[0] != 0) {
+      std::string_view said = scratch.problems;
+      said.remove_suffix(1);
+      problem(s_, "%.*s", static_cast<int>(said.size()), said.data());
+    }
+  }
+
+  settings& s_;
+  const char* path_;
+  std::string_view program_;
+};
+
+}  // namespace
+
+void read_settings_text(settings& s, const char* path, const char* text, std::size_t size,
+                        const char* program) noexcept {
+  try {
+    reading(s, path, program).whole({text, size});
+  } catch (const YAML::Exception& e) {
+    s.module_unclear = true;
+    problem(s, "%s:%d: this is not YAML: %s. Nothing of the file is used.", path, e.mark.line + 1, e.msg.c_str());
+  } catch (const std::exception& e) {
+    s.module_unclear = true;
+    problem(s, "%s: the settings file cannot be read: %s.", path, e.what());
+  }
+}
+
+}  // namespace p11tape::capture

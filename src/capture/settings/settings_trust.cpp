@@ -1,0 +1,76 @@
+// Reading small files that decide what runs: whose they are is looked at on the open file, not on its name.
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "capture/settings/settings_table.hpp"
+#include "tape/raw_syscalls.hpp"
+
+namespace p11tape::capture {
+namespace {
+
+// Inside another root, symbolic links are followed as the processes there follow them.
+int open_inside(const char* root, const char* path) noexcept {
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  if (root[0] == 0) return kernel::open(path, flags);
+  const int folder = kernel::open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return -1;
+  open_how how{};
+  how.flags = flags;
+  how.resolve = RESOLVE_IN_ROOT;
+  const auto fd = static_cast<int>(syscall(SYS_openat2, folder, path, &how, sizeof how));
+  const int e = errno;
+  kernel::close(folder);
+  errno = e;
+  return fd;
+}
+
+bool refuse(int fd, char (&why)[256], const char* reason) noexcept {
+  std::snprintf(why, sizeof why, "%s", reason);
+  kernel::close(fd);
+  return false;
+}
+
+}  // namespace
+
+bool read_trusted(const surroundings& where, const char* path, char* into, std::size_t size, std::size_t& read_size,
+                  char (&why)[256]) noexcept {
+  why[0] = 0;
+  read_size = 0;
+  const int fd = open_inside(where.root, path);
+  if (fd < 0) {
+    if (errno != ENOENT && errno != ENOTDIR)
+      std::snprintf(why, sizeof why, "user id %u cannot read it: %s", where.user, strerrordesc_np(errno));
+    return false;
+  }
+  struct stat st {};
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return refuse(fd, why, "it is not a regular file");
+  if (where.secure && st.st_uid != 0 && st.st_uid != where.user) {
+    std::snprintf(why, sizeof why,
+                  "this is a setuid program, and the file belongs to user id %u instead of root or user id %u",
+                  st.st_uid, where.user);
+    kernel::close(fd);
+    return false;
+  }
+  if (where.secure && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return refuse(fd, why, "this is a setuid program, and others than the file's owner can write to it (chmod go-w)");
+  if (static_cast<u64>(st.st_size) >= size) return refuse(fd, why, "it is too large");
+  while (read_size < size - 1) {
+    const ssize_t n = kernel::read(fd, into + read_size, size - 1 - read_size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return refuse(fd, why, strerrordesc_np(errno));
+    if (n == 0) break;
+    read_size += static_cast<std::size_t>(n);
+  }
+  into[read_size] = 0;
+  kernel::close(fd);
+  return true;
+}
+
+}  // namespace p11tape::capture

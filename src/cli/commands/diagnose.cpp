@@ -1,0 +1,113 @@
+// p11tape diagnose: what went wrong, the answer first.
+#include <memory>
+#include <stdexcept>
+
+#include "cli/support/client_options.hpp"
+#include "cli/support/commands.hpp"
+#include "cli/support/output.hpp"
+#include "cli/support/progress.hpp"
+#include "cli/support/secret_input.hpp"
+#include "cli/support/tapes.hpp"
+#include "clients/clients.hpp"
+#include "clients/files.hpp"
+#include "clients/formats/mq_sslcryp.hpp"
+#include "diagnose/diagnosis.hpp"
+#include "text/exit_codes.hpp"
+
+namespace p11tape::cli {
+namespace {
+
+using clients::secret_buffer;
+
+struct diagnose_options {
+  std::vector<std::string> paths;
+  client_options clients;
+  std::string token_label, amqerr;
+  bool json = false;
+};
+
+constexpr tape::u64 second = 1000000000;
+constexpr std::size_t largest_log = std::size_t{1} << 30;
+
+diagnose::configured read_configuration(diagnose_options& o) {
+  if (!o.clients.sslcryp.empty()) {
+    const secret_buffer text = read_string_or_secret(o.clients.sslcryp, "string of SSLCRYP");
+    return diagnose::configured_by(clients::read_pasted_mq_string(text.view()), "the crypto-hardware string");
+  }
+  const auto files = o.clients.files();
+  if (!files.empty()) {
+    const auto& target = files.front();
+    if (!target.missing.empty()) throw std::runtime_error(target.missing);
+    const secret_buffer text = clients::read_whole(target.file);
+    return diagnose::configured_by(clients::read_as(target.kind, text.view(), clients::file_of(target.file)),
+                                   target.file);
+  }
+  if (!o.token_label.empty()) return diagnose::configured_label(o.token_label);
+  return {};
+}
+
+// The second in which the message was written, and one more: writing it comes after what it tells of.
+std::vector<diagnose::window> windows_of(const std::vector<diagnose::amq_message>& log) {
+  std::vector<diagnose::window> all;
+  for (const auto& m : log) {
+    diagnose::window w;
+    const auto from = m.only_seconds ? m.wall : m.wall / second * second;
+    w.from = from - second;
+    w.to = from + 2 * second - 1;
+    all.push_back(w);
+  }
+  return all;
+}
+
+int run(diagnose_options& o) {
+  const auto tapes = open(o.paths);
+  report(tapes);
+  if (tapes.tapes.empty()) return exit_unusable;
+  const auto set = read_configuration(o);
+  std::vector<diagnose::amq_message> log;
+  if (!o.amqerr.empty())
+    log =
+        diagnose::parse_amq_log(clients::read_whole(o.amqerr, largest_log).view(), tapes.tapes.front()->header().wall);
+
+  const auto readers = tapes.readers();
+  progress bar("reading", size_of(tapes));
+  const auto all = diagnose::collect_all(
+      readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
+  bar.end();
+  const auto found = diagnose::examine(all, set);
+  const diagnose::report_context around{all, set, log, wants_colour()};
+  output out;
+  o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
+  if (!o.json) append_losses(tapes, out.text());
+  out.flush();
+  if (out.error() != 0 || !tapes.troubles.empty()) return exit_unusable;
+  return found.errors != 0 ? exit_findings : exit_fine;
+}
+
+}  // namespace
+
+void add_diagnose(CLI::App& app, status& result) {
+  auto* command = app.add_subcommand("diagnose", "Says what went wrong on tapes, why, and what to do about it");
+  auto o = std::make_shared<diagnose_options>();
+  command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
+  command->add_flag("--json", o->json, "One JSON object");
+  o->clients.add_to(*command);
+  command
+      ->add_option("--token-label", o->token_label,
+                   "The token label that the client is configured with, where no file can be named")
+      ->type_name("TEXT");
+  command
+      ->add_option("--amqerr", o->amqerr,
+                   "IBM MQ's error log (AMQERR01.LOG or .json), to be put beside the calls of the same seconds")
+      ->type_name("FILE");
+  command->footer(
+      "Examples:\n"
+      "  p11tape diagnose /var/tmp/p11tape-1000\n"
+      "  p11tape diagnose --mq-ini /var/mqm/mqclient.ini --amqerr /var/mqm/errors/AMQERR01.LOG my.p11tape\n"
+      "  p11tape diagnose --sslcryp env:MQSSLCRYP my.p11tape\n"
+      "Exit status: 0 nothing of severity error; 1 findings of severity error; 2 where input cannot be used; 64 for "
+      "wrong usage.");
+  command->callback([o, &result] { result = run(*o); });
+}
+
+}  // namespace p11tape::cli

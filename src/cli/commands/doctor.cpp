@@ -1,0 +1,205 @@
+// p11tape doctor: a client's configuration, the module that it names, and the token.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/support/client_options.hpp"
+#include "cli/support/commands.hpp"
+#include "cli/support/output.hpp"
+#include "cli/support/secret_input.hpp"
+#include "clients/doctor/doctor.hpp"
+#include "clients/doctor/doctor_report.hpp"
+#include "clients/files.hpp"
+#include "clients/formats/ssh.hpp"
+#include "text/exit_codes.hpp"
+
+namespace p11tape::cli {
+namespace {
+
+using namespace clients;
+
+struct doctor_command {
+  client_options clients;
+  std::string ccdt, nginx, httpd, module, pin, user, token_label;
+  bool ssh = false, final_try = false, no_load = false, json = false, verbose = false;
+  unsigned timeout = 20;
+};
+
+std::string value_of(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
+class examiner {
+ public:
+  examiner(doctor_command& command, doctor_options options) : c_(command), o_(std::move(options)) {}
+
+  std::vector<examination> run() {
+    const bool others = c_.clients.any() || c_.ssh || !c_.module.empty() || !c_.nginx.empty() || !c_.httpd.empty();
+    // Without anything named, and for a CCDT, the mqclient.ini in effect is looked for as MQ does.
+    if (c_.clients.mq_ini.empty() && c_.clients.sslcryp.empty() && (!others || !c_.ccdt.empty())) find_mq();
+    for (const auto& target : c_.clients.files()) examine(target);
+    if (!c_.clients.sslcryp.empty()) {
+      const secret_buffer text = read_string_or_secret(c_.clients.sslcryp, "string of SSLCRYP");
+      all_.push_back(examine_text(client::mq_string, text.view(), "", "crypto-hardware string", o_));
+    }
+    if (!c_.ccdt.empty()) examine_ccdt();
+    if (!c_.nginx.empty()) all_.push_back(examine_file(client::nginx, c_.nginx, o_));
+    if (!c_.httpd.empty()) all_.push_back(examine_file(client::httpd, c_.httpd, o_));
+    if (c_.ssh) examine_ssh();
+    if (!c_.module.empty()) {
+      all_.push_back(examine_module(c_.module, o_));
+      if (c_.ssh && exists(c_.module)) check_ssh_agent(all_.back().found, c_.module, real_path(c_.module));
+    }
+    return std::move(all_);
+  }
+
+ private:
+  void find_mq() {
+    mq_surroundings around;
+    around.mqclntcf = value_of("MQCLNTCF");
+    around.has_mqsslcryp = !value_of("MQSSLCRYP").empty();
+    around.current_folder = std::filesystem::current_path().string();
+    around.home = home_folder();
+    const auto search = find_mq_ini(around, exists);
+    examination e;
+    e.title = "Where MQ looks for mqclient.ini, started here and with this environment";
+    for (const auto& candidate : search.candidates)
+      e.shown += (e.shown.empty() ? "" : "\n") + std::string(candidate.effective ? "-> " : "   ") + candidate.path +
+                 " (" + candidate.why + (candidate.exists ? ")" : "), not there");
+    e.found = search.found;
+    all_.push_back(std::move(e));
+    if (!search.effective.empty()) all_.push_back(examine_file(client::mq_ini, search.effective, o_));
+    if (!around.has_mqsslcryp) return;
+    const secret_buffer text(std::string_view(std::getenv("MQSSLCRYP")));
+    all_.push_back(examine_text(client::mq_string, text.view(), "", "MQSSLCRYP in this environment", o_));
+  }
+
+  void examine(const client_options::target& target) {
+    if (!target.missing.empty()) {
+      examination e;
+      e.title = std::string(name_of(target.kind));
+      e.usable = false;
+      e.found.add(code::CFG770, target.missing);
+      all_.push_back(std::move(e));
+      return;
+    }
+    all_.push_back(examine_file(target.kind, target.file, o_));
+    if (!target.note.empty()) all_.back().found.add(code::CFG771, target.note);
+  }
+
+  void examine_ccdt() {
+    std::vector<examined_module> modules;
+    for (const auto& e : all_) modules.insert(modules.end(), e.modules.begin(), e.modules.end());
+    all_.push_back(examine_file(client::ccdt, c_.ccdt, o_));
+    check_certificates(all_.back().found, all_.back().certificate_labels, modules);
+  }
+
+  void examine_ssh() {
+    for (const std::string& file : {home_folder() + "/.ssh/config", std::string("/etc/ssh/ssh_config")})
+      if (exists(file)) all_.push_back(examine_file(client::ssh, file, o_));
+  }
+
+  doctor_command& c_;
+  doctor_options o_;
+  std::vector<examination> all_;
+};
+
+// The user that runs the client: as told, else mqm for MQ where there is one, else whoever runs this.
+file_user user_for(const doctor_command& c) {
+  if (!c.user.empty()) {
+    auto user = user_named(c.user);
+    if (!user) throw std::runtime_error("there is no user " + c.user + " on this machine (--user)");
+    return *user;
+  }
+  const bool other_client = !c.clients.java.empty() || !c.clients.openssl.empty() || !c.clients.nss.empty() ||
+                            !c.clients.p11_kit.empty() || !c.clients.strongswan.empty() ||
+                            !c.clients.ssh_config.empty() || c.ssh || !c.module.empty();
+  if (!other_client)
+    if (auto mqm = user_named("mqm")) return *mqm;
+  return current_user();
+}
+
+int run(doctor_command& c) {
+  try {
+    doctor_options o;
+    o.user = user_for(c);
+    o.load = !c.no_load;
+    o.yes_final_try = c.final_try;
+    o.token_label = c.token_label;
+    o.timeout = std::chrono::seconds(c.timeout);
+    o.openssl = {!value_of("PKCS11_MODULE_PATH").empty(), !value_of("PKCS11_PROVIDER_MODULE").empty()};
+    secret_buffer pin;
+    bool logged_in = false;
+    if (!c.pin.empty()) {
+      pin = read_secret(c.pin, "PIN");
+      o.pin = &pin;
+      o.logged_in = &logged_in;
+    }
+    const auto all = examiner(c, o).run();
+    output out;
+    out.text() = c.json ? report_json(all) : report_text(all, c.verbose);
+    out.flush();
+    return status_of(all);
+  } catch (const std::runtime_error& e) {
+    std::fprintf(stderr, "p11tape doctor: %s\n", e.what());
+    return exit_unusable;
+  }
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, status& result) {
+  auto c = std::make_shared<doctor_command>();
+  auto* command = app.add_subcommand("doctor", "Checks a client's configuration, its module and its token");
+  c->clients.add_to(*command);
+  command->add_option("--ccdt", c->ccdt, "IBM MQ: a client channel definition table, JSON or AMQCLCHL.TAB")
+      ->type_name("FILE");
+  command->add_option("--nginx", c->nginx, "nginx: a file with ssl_certificate_key")->type_name("FILE");
+  command->add_option("--httpd", c->httpd, "Apache httpd: a file with SSLCertificateKeyFile")->type_name("FILE");
+  command->add_flag("--ssh", c->ssh, "OpenSSH: your ssh_config files, and whether ssh-agent accepts the modules");
+  command->add_option("--module", c->module, "A PKCS#11 module by itself")->type_name("SO");
+  command->add_option("--token-label", c->token_label, "The label to look for, where the configuration has none")
+      ->type_name("LABEL");
+  command->add_option("--pin", c->pin, "Log in once, with the PIN from env:VAR, file:PATH, prompt or -")
+      ->type_name("SOURCE");
+  command->add_flag("--yes-final-try", c->final_try, "Log in also where one wrong PIN would lock the token");
+  command
+      ->add_option("--user", c->user,
+                   "Who runs the client, for permissions (default: mqm for MQ where there is one, else you)")
+      ->type_name("NAME");
+  command->add_flag("--no-load", c->no_load, "Do not load modules");
+  command->add_option("--timeout", c->timeout, "Seconds that a module may take")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
+  command->add_flag("--json", c->json, "The result as JSON");
+  command->add_flag("--verbose,-v", c->verbose, "All hints too");
+  command->footer(
+      "Without a client: IBM MQ's mqclient.ini and MQSSLCRYP, as MQ would find them from here.\n"
+      "Modules are loaded in a process of their own. No login without --pin, and never more than one.\n"
+      "Passwords in configurations are never shown.\n"
+      "Examples:\n"
+      "  p11tape doctor --mq-ini /var/mqm/mqclient.ini\n"
+      "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape doctor --sslcryp -\n"
+      "  p11tape doctor --java pkcs11.cfg --token-label mytoken --pin prompt\n"
+      "Exit status: 0 fine; 1 findings; 2 where something could not be read; 64 for wrong usage.");
+  command->callback([c, &result] { result = run(*c); });
+}
+
+void add_probe(CLI::App& app, status& result) {
+  auto arguments = std::make_shared<std::pair<std::string, std::string>>();
+  auto* command = app.add_subcommand(probe_command, "")->group("");
+  command->add_option("module", arguments->first)->required();
+  command->add_option("slot", arguments->second);
+  command->callback([arguments, &result] {
+    result = answer_probe(arguments->first.c_str(), arguments->second.empty() ? nullptr : arguments->second.c_str());
+  });
+}
+
+}  // namespace p11tape::cli

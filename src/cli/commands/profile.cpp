@@ -1,0 +1,89 @@
+// p11tape profile: where the time went, the answer first.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+
+#include "cli/support/commands.hpp"
+#include "cli/support/output.hpp"
+#include "cli/support/progress.hpp"
+#include "cli/support/tapes.hpp"
+#include "profile/report.hpp"
+#include "text/exit_codes.hpp"
+
+namespace p11tape::cli {
+namespace {
+
+struct profile_options {
+  std::vector<std::string> paths;
+  std::string html, perfetto, folded;
+  bool json = false;
+};
+
+void write_file(const std::string& path, const std::string& content) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(content.data(), static_cast<std::streamsize>(content.size()));
+  file.close();
+  if (!file) throw std::runtime_error(path + " cannot be written: " + std::strerror(errno));
+}
+
+int run(const profile_options& o) {
+  const auto tapes = open(o.paths);
+  report(tapes);
+  if (tapes.tapes.empty()) return exit_unusable;
+
+  std::unique_ptr<profile::trace_file> trace;
+  if (!o.perfetto.empty()) trace = std::make_unique<profile::trace_file>(o.perfetto);
+  const profile::wishes wanted{!o.html.empty(), !o.folded.empty(), trace.get()};
+  progress bar("reading", size_of(tapes));
+  const auto all = profile::measure_all(
+      tapes.readers(), wanted, {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
+  bar.end();
+  if (trace) trace->finish();
+  if (!o.html.empty()) {
+    std::string page;
+    profile::append_html(all, page);
+    write_file(o.html, page);
+  }
+  if (!o.folded.empty()) {
+    std::string lines;
+    for (std::size_t i = 0; i < all.each.size(); ++i)
+      all.each[i].stacks->append(all.processes[i].program + " " + std::to_string(all.processes[i].pid), lines);
+    write_file(o.folded, lines);
+  }
+
+  output out;
+  o.json ? profile::append_json(all, out.text()) : profile::append_text(all, out.text());
+  if (!o.json) append_losses(tapes, out.text());
+  out.flush();
+  return out.error() != 0 || !tapes.troubles.empty() ? exit_unusable : exit_fine;
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, status& result) {
+  auto* command =
+      app.add_subcommand("profile", "Says where the time went: in which calls, with which key, between calls");
+  auto o = std::make_shared<profile_options>();
+  command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
+  command->add_flag("--json", o->json, "One JSON object");
+  command->add_option("--html", o->html, "Also write a page with time line, histograms, slowest calls and findings")
+      ->type_name("FILE");
+  command->add_option("--perfetto", o->perfetto, "Also write every call as a trace for ui.perfetto.dev")
+      ->type_name("FILE");
+  command
+      ->add_option("--folded", o->folded,
+                   "Also write stacks for flame-graph tools: program;thread;function microseconds")
+      ->type_name("FILE");
+  command->footer(
+      "Examples:\n"
+      "  p11tape profile /var/tmp/p11tape-1000\n"
+      "  p11tape profile --html report.html --perfetto trace.json my.p11tape\n"
+      "  p11tape profile --folded calls.folded my.p11tape && flamegraph.pl calls.folded > flames.svg\n"
+      "Exit status: 0 done; 2 where input cannot be used or a file cannot be written; 64 for wrong usage.");
+  command->callback([o, &result] { result = run(*o); });
+}
+
+}  // namespace p11tape::cli

@@ -1,0 +1,156 @@
+// p11tape scrub: a tape with less in it. p11tape verify-clean: is a secret in it, or in what is shown of it?
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+
+#include "cli/support/commands.hpp"
+#include "cli/support/tapes.hpp"
+#include "decode/decode.hpp"
+#include "model/call_stream.hpp"
+#include "render/render.hpp"
+#include "scrub/copy.hpp"
+#include "scrub/search.hpp"
+#include "text/exit_codes.hpp"
+#include "view/view.hpp"
+
+namespace p11tape::cli {
+namespace {
+
+const std::map<std::string, std::size_t> profiles = {{"default", 0}, {"strict", 1}, {"payload", 2}};
+
+struct scrub_options {
+  std::string in, out;
+  std::string profile = "strict";
+};
+
+int run_scrub(const scrub_options& o) {
+  try {
+    const tape::reader tape(o.in);
+    const auto done = scrub::write_copy(tape, o.out, profiles.at(o.profile));
+    std::printf("%s holds what the profile %s lets through: %llu records", o.out.c_str(), o.profile.c_str(),
+                static_cast<unsigned long long>(done.records));
+    if (done.dropped != 0)
+      std::printf("; %llu that could not be understood were left out", static_cast<unsigned long long>(done.dropped));
+    std::printf(".\n");
+    return exit_fine;
+  } catch (const tape::tape_error& e) {
+    std::fprintf(stderr, "p11tape: %s\n", e.what());
+    return exit_unusable;
+  }
+}
+
+struct verify_options {
+  std::vector<std::string> tapes;
+  std::string secret_from;
+};
+
+bool read_all(const std::string& from, std::string& into) {
+  if (from == "-") {
+    char buffer[4096];
+    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) into.append(buffer, n);
+    return std::ferror(stdin) == 0;
+  }
+  std::ifstream file(from, std::ios::binary);
+  if (!file) return false;
+  into.assign(std::istreambuf_iterator<char>(file), {});
+  return !file.bad();
+}
+
+// Says where the secret stands, and never the secret.
+bool report_hits(const scrub::search& s, const std::string& where) {
+  for (const auto& hit : s.hits())
+    std::printf("%s: found %s, at byte %llu\n", where.c_str(), std::string{hit.form}.c_str(),
+                static_cast<unsigned long long>(hit.offset));
+  return !s.hits().empty();
+}
+
+bool search_file(scrub::search& s, const std::string& path) {
+  s.restart();
+  std::ifstream file(path, std::ios::binary);
+  std::string buffer(1 << 20, '\0');
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0)
+    s.feed({buffer.data(), static_cast<std::size_t>(file.gcount())});
+  return report_hits(s, path);
+}
+
+bool search_shown(scrub::search& s, const tape::reader& tape, const std::string& path, bool json) {
+  s.restart();
+  model::call_stream calls(tape);
+  std::string text;
+  render::options whole;
+  whole.decoder = decode::attribute;
+  whole.most_bytes = ~std::size_t{0};
+  const auto program = program_of(tape);
+  while (const auto* call = calls.next()) {
+    text.clear();
+    const auto view = view::view_of(*call, program, false);
+    json ? render::append_json(view, whole, text) : render::append_text(view, whole, text);
+    s.feed(text);
+  }
+  return report_hits(s, path + (json ? " shown as JSON" : " shown as text"));
+}
+
+int run_verify(const verify_options& o) {
+  std::string secret;
+  if (!read_all(o.secret_from, secret)) {
+    std::fprintf(stderr, "p11tape: the secret cannot be read from %s\n", o.secret_from.c_str());
+    return exit_unusable;
+  }
+  if (!secret.empty() && secret.back() == '\n') secret.pop_back();
+  if (secret.empty()) {
+    std::fprintf(stderr, "p11tape: %s holds no secret to look for\n", o.secret_from.c_str());
+    return exit_unusable;
+  }
+  if (secret.size() < scrub::shortest_certain)
+    std::fprintf(stderr, "p11tape: the secret is shorter than %zu bytes: it may be found by chance\n",
+                 scrub::shortest_certain);
+  const auto tapes = open(o.tapes);
+  report(tapes);
+  scrub::search s(secret);
+  std::fill(secret.begin(), secret.end(), '\0');
+  bool found = false;
+  for (const auto& tape : tapes.tapes) {
+    found |= search_file(s, tape->path());
+    found |= search_shown(s, *tape, tape->path(), false);
+    found |= search_shown(s, *tape, tape->path(), true);
+  }
+  if (!tapes.troubles.empty() || tapes.tapes.empty()) return exit_unusable;
+  if (!found)
+    std::printf("The secret is not in %zu tape%s, nor in what is shown of %s.\n", tapes.tapes.size(),
+                tapes.tapes.size() == 1 ? "" : "s", tapes.tapes.size() == 1 ? "it" : "them");
+  return found ? exit_findings : exit_fine;
+}
+
+}  // namespace
+
+void add_scrub(CLI::App& app, status& result) {
+  auto o = std::make_shared<scrub_options>();
+  auto* c = app.add_subcommand("scrub", "Write a copy of a tape that holds less");
+  c->footer(
+      "Takes out what a stricter profile would not have recorded; nothing that is gone comes back.\n"
+      "Example:\n"
+      "  p11tape scrub pkcs11-tool.4711.p11tape for-the-bug-report.p11tape\n"
+      "Exit status: 0; 2 where the tape cannot be read or the copy cannot be written; 64 for wrong usage.");
+  c->add_option("IN", o->in, "The tape")->required();
+  c->add_option("OUT", o->out, "The copy; it must not exist")->required();
+  c->add_option("--profile", o->profile, "What may stay")->check(CLI::IsMember(profiles))->capture_default_str();
+  c->callback([o, &result] { result = run_scrub(*o); });
+}
+
+void add_verify_clean(CLI::App& app, status& result) {
+  auto o = std::make_shared<verify_options>();
+  auto* c = app.add_subcommand("verify-clean", "Look for a secret in tapes and in what is shown of them");
+  c->footer(
+      "The secret is looked for as it is, in hex, base64 and UTF-16, and backwards; of a long one, any eight bytes in "
+      "a row.\n"
+      "Example:\n"
+      "  p11tape verify-clean --secret-from pin.txt tapes/\n"
+      "Exit status: 0 not found; 1 found; 2 where a tape or the secret cannot be read; 64 for wrong usage.");
+  c->add_option("TAPE", o->tapes, "Tapes, or folders of tapes")->required();
+  c->add_option("--secret-from", o->secret_from, "A file that holds the secret, or - for standard input")->required();
+  c->callback([o, &result] { result = run_verify(*o); });
+}
+
+}  // namespace p11tape::cli

@@ -1,0 +1,165 @@
+// p11tape swap and p11tape restore: the recorder into the place of a module, and out again.
+#include "clients/swap/swap.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/support/client_options.hpp"
+#include "cli/support/commands.hpp"
+#include "cli/support/output.hpp"
+#include "cli/support/secret_input.hpp"
+#include "clients/swap/shim_copy.hpp"
+#include "text/exit_codes.hpp"
+
+namespace p11tape::cli {
+namespace {
+
+using namespace clients;
+
+struct swap_command {
+  client_options clients;
+  std::string shim, into, folder, only;
+  bool dry_run = false, remove_copy = false;
+};
+
+void put_report(std::string& out, const swap_result& r, bool dry_run) {
+  for (const auto& line : r.report) out += line + '\n';
+  if (dry_run && r.what == outcome::done) out += r.difference;
+}
+
+void put_restart(std::string& out, const swap_result& r, bool dry_run) {
+  if (dry_run || r.what != outcome::done || r.restart.empty()) return;
+  out += "To be restarted:\n";
+  for (const auto& line : r.restart) out += "  " + line + '\n';
+}
+
+void put(std::string& out, const swap_result& r, bool dry_run) {
+  put_report(out, r, dry_run);
+  put_restart(out, r, dry_run);
+}
+
+void put(std::string& out, const string_swap& s, bool dry_run) {
+  put_report(out, s.result, dry_run);
+  if (s.result.what != outcome::done) return;
+  out += "The new string (the password is not shown):\n  " + s.shown + "\nFor a queue manager, in runmqsc:\n";
+  for (std::size_t at = 0; at < s.mqsc.size();) {
+    const auto end = std::min(s.mqsc.find('\n', at), s.mqsc.size());
+    out += "  " + s.mqsc.substr(at, end - at) + '\n';
+    at = end + 1;
+  }
+  out += "For a client's environment:\n  " + s.shell + '\n';
+  put_restart(out, s.result, dry_run);
+}
+
+int worse(int status, outcome what) { return what == outcome::refused ? std::max<int>(status, exit_findings) : status; }
+
+std::string absolute(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
+// One client after the other; a failure of one does not undo the others, and is said.
+template <typename File, typename String>
+int run(const char* name, swap_command& c, File each_file, String each_string) {
+  if (!c.clients.any()) {
+    std::fprintf(stderr, "p11tape %s: no client is named; see p11tape %s --help\n", name, name);
+    return exit_usage;
+  }
+  output out;
+  int status = exit_fine;
+  const auto guarded = [&](auto action) {
+    try {
+      action();
+    } catch (const std::runtime_error& e) {
+      out.flush();
+      std::fprintf(stderr, "p11tape %s: %s\n", name, e.what());
+      status = exit_unusable;
+    }
+  };
+  for (const auto& target : c.clients.files()) {
+    guarded([&] {
+      if (!target.missing.empty()) throw file_error(target.missing);
+      const swap_result r = each_file(target);
+      put(out.text(), r, c.dry_run);
+      status = worse(status, r.what);
+    });
+  }
+  if (!c.clients.sslcryp.empty())
+    guarded([&] {
+      const secret_buffer text = read_string_or_secret(c.clients.sslcryp, "string of SSLCRYP");
+      const string_swap s = each_string(text.view());
+      put(out.text(), s, c.dry_run);
+      status = worse(status, s.result.what);
+    });
+  out.flush();
+  return status;
+}
+
+int swap_all(swap_command& c) {
+  if (c.shim.empty()) c.shim = installed_recorder();
+  if (c.shim.empty()) {
+    std::fprintf(stderr, "p11tape swap: p11tape.so is not beside this program; name it with --shim\n");
+    return exit_unusable;
+  }
+  const swap_request base{client::mq_string,  "",     absolute(c.shim), absolute(c.into),
+                          absolute(c.folder), c.only, c.dry_run};
+  return run(
+      "swap", c,
+      [&](const client_options::target& t) {
+        swap_request request = base;
+        request.kind = t.kind;
+        request.file = t.file;
+        return swap_in(request);
+      },
+      [&](std::string_view text) { return swap_string(text, base); });
+}
+
+int restore_all(swap_command& c) {
+  return run(
+      "restore", c,
+      [&](const client_options::target& t) {
+        return restore({t.kind, t.file, c.remove_copy, c.dry_run});
+      },
+      [](std::string_view text) { return restore_string(text); });
+}
+
+}  // namespace
+
+void add_swap(CLI::App& app, status& result) {
+  auto c = std::make_shared<swap_command>();
+  auto* in = app.add_subcommand("swap", "Puts the recorder into the place of a client's PKCS#11 module");
+  c->clients.add_to(*in);
+  in->add_option("--shim", c->shim, "The recorder (default: the one that belongs to this program)")->type_name("SO");
+  in->add_option("--into", c->into,
+                 "Folder of the client's own copy (default: the recorder's). Short paths are good for MQ")
+      ->type_name("DIR");
+  in->add_option("--dir", c->folder, "Folder of the tapes, written into the copy's settings")->type_name("DIR");
+  in->add_option("--only", c->only, "Name or path of the module, where the file has several")->type_name("NAME");
+  in->add_flag("--dry-run", c->dry_run, "Show the difference and change nothing");
+  in->footer(
+      "Each client gets its own copy of the recorder (p11mq.so, p11java.so, ...), with a settings file beside it that "
+      "names the\n"
+      "real module. Of the configuration nothing but the module's path is changed; restore puts the very same file "
+      "back.\n"
+      "Examples:\n"
+      "  p11tape swap --mq-ini /var/mqm/mqclient.ini --dir /var/mqm/trace/tapes\n"
+      "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape swap --sslcryp -\n"
+      "  p11tape swap --p11-kit softhsm2 --dry-run\n"
+      "Exit status: 0 done, or it was so already; 1 refused; 2 something cannot be read or written.");
+  in->callback([c, &result] { result = swap_all(*c); });
+
+  auto d = std::make_shared<swap_command>();
+  auto* out = app.add_subcommand("restore", "Takes the recorder out again");
+  d->clients.add_to(*out);
+  out->add_flag("--remove-copy", d->remove_copy, "Also remove the client's copy of the recorder and its settings");
+  out->add_flag("--dry-run", d->dry_run, "Show the difference and change nothing");
+  out->footer(
+      "Example:\n"
+      "  p11tape restore --mq-ini /var/mqm/mqclient.ini\n"
+      "Exit status: 0 done, or it was so already; 1 refused; 2 something cannot be read or written.");
+  out->callback([d, &result] { result = restore_all(*d); });
+}
+
+}  // namespace p11tape::cli

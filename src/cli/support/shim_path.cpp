@@ -1,0 +1,30 @@
+#include "cli/support/shim_path.hpp"
+
+#include <filesystem>
+
+namespace p11tape::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string find(const char* name) {
+  std::error_code e;
+  const auto here = fs::read_symlink("/proc/self/exe", e).parent_path();
+  for (const char* folder : {"../lib",
+#ifdef P11TAPE_LIBRARY_ARCHITECTURE
+                             "../lib/" P11TAPE_LIBRARY_ARCHITECTURE "/pkcs11",
+#endif
+                             "../lib/pkcs11", "../lib64/pkcs11", "."}) {
+    const auto path = (here / folder / name).lexically_normal();
+    if (fs::exists(path, e)) return path.string();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string find_shim() { return find("p11tape.so"); }
+
+std::string find_run_library() { return find("p11tape-run.so"); }
+
+}  // namespace p11tape::cli

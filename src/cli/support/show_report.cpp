@@ -1,0 +1,145 @@
+#include "cli/support/show_report.hpp"
+
+#include <ctime>
+
+#include "render/json_writer.hpp"
+#include "render/words.hpp"
+
+namespace p11tape::cli {
+namespace {
+
+void line(std::string_view what, std::string_view value, std::string& out) {
+  if (value.empty()) return;
+  (out += "# ") += what;
+  render::append_safe(value, out);
+  out += '\n';
+}
+
+std::string_view profile_of(const tape::reader& tape) {
+  switch (static_cast<tape::profile>(tape.header().profile)) {
+    case tape::profile::standard:
+      return "default";
+    case tape::profile::strict:
+      return "strict";
+    case tape::profile::payload:
+      return "payload";
+  }
+  return "unknown";
+}
+
+std::string zone_of(tape::u64 wall) {
+  const auto seconds = static_cast<std::time_t>(wall / 1000000000);
+  std::tm t{};
+  ::localtime_r(&seconds, &t);
+  char text[16];
+  return {text, std::strftime(text, sizeof text, "%z", &t)};
+}
+
+void append_notes(const std::vector<std::string>& notes, std::string_view before, std::string& out) {
+  for (const auto& n : notes) line(before, n, out);
+}
+
+void strings(render::json_writer& json, std::string_view key, const std::vector<std::string>& all) {
+  json.key(key);
+  json.begin_array();
+  for (const auto& s : all) json.element(s);
+  json.end_array();
+}
+
+}  // namespace
+
+void append_tape_text(const tape::reader& tape, std::string& out) {
+  const auto& h = tape.header();
+  line("", program_of(tape) + ", process " + std::to_string(h.pid), out);
+  std::string start;
+  render::append_local_time(h.wall, start);
+  line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.path(), out);
+  const auto module = tape.property("module");
+  const auto resolved = tape.property("module.path");
+  line("module ", std::string(module) + (resolved.empty() || resolved == module ? "" : " -> " + std::string(resolved)),
+       out);
+  line("the module could not be loaded: ", tape.property("module.error"), out);
+  line("in a child of fork; its parent's tape is ", tape.property("forked_from"), out);
+  if (profile_of(tape) != "default") line("redaction profile: ", profile_of(tape), out);
+  if (h.features & tape::feature_filtered)
+    line("", "some calls were left out on purpose, by the recorder's filters: " + std::to_string(filtered_calls(tape)),
+         out);
+  for (const auto& [key, value] : tape.properties())
+    if (key == "note") line("note: ", value, out);
+  out += '\n';
+}
+
+void append_end_text(const open_tapes& tapes, const call_counts& counts, std::string& out) {
+  out += "# ";
+  render::append_count(counts.all, "call", out);
+  if (counts.shown != counts.all) (out += ", ") += std::to_string(counts.shown) + " shown";
+  if (counts.failed != 0) (out += ", ") += std::to_string(counts.failed) + " failed";
+  if (counts.no_end != 0) (out += ", ") += std::to_string(counts.no_end) + " without an end";
+  out += '\n';
+  for (const auto& t : tapes.tapes) {
+    const auto prefix = tapes.tapes.size() > 1 ? t->path() + ": " : std::string();
+    append_notes(losses_of(*t), prefix, out);
+    append_notes(damages_of(*t), prefix + "damaged: ", out);
+  }
+}
+
+void append_tape_json(const tape::reader& tape, std::size_t number, std::string& out) {
+  const auto& h = tape.header();
+  render::json_writer json(out);
+  json.begin_object();
+  json.field("schema", render::json_schema);
+  json.field("kind", "tape");
+  json.field("tape", tape::u64{number});
+  json.field("path", tape.path());
+  json.field("format", std::to_string(h.major) + "." + std::to_string(h.minor));
+  json.field("program", program_of(tape));
+  json.field("pid", h.pid);
+  json.field("parent_pid", h.parent_pid);
+  std::string time;
+  render::append_utc_time(h.wall, time);
+  json.field("time", time);
+  json.field("profile", profile_of(tape));
+  json.field("word_size", tape.word_size());
+  json.field("filtered", filtered_calls(tape));
+  json.key("properties");
+  json.begin_object();
+  std::vector<std::string> notes;
+  for (const auto& [key, value] : tape.properties()) {
+    if (key == "note") {
+      notes.push_back(value);
+    } else if (tape.property(key).data() == value.data()) {  // the first of that name
+      json.field(key, value);
+    }
+  }
+  json.end_object();
+  if (!notes.empty()) strings(json, "notes", notes);
+  json.end_object();
+  json.end_line();
+}
+
+void append_end_json(const open_tapes& tapes, const call_counts& counts, std::string& out) {
+  render::json_writer json(out);
+  json.begin_object();
+  json.field("schema", render::json_schema);
+  json.field("kind", "end");
+  json.field("calls", counts.all);
+  json.field("shown", counts.shown);
+  json.field("failed", counts.failed);
+  json.field("without_end", counts.no_end);
+  json.key("tapes");
+  json.begin_array();
+  for (std::size_t i = 0; i < tapes.tapes.size(); ++i) {
+    const auto& t = *tapes.tapes[i];
+    json.begin_object();
+    json.field("tape", tape::u64{i + 1});
+    strings(json, "lost", losses_of(t));
+    strings(json, "damaged", damages_of(t));
+    json.end_object();
+  }
+  json.end_array();
+  if (!tapes.troubles.empty()) strings(json, "unreadable", tapes.troubles);
+  json.end_object();
+  json.end_line();
+}
+
+}  // namespace p11tape::cli

@@ -1,0 +1,71 @@
+#include "cli/support/tapes.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <set>
+
+namespace p11tape::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> tapes_in(const std::string& folder) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error))
+    if (i->path().extension() == ".p11tape") found.push_back(i->path().string());
+  if (error) throw tape::tape_error(folder + " cannot be read: " + error.message());
+  if (found.empty()) throw tape::tape_error(folder + " holds no tape (no file named *.p11tape)");
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+std::vector<const tape::reader*> open_tapes::readers() const {
+  std::vector<const tape::reader*> all;
+  for (const auto& t : tapes) all.push_back(t.get());
+  return all;
+}
+
+open_tapes open(const std::vector<std::string>& paths) {
+  open_tapes result;
+  std::set<fs::path> seen;
+  const auto open_one = [&](const std::string& path) {
+    std::error_code error;
+    const auto real = fs::canonical(path, error);
+    if (!error && !seen.insert(real).second) return;
+    try {
+      result.tapes.push_back(std::make_unique<tape::reader>(path));
+    } catch (const tape::tape_error& e) {
+      result.troubles.emplace_back(e.what());
+    }
+  };
+  for (const auto& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      open_one(path);
+      continue;
+    }
+    try {
+      for (const auto& tape : tapes_in(path)) open_one(tape);
+    } catch (const tape::tape_error& e) {
+      result.troubles.emplace_back(e.what());
+    }
+  }
+  return result;
+}
+
+void report(const open_tapes& tapes) {
+  for (const auto& t : tapes.troubles) std::fprintf(stderr, "p11tape: %s\n", t.c_str());
+}
+
+void append_losses(const open_tapes& all, std::string& out) {
+  for (const auto& t : all.tapes)
+    for (const auto& lists : {losses_of(*t), damages_of(*t)})
+      for (const auto& line : lists)
+        out += "# " + (all.tapes.size() > 1 ? t->path() + ": " : std::string()) + line + "\n";
+}
+
+}  // namespace p11tape::cli

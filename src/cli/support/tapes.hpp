@@ -1,0 +1,35 @@
+// The tapes that a command line names, opened.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "p11tape/tape.hpp"
+#include "view/completeness.hpp"
+
+namespace p11tape::cli {
+
+struct open_tapes {
+  std::vector<std::unique_ptr<tape::reader>> tapes;
+  std::vector<std::string> troubles;  ///< sentences about those that cannot be read
+
+  /// For model::call_stream.
+  std::vector<const tape::reader*> readers() const;
+};
+
+/// Opens files, and all *.p11tape of directories. A tape that is named twice is opened once.
+open_tapes open(const std::vector<std::string>& paths);
+
+/// Says on standard error what cannot be read.
+void report(const open_tapes& tapes);
+
+using view::damages_of;
+using view::filtered_calls;
+using view::losses_of;
+using view::program_of;
+
+/// Both, of all tapes, as lines behind a report: "# my.p11tape: ..."; a single tape is not named.
+void append_losses(const open_tapes& all, std::string& out);
+
+}  // namespace p11tape::cli

@@ -1,0 +1,64 @@
+// The examination of a client: its configuration, the module's file, the module, the token; each only as far as the one
+// before it allows. The result is data; doctor_report.hpp makes text or JSON of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/clients.hpp"
+#include "clients/doctor/probe.hpp"
+#include "clients/formats/module_file.hpp"
+#include "clients/formats/mq_search.hpp"
+#include "clients/formats/openssl.hpp"
+
+namespace p11tape::clients {
+
+struct doctor_options {
+  file_user user;                      ///< who runs the client: for permissions
+  bool load = true;                    ///< false: no module is loaded
+  const secret_buffer* pin = nullptr;  ///< log in with it
+  bool* logged_in = nullptr;     ///< set by the one login that all examinations together may try; nullptr: each may
+  bool yes_final_try = false;    ///< log in also where one try is left
+  std::string program;           ///< for the probe; empty: this program
+  std::string token_label;       ///< to look for, where the configuration has none
+  openssl_surroundings openssl;  ///< variables that override an openssl.cnf
+  std::chrono::milliseconds timeout{20000};
+};
+
+/// One module and what it said.
+struct examined_module {
+  std::string configured;  ///< as in the configuration
+  std::string loaded;      ///< what was asked: the real module where a recorder stands in for it
+  std::string name;
+  std::optional<probe_result> probe;
+};
+
+/// One configuration, or one module given by itself.
+struct examination {
+  std::string title;   ///< "mqclient.ini: /var/mqm/mqclient.ini"
+  bool usable = true;  ///< false: it could not be read, or is something else
+  std::string shown;   ///< settings as they may be printed
+  std::vector<examined_module> modules;
+  std::vector<std::string> certificate_labels;
+  findings found;
+};
+
+/// `text` is read as a configuration of that kind; `path` may be empty for strings.
+examination examine_text(client kind, std::string_view text, const std::string& path, std::string title,
+                         const doctor_options& options);
+
+/// The same from a file.
+examination examine_file(client kind, const std::string& path, const doctor_options& options);
+
+/// A module by itself.
+examination examine_module(const std::string& path, const doctor_options& options);
+
+/// Checks certificate labels (of a CCDT) against the tokens that another examination found.
+void check_certificates(findings& out, const std::vector<std::string>& labels,
+                        const std::vector<examined_module>& modules);
+
+/// 0 fine, 1 a warning or error, 2 something was not usable.
+int status_of(const std::vector<examination>& all) noexcept;
+
+}  // namespace p11tape::clients

@@ -1,0 +1,206 @@
+// The asking side.
+#include "clients/doctor/probe.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+namespace p11tape::clients {
+namespace {
+
+using nlohmann::json;
+using clock = std::chrono::steady_clock;
+constexpr std::size_t largest_answer = 16 * 1024 * 1024;
+
+struct pipe_ends {
+  int read = -1;
+  int write = -1;
+  pipe_ends() {
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) return;
+    read = fds[0];
+    write = fds[1];
+  }
+  pipe_ends(const pipe_ends&) = delete;
+  pipe_ends& operator=(const pipe_ends&) = delete;
+  ~pipe_ends() {
+    close_read();
+    close_write();
+  }
+  void close_read() noexcept { shut(read); }
+  void close_write() noexcept { shut(write); }
+
+ private:
+  static void shut(int& fd) noexcept {
+    if (fd >= 0) close(fd);
+    fd = -1;
+  }
+};
+
+// Only functions that are safe after fork in a program with threads.
+[[noreturn]] void become_child(const char* program, char* const* arguments, const pipe_ends& in, const pipe_ends& out,
+                               pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);
+  const int nothing = open("/dev/null", O_WRONLY);
+  if (dup2(in.read, 0) < 0 || dup2(out.write, 1) < 0 || nothing < 0 || dup2(nothing, 2) < 0) _exit(127);
+  execv(program, arguments);
+  _exit(127);
+}
+
+// What the child says until it closes its end, or the time is up.
+bool read_answer(int fd, clock::time_point until, std::string& answer) {
+  char buffer[65536];
+  while (answer.size() < largest_answer) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
+    if (left <= 0) return false;
+    pollfd waiting{fd, POLLIN, 0};
+    const int ready = poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60000)));
+    if (ready < 0 && errno != EINTR) return true;
+    if (ready <= 0) continue;
+    const ssize_t n = read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return true;
+    answer.append(buffer, static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+// Waits for the child; after the deadline it is killed. It is ours: nobody else can have taken its number.
+int reap(pid_t child, clock::time_point until, bool& killed) {
+  int status = 0;
+  while (true) {
+    const pid_t done = waitpid(child, &status, WNOHANG);
+    if (done == child || (done < 0 && errno != EINTR)) return status;
+    if (clock::now() >= until && !killed) {
+      kill(child, SIGKILL);
+      killed = true;
+    }
+    poll(nullptr, 0, 5);
+  }
+}
+
+std::string unhex(const std::string& hex) {
+  std::string out;
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0; };
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    out.push_back(static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1])));
+  return out;
+}
+
+std::string text_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::uint64_t number_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+void take_tokens(probe_result& r, const json& answer) {
+  const auto tokens = answer.find("tokens");
+  if (tokens == answer.end() || !tokens->is_array()) return;
+  for (const auto& t : *tokens) {
+    if (!t.is_object()) continue;
+    label::token token;
+    token.slot = number_of(t, "slot");
+    token.label = unhex(text_of(t, "label"));
+    token.manufacturer = unhex(text_of(t, "manufacturer"));
+    token.model = unhex(text_of(t, "model"));
+    token.serial = unhex(text_of(t, "serial"));
+    token.slot_description = unhex(text_of(t, "description"));
+    token.flags = number_of(t, "flags");
+    token.flags_known = true;
+    if (const auto objects = t.find("objects"); objects != t.end() && objects->is_array())
+      for (const auto& o : *objects)
+        if (o.is_string()) token.objects.push_back(unhex(o.get<std::string>()));
+    r.tokens.push_back(std::move(token));
+    r.min_pin.push_back(number_of(t, "min_pin"));
+    r.max_pin.push_back(number_of(t, "max_pin"));
+  }
+}
+
+// The child adds a line after each stage, so that a crash later leaves what was known before; the last whole one
+// counts.
+void understand(probe_result& r, const std::string& text) {
+  std::size_t end = text.rfind('\n');
+  while (end != std::string::npos) {
+    const std::size_t start = end == 0 ? 0 : text.rfind('\n', end - 1);
+    const std::size_t begin = start == std::string::npos ? 0 : start == 0 && end == 0 ? 0 : start + 1;
+    const json answer = json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (answer.is_object()) {
+      const std::string stage = text_of(answer, "stage");
+      r.trouble = text_of(answer, "trouble");
+      r.end = stage == "loading"    ? probe_end::not_loaded
+              : stage == "starting" ? probe_end::not_started
+                                    : probe_end::answered;
+      r.library = text_of(answer, "library");
+      r.slots = number_of(answer, "slots");
+      take_tokens(r, answer);
+      if (const auto login = answer.find("login"); login != answer.end() && login->is_string())
+        r.login = {true, login->get<std::string>()};
+      return;
+    }
+    if (start == std::string::npos) return;
+    end = start;
+  }
+}
+
+}  // namespace
+
+probe_result probe_module(const probe_request& request) {
+  probe_result r;
+  const std::string program = request.program.empty() ? "/proc/self/exe" : request.program;
+  std::string slot = request.login_slot && request.pin != nullptr ? std::to_string(*request.login_slot) : "";
+  std::string name = "p11tape", command = probe_command, module = request.module;
+  char* arguments[] = {name.data(), command.data(), module.data(), slot.empty() ? nullptr : slot.data(), nullptr};
+  pipe_ends in, out;
+  if (in.read < 0 || out.read < 0) {
+    r.trouble = "no pipe could be made";
+    return r;
+  }
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child == 0) become_child(program.c_str(), arguments, in, out, parent);
+  if (child < 0) {
+    r.trouble = "no process could be made";
+    return r;
+  }
+  in.close_read();
+  out.close_write();
+  if (!slot.empty()) {
+    // A PIN is far shorter than a pipe holds, so this does not wait; a child that is gone is seen below.
+    const auto old = signal(SIGPIPE, SIG_IGN);
+    const auto pin = request.pin->view();
+    if (write(in.write, pin.data(), pin.size()) < 0) r.trouble = "the PIN could not be handed over";
+    signal(SIGPIPE, old);
+  }
+  in.close_write();
+
+  const auto until = clock::now() + request.timeout;
+  std::string answer;
+  const bool closed = read_answer(out.read, until, answer);
+  bool killed = false;
+  const int status = reap(child, closed ? until : clock::now(), killed);
+  understand(r, answer);
+  if (killed)
+    r.end = probe_end::timed_out;
+  else if (WIFSIGNALED(status)) {
+    const char* signal_name = sigdescr_np(WTERMSIG(status));
+    r.end = probe_end::crashed;
+    r.trouble = signal_name != nullptr ? signal_name : "signal " + std::to_string(WTERMSIG(status));
+  } else if (answer.empty() && r.trouble.empty()) {
+    r.trouble = "the helper process ended with status " + std::to_string(WEXITSTATUS(status));
+  }
+  return r;
+}
+
+}  // namespace p11tape::clients

@@ -1,0 +1,124 @@
+// nginx and httpd name keys, not modules: what is checked is the address of the key and what must stand beside it.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "clients/formats/servers.hpp"
+
+namespace p11tape::clients {
+namespace {
+
+std::string_view unquote(std::string_view value) noexcept {
+  if (value.size() > 1 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
+    return value.substr(1, value.size() - 2);
+  return value;
+}
+
+// Words of a directive; quotes keep blanks together.
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> out;
+  for (line = trim(line); !line.empty(); line = trim(line)) {
+    std::size_t end = 0;
+    if (line.front() == '"' || line.front() == '\'') {
+      end = line.find(line.front(), 1);
+      end = end == std::string_view::npos ? line.size() : end + 1;
+    } else {
+      while (end < line.size() && !is_space(line[end])) ++end;
+    }
+    out.push_back(unquote(line.substr(0, end)));
+    line.remove_prefix(end);
+  }
+  return out;
+}
+
+bool has_pin(std::string_view address) noexcept { return address.find("pin-value=") != std::string_view::npos; }
+
+void check_address(reading& r, std::string_view address, std::size_t line) {
+  const std::string shown = label::quoted(without_pin_value(address));
+  if (has_pin(address)) r.found.add(code::CFG822, shown, line);
+  if (address.find("slot_") != std::string_view::npos || address.find("slot-id=") != std::string_view::npos)
+    r.found.add(code::CFG827, shown, line);
+  const auto at = address.find("pkcs11:");
+  const std::string_view key = address.substr(at + 7);
+  if (trim(key).empty()) r.found.add(code::CFG826, shown, line);
+}
+
+}  // namespace
+
+std::string without_pin_value(std::string_view address) {
+  std::string out;
+  while (true) {
+    const auto at = address.find("pin-value=");
+    if (at == std::string_view::npos) return out + std::string(address);
+    out += std::string(address.substr(0, at)) + "pin-value=" + std::string(hidden);
+    address.remove_prefix(at);
+    address.remove_prefix(std::min(address.find_first_of(";&?\"' \t"), address.size()));
+  }
+}
+
+reading read_nginx(std::string_view text) {
+  reading r;
+  r.kind = client::nginx;
+  bool key_on_token = false, by_engine = false, engine_named = false, environment = false;
+  for_each_line(text, [&](std::string_view raw, std::size_t number, std::size_t) {
+    std::string_view line = trim(raw);
+    if (line.empty() || line.front() == '#') return;
+    while (line.ends_with(';')) line = trim(line.substr(0, line.size() - 1));
+    const auto words = words_of(line);
+    if (words.size() < 2) return;
+    if (words[0] == "env" && words[1].starts_with("OPENSSL_CONF")) environment = true;
+    if (words[0] == "ssl_engine") engine_named = true;
+    if (words[0] != "ssl_certificate_key" && words[0] != "proxy_ssl_certificate_key") return;
+    const bool engine = words[1].starts_with("engine:"), store = words[1].starts_with("store:");
+    if (!engine && !store) {
+      if (words[1].starts_with("pkcs11:"))
+        r.found.add(code::CFG826, label::quoted(without_pin_value(words[1])), number);
+      return;
+    }
+    key_on_token = true;
+    by_engine |= engine;
+    if (words[1].find("pkcs11:") == std::string_view::npos) {
+      r.found.add(code::CFG826, "It does not name pkcs11.", number);
+      return;
+    }
+    check_address(r, words[1], number);
+  });
+  if (!key_on_token) {
+    r.found.add(code::CFG821);
+    return r;
+  }
+  if (by_engine && !engine_named) r.found.add(code::CFG825);
+  if (!environment) r.found.add(code::CFG824);
+  r.found.add(code::CFG823);
+  return r;
+}
+
+reading read_httpd(std::string_view text) {
+  reading r;
+  r.kind = client::httpd;
+  bool key_on_token = false, engine_named = false;
+  for_each_line(text, [&](std::string_view raw, std::size_t number, std::size_t) {
+    const std::string_view line = trim(raw);
+    if (line.empty() || line.front() == '#') return;
+    const auto words = words_of(line);
+    if (words.size() < 2) return;
+    if (same_word(words[0], "SSLCryptoDevice")) engine_named = same_word(words[1], "pkcs11");
+    const bool key = same_word(words[0], "SSLCertificateKeyFile"),
+               certificate = same_word(words[0], "SSLCertificateFile");
+    if ((!key && !certificate) || words[1].find("pkcs11:") == std::string_view::npos) return;
+    key_on_token = true;
+    if (words[1].starts_with("pkcs11:"))
+      check_address(r, words[1], number);
+    else
+      r.found.add(code::CFG826, label::quoted(without_pin_value(words[1])), number);
+  });
+  if (!key_on_token) {
+    r.found.add(code::CFG821);
+    return r;
+  }
+  if (!engine_named) r.found.add(code::CFG825);
+  r.found.add(code::CFG823);
+  return r;
+}
+
+}  // namespace p11tape::clients

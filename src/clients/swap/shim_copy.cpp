@@ -1,0 +1,94 @@
+// Copies, not links: a process loads one file once, under whichever name came first, and one settings file goes with
+// it.
+#include "clients/swap/shim_copy.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <string>
+
+#include "clients/reading.hpp"
+
+namespace p11tape::clients {
+namespace {
+
+constexpr std::string_view mark = "P11TAPE_MODULE";  // the name of its first setting is in every recorder
+constexpr std::string_view entry = "C_GetFunctionList";
+constexpr std::string_view configured_line = "# In the client's configuration: ";
+constexpr std::size_t largest_library = 256 * 1024 * 1024;
+
+std::string in_quotes(std::string_view text) { return '"' + escape(text, escaping::quoted) + '"'; }
+
+}  // namespace
+
+shim_copy copy_for(std::string_view folder, std::string_view tag) {
+  const std::string stem = std::string(folder) + "/p11" + std::string(tag);
+  return {stem + ".so", stem + ".yaml"};
+}
+
+std::string settings_beside(std::string_view library) {
+  const auto slash = library.rfind('/');
+  const auto suffix = library.find(".so", slash == std::string_view::npos ? 0 : slash);
+  return std::string(library.substr(0, suffix)) + ".yaml";
+}
+
+bool is_recorder(const std::string& path) {
+  try {
+    const secret_buffer bytes = read_whole(path, largest_library);
+    return bytes.view().starts_with(
+               "\x7F"
+               "ELF") &&
+           bytes.view().find(mark) != std::string_view::npos && bytes.view().find(entry) != std::string_view::npos;
+  } catch (const file_error&) {
+    return false;
+  }
+}
+
+std::optional<copy_settings> read_copy_settings(const std::string& settings) {
+  if (!exists(settings)) return std::nullopt;
+  copy_settings s;
+  try {
+    const secret_buffer text = read_whole(settings);
+    const auto root = YAML::Load(std::string(text.view()));
+    if (!root.IsMap() || !root["module"].IsDefined() || !root["module"].IsScalar()) return std::nullopt;
+    s.module = root["module"].Scalar();
+    if (root["dir"].IsDefined() && root["dir"].IsScalar()) s.tape_folder = root["dir"].Scalar();
+    for_each_line(text.view(), [&](std::string_view line, std::size_t, std::size_t) {
+      if (line.starts_with(configured_line)) s.configured = std::string(line.substr(configured_line.size()));
+    });
+  } catch (const YAML::Exception&) {
+    return std::nullopt;
+  } catch (const file_error&) {
+    return std::nullopt;
+  }
+  if (s.module.empty()) return std::nullopt;
+  if (s.configured.empty()) s.configured = s.module;
+  return s;
+}
+
+std::string compose_settings(const copy_settings& s, std::string_view client) {
+  std::string out = "# Settings of the recorder that stands in for a PKCS#11 module of " + std::string(client) +
+                    ".\n# Written by p11tape swap; p11tape restore takes the recorder out again.\n" +
+                    std::string(configured_line) + s.configured + "\nmodule: " + in_quotes(s.module) + '\n';
+  if (!s.tape_folder.empty()) out += "dir: " + in_quotes(s.tape_folder) + '\n';
+  return out;
+}
+
+std::string installed_recorder() {
+  std::string program;
+  try {
+    program = real_path("/proc/self/exe");
+  } catch (const file_error&) {
+    return "";
+  }
+  const std::string above = folder_of(folder_of(program));
+  for (const std::string_view place :
+       {"/lib/p11tape.so", "/lib/pkcs11/p11tape.so", "/lib64/pkcs11/p11tape.so",
+        "/lib/x86_64-linux-gnu/pkcs11/p11tape.so", "/lib/aarch64-linux-gnu/pkcs11/p11tape.so",
+        "/lib/s390x-linux-gnu/pkcs11/p11tape.so", "/lib/powerpc64le-linux-gnu/pkcs11/p11tape.so"}) {
+    const std::string path = (above == "/" ? "" : above) + std::string(place);
+    if (exists(path)) return path;
+  }
+  return "";
+}
+
+}  // namespace p11tape::clients

@@ -1,0 +1,42 @@
+// A client's own copy of the recorder: NAME.so, with NAME.yaml beside it that names the real module. One shared copy
+// could stand for one module only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "clients/files.hpp"
+
+namespace p11tape::clients {
+
+struct shim_copy {
+  std::string library;   ///< /usr/local/lib/pkcs11/p11mq.so
+  std::string settings;  ///< /usr/local/lib/pkcs11/p11mq.yaml
+};
+
+/// `tag`: "mq", "java", ...
+shim_copy copy_for(std::string_view folder, std::string_view tag);
+
+/// The settings file that a recorder of this path reads first.
+std::string settings_beside(std::string_view library);
+
+/// True where the file is a recorder of ours, by a mark that every recorder has in it.
+bool is_recorder(const std::string& path);
+
+struct copy_settings {
+  std::string module;       ///< the real module
+  std::string configured;   ///< as the client's configuration named it, where that was noted
+  std::string tape_folder;  ///< the setting `dir`; empty for the recorder's default
+};
+
+/// What the settings file of a copy says; nothing where there is none, or it names no module.
+std::optional<copy_settings> read_copy_settings(const std::string& settings);
+
+/// The text of a new settings file.
+std::string compose_settings(const copy_settings& s, std::string_view client);
+
+/// The recorder that belongs to this program: beside it in a build, or where it was installed. "" where there is none.
+std::string installed_recorder();
+
+}  // namespace p11tape::clients

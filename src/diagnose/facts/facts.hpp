@@ -1,0 +1,87 @@
+// All that one pass over one tape gathers for the rules. Bounded: counts, first and last, a few samples of each kind.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "diagnose/facts/failed_calls.hpp"
+#include "diagnose/facts/lifecycle.hpp"
+#include "diagnose/facts/logins.hpp"
+#include "diagnose/facts/objects.hpp"
+#include "diagnose/facts/timing.hpp"
+#include "label/label.hpp"
+#include "model/tally.hpp"
+#include "p11tape/exchange.hpp"
+#include "p11tape/tape.hpp"
+
+namespace p11tape::diagnose {
+
+/// The calls of a stretch of time, by the wall clock.
+struct window {
+  u64 from = 0, to = 0;  ///< ns since 1970
+  u64 calls = 0, first = 0, last = 0;
+  u64 failed = 0;  ///< number of the last call in it that failed, 0 for none
+  cryptoki::function failed_function = model::unknown_function;
+  u64 failed_value = 0;
+};
+
+struct process_facts {
+  const tape::reader* tape = nullptr;
+  std::size_t index = 0;  ///< among the tapes that are read together
+  std::string program, module;
+  u64 pid = 0;
+  bool filtered = false;  ///< calls were left out: rules that need every call stay silent
+  bool forked = false;
+  std::size_t parent = static_cast<std::size_t>(-1);  ///< index of the parent's tape, where that is read too
+
+  model::tally tally;
+  diagnose::failed_calls failed_calls;
+  diagnose::logins logins;
+  diagnose::objects objects;
+  diagnose::life life;
+  diagnose::pace pace;
+  std::map<u64, model::slot> slots;  ///< as last seen
+  std::vector<window> windows;       ///< that were asked for, in order
+
+  const model::slot* slot(u64 id) const noexcept {
+    const auto i = slots.find(id);
+    return i == slots.end() ? nullptr : &i->second;
+  }
+
+  /// Whether a call of that function succeeded after the one with this number.
+  bool succeeded_after(cryptoki::function f, u64 call) const noexcept { return tally.of(f).last_ok > call; }
+
+  /// The tokens as the label check wants them.
+  std::vector<label::token> tokens() const;
+
+  /// True for programs that only show what there is: that they use no token is no fault.
+  bool is_inspection_tool() const noexcept;
+};
+
+/// Is shown every call of the pass that gathers: for those who want to know more of a tape than a dossier has.
+class call_observer {
+ public:
+  virtual ~call_observer() = default;
+  /// `exchanges`: those with a card in this very call. Both are good until the next call of see().
+  virtual void see(const call_context& now, std::span<const tape::exchange_view> exchanges) = 0;
+};
+
+/// Is told now and then how many bytes of records were read since; may be called from any thread.
+struct progress_report {
+  void (*tell)(u64 bytes, void* context) = nullptr;
+  void* context = nullptr;
+};
+
+/// Reads the whole tape. `windows` are filled in and come back in the dossier.
+process_facts collect(const tape::reader& tape, std::size_t index, std::vector<window> windows,
+                      progress_report progress = {}, call_observer* watching = nullptr);
+
+/// Tapes side by side, on as many threads as the machine has processors. Sets `parent`. `watching`: one for each tape,
+/// or none.
+std::vector<process_facts> collect_all(std::span<const tape::reader* const> tapes, const std::vector<window>& windows,
+                                       progress_report progress = {}, std::span<call_observer* const> watching = {});
+
+}  // namespace p11tape::diagnose

@@ -1,0 +1,153 @@
+#include "diagnose/facts/objects.hpp"
+
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "model/extract.hpp"
+
+namespace p11tape::diagnose {
+namespace {
+
+using cryptoki::effect;
+
+void append(std::string& key, u64 n) { key.append(reinterpret_cast<const char*>(&n), sizeof n); }
+
+void append(std::string& key, const std::optional<std::string>& text) {
+  append(key, text ? text->size() : unknown);
+  if (text) key += *text;
+}
+
+}  // namespace
+
+void objects::see(const call_context& now) {
+  const auto& in = *now.process;
+  switch (now.role->does) {
+    case effect::find_begin:
+    case effect::find_end:
+    case effect::close_session:
+      if (now.session != nullptr && now.session->of(model::operation::search).active) conclude(in, *now.session);
+      break;
+    case effect::close_all_sessions:
+    case effect::finalize:
+      finish(in);
+      break;
+    case effect::create_object:
+      if (!now.ok) break;
+      last_created_ = now.call->number;
+      ++created_;
+      break;
+    case effect::describe_object:
+      see_reading(now);
+      break;
+    default:
+      break;
+  }
+}
+
+void objects::finish(const model::recorded_process& in) {
+  for (const auto& [handle, s] : in.sessions)
+    if (s.of(model::operation::search).active) conclude(in, s);
+  snapshot(in);
+}
+
+// A search has ended, or another takes its place.
+void objects::conclude(const model::recorded_process& in, const model::session& s) {
+  const auto& f = s.find;
+  if (f.steps == 0) return;  // never asked for results: nothing is known
+  if (!f.label && !f.id && !f.withheld && f.found >= many_objects) {
+    ++listed_.times;
+    listed_.objects += f.found;
+    if (listed_.first == 0) listed_.first = f.begun_in;
+  }
+  key_.clear();
+  append(key_, s.slot);
+  append(key_, f.object_class);
+  append(key_, f.label);
+  append(key_, f.id);
+  append(key_, f.attributes);
+  const auto [at, is_new] = index_.try_emplace(key_, searches_.size());
+  if (is_new) {
+    if (searches_.size() == most) {
+      index_.erase(at);
+      return;
+    }
+    auto& n = searches_.emplace_back();
+    n.slot = s.slot;
+    n.object_class = f.object_class;
+    n.label = f.label;
+    n.id = f.id;
+    n.attributes = f.attributes;
+    n.first = f.begun_in;
+  }
+  auto& q = searches_[at->second];
+  ++q.times;
+  q.found += f.found;
+  q.most_found = std::max(q.most_found, f.found);
+  q.last = f.begun_in;
+  if (f.found != 0) {
+    q.last_found = f.begun_in;
+    return;
+  }
+  ++q.in_vain;
+  q.last_in_vain = f.begun_in;
+  const auto* slot = in.find_slot(s.slot);
+  q.logged_in = slot != nullptr && slot->logged_in();
+  q.login_required = slot != nullptr && slot->token && slot->token->has(CKF_LOGIN_REQUIRED);
+  q.slot_name = slot != nullptr ? model::describe(*slot) : "an unknown token";
+}
+
+// What is known of the objects goes with C_Finalize: those that have a name are noted before.
+void objects::snapshot(const model::recorded_process& in) {
+  for (const auto& [handle, o] : in.objects) {
+    if (!o.label && !o.id) continue;
+    key_.clear();
+    append(key_, o.slot);
+    append(key_, o.object_class);
+    append(key_, o.label);
+    append(key_, o.id);
+    const auto [at, is_new] = known_index_.try_emplace(key_, known_.size());
+    if (!is_new) continue;
+    if (known_.size() == most) {
+      known_index_.erase(at);
+      return;
+    }
+    known_.push_back(o);
+  }
+}
+
+void objects::see_reading(const call_context& now) {
+  const auto& c = *now.call;
+  ++reads_.calls;
+  reads_.time += c.duration();
+  const bool refused = now.value == CKR_ATTRIBUTE_SENSITIVE || now.value == CKR_ATTRIBUTE_TYPE_INVALID;
+  if (refused) reads_.last_refused = c.number;
+  const auto arguments = c.arguments();
+  if (arguments.size() < 4) return;
+  const bool is_single = arguments.word(3) == 1;
+  if (!is_single) {
+    refused_object_ = refused ? now.object_handle : unknown;
+    row_object_ = unknown;
+    return;
+  }
+  ++reads_.single;
+  if (now.object_handle == refused_object_) ++reads_.after_refusal;
+  tape::item_view item;
+  if (arguments.find(2, item)) {
+    const tape::sequence<tape::attribute_view> asked(item.payload);
+    const auto first = asked.begin();
+    if (first != asked.end() && first->has(tape::item_null)) ++reads_.sizes;
+  }
+  if (now.object_handle != row_object_) {
+    row_object_ = now.object_handle;
+    row_ = 0;
+    row_begin_ = c.number;
+  } else {
+    ++reads_.in_rows;
+  }
+  if (++row_ > reads_.longest_row) {
+    reads_.longest_row = row_;
+    reads_.longest_row_in = row_begin_;
+  }
+}
+
+}  // namespace p11tape::diagnose

@@ -1,0 +1,85 @@
+// Searches and what they found, the objects that the tape tells of, and how attributes are read.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/state.hpp"
+
+namespace p11tape::diagnose {
+
+using model::call_context;
+using model::u32;
+using model::u64;
+using model::unknown;
+
+/// All searches with the same question on the same token.
+struct searched {
+  u64 slot = unknown;
+  u64 object_class = unknown;
+  std::optional<std::string> label, id;
+  u32 attributes = 0;
+  u64 times = 0;
+  u64 in_vain = 0;  ///< of these, found nothing
+  u64 found = 0;    ///< objects, over all of them
+  u64 most_found = 0;
+  u64 first = 0, last = 0, last_in_vain = 0;  ///< numbers of calls of C_FindObjectsInit
+  u64 last_found = 0;                         ///< of the last that found something
+  bool logged_in = false;                     ///< when it last found nothing
+  bool login_required = false;
+  std::string slot_name;
+
+  bool is_named() const noexcept { return label.has_value() || id.has_value(); }
+};
+
+/// How C_GetAttributeValue is used.
+struct reading {
+  u64 calls = 0, single = 0;  ///< with one attribute
+  u64 in_rows = 0;            ///< single ones that follow another one on the same object
+  u64 longest_row = 0, longest_row_in = 0;
+  u64 sizes = 0;          ///< that only asked for lengths
+  u64 after_refusal = 0;  ///< single ones on the object on which several together were refused
+  u64 time = 0;           ///< ns of all
+  u64 last_refused = 0;   ///< number of the last call that answered CKR_ATTRIBUTE_SENSITIVE or _TYPE_INVALID
+};
+
+/// Searches for everything, or for a class, that found a lot.
+struct enumeration {
+  u64 times = 0, objects = 0, reads = 0, first = 0;
+};
+
+class objects {
+ public:
+  void see(const call_context& now);
+  void finish(const model::recorded_process& in);
+
+  const std::vector<searched>& searches() const noexcept { return searches_; }
+  /// Objects that the tape tells of, gone or not; those with a name first found. At most a few thousand.
+  const std::vector<model::object>& known() const noexcept { return known_; }
+  const reading& reads() const noexcept { return reads_; }
+  const enumeration& listed() const noexcept { return listed_; }
+  u64 last_created() const noexcept { return last_created_; }  ///< number of the last successful call that made objects
+  u64 created() const noexcept { return created_; }
+
+ private:
+  static constexpr std::size_t most = 4096;
+  static constexpr u64 many_objects = 20;
+
+  void conclude(const model::recorded_process& in, const model::session& s);
+  void snapshot(const model::recorded_process& in);
+  void see_reading(const call_context& now);
+
+  std::vector<searched> searches_;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::vector<model::object> known_;
+  std::unordered_map<std::string, std::size_t> known_index_;
+  reading reads_;
+  enumeration listed_;
+  u64 last_created_ = 0, created_ = 0;
+  u64 row_object_ = unknown, row_ = 0, row_begin_ = 0, refused_object_ = unknown;
+  std::string key_;  // scratch
+};
+
+}  // namespace p11tape::diagnose

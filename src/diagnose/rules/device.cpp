@@ -1,0 +1,140 @@
+// P57 to P60: the device, the module's inside, and its clock.
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "cryptoki/extra_names.hpp"
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::function;
+
+std::string last_calls(const rule_input& s) {
+  std::vector<std::string> names;
+  for (const auto& b : s.d.life.before_failure)
+    names.push_back(cat(b.call, " ", name_of(b.which),
+                        !b.ended            ? " (no end)"
+                        : b.value == CKR_OK ? ""
+                                            : " " + short_code(b.value)));
+  std::string text;
+  for (const auto& n : names) text += (text.empty() ? "" : ", ") + n;
+  return text;
+}
+
+// Whose codes these are, by the module's file name; how they are read.
+struct vendor {
+  std::string_view part, name;
+};
+constexpr vendor vendors[] = {
+    {"Cryptoki2", "Thales Luna"},   {"cs_pkcs11", "Utimaco"},         {"cknfast", "Entrust nShield"},
+    {"csnpca", "IBM ICSF on z/OS"}, {"csnpcx64", "IBM ICSF on z/OS"}, {"nethsm", "Nitrokey NetHSM"},
+    {"cloudhsm", "AWS CloudHSM"},   {"yubihsm", "YubiHSM"},           {"primus", "Securosys Primus"}};
+
+// "2026112118050100" in UTC; -1 where it is no time.
+std::int64_t seconds_of(const std::string& utc_time) {
+  if (utc_time.size() < 14 ||
+      !std::all_of(utc_time.begin(), utc_time.begin() + 14, [](char c) { return c >= '0' && c <= '9'; }))
+    return -1;
+  const auto part = [&](std::size_t at, std::size_t size) { return std::stoi(utc_time.substr(at, size)); };
+  std::tm t{};
+  t.tm_year = part(0, 4) - 1900;
+  t.tm_mon = part(4, 2) - 1;
+  t.tm_mday = part(6, 2);
+  t.tm_hour = part(8, 2);
+  t.tm_min = part(10, 2);
+  t.tm_sec = part(12, 2);
+  return ::timegm(&t);
+}
+
+}  // namespace
+
+void device_failed(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i :
+       s.d.failed_calls.with({CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_TOKEN_NOT_PRESENT})) {
+    if (i->which == function::C_Initialize) continue;
+    const auto& first = i->samples.front();
+    // A token that was there when its session was opened.
+    if (i->value == CKR_TOKEN_NOT_PRESENT && !first.session_open) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::device;
+    const auto where = first.slot == unknown ? std::string() : cat(" (", first.slot_name, ")");
+    f.say = i->value == CKR_DEVICE_ERROR ? cat("The device failed", where, ".")
+            : i->value == CKR_DEVICE_MEMORY
+                ? cat("The token has no room left", where, ".")
+                : cat("The token was removed, or the connection to it was lost", where, ".");
+    show_incident(f, *i);
+    const auto calls = last_calls(s);
+    if (!calls.empty()) f.show({}, cat("the calls before it: ", calls));
+    f.advice = i->value == CKR_DEVICE_MEMORY
+                   ? "Delete objects that nobody needs, or close sessions with objects of their own."
+                   : "Look at the device and its connection: USB power saving, a restart of pcscd, a fail-over of the "
+                     "HSM. All sessions and "
+                     "handles are lost: most clients must be started again. (z/OS: CKR_DEVICE_REMOVED means that the "
+                     "token was deleted.)";
+    f.commands = {"journalctl -k --since '-1 hour'", "journalctl -u pcscd --since '-1 hour'"};
+    soften(f, s, *i);
+  }
+}
+
+void module_failed(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_HOST_MEMORY})) {
+    if (i->which == function::C_Initialize) continue;
+    const auto& first = i->samples.front();
+    auto& f = add(out, s, r);
+    f.about = topic::device;
+    f.say = cat("The module failed inside ", name_of(i->which), " and says no more than ", short_code(i->value), ".");
+    show_incident(f, *i);
+    if (first.key) f.show({}, cat("with ", first.key_name));
+    if (first.mechanism != unknown)
+      f.show({}, cat("mechanism ", mechanism(first.mechanism),
+                     first.input_length == unknown ? "" : cat(", ", counted(first.input_length, "byte"), " of data")));
+    const auto calls = last_calls(s);
+    if (!calls.empty()) f.show({}, cat("the calls before it: ", calls));
+    f.advice =
+        "The reason stands in the module's own log: turn it on (SoftHSM: log.level = DEBUG and the system's log; "
+        "Luna: cklog), and repeat. Not OPENSC_DEBUG: it writes PINs in clear.";
+    soften(f, s, *i);
+  }
+}
+
+void vendor_code(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& i : s.d.failed_calls.all()) {
+    if (i.value < CKR_VENDOR_DEFINED) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::device;
+    const auto slash = s.d.module.rfind('/');
+    const auto file = slash == std::string::npos ? s.d.module : s.d.module.substr(slash + 1);
+    std::string whose = "its vendor's";
+    for (const auto& v : vendors)
+      if (file.find(v.part) != std::string::npos) whose = cat(v.name, "'s");
+    const auto name = cryptoki::extra_name("return_value", i.value);
+    f.say = cat(name_of(i.which), " answered ", hex(i.value), name.empty() ? "" : cat(" (", name, ")"), ", a code of ",
+                whose, " own.");
+    show_incident(f, i);
+    if ((i.value >> 28) == 0xC)
+      f.show({}, cat("read as ICSF on z/OS writes it: return code ", (i.value >> 16) & 0xFFF, ", reason ",
+                     hex(i.value & 0xFFFF)));
+    f.advice = "Look it up in the vendor's documents; names for such codes can be added to the constants file.";
+  }
+}
+
+void token_clock(const rule_input& s, const rule& r, findings& out) {
+  constexpr std::int64_t tolerated = 300;
+  for (const auto& [id, slot] : s.d.slots) {
+    if (!slot.token || !slot.token->has(CKF_CLOCK_ON_TOKEN)) continue;
+    const auto there = seconds_of(slot.token->utc_time);
+    const auto here = static_cast<std::int64_t>(slot.token->seen_wall / 1000000000);
+    if (there < 0 || (there > here ? there - here : here - there) < tolerated) continue;
+    auto& f = add(out, s, r);
+    f.say = cat("The clock of ", model::describe(slot), " differs from this machine's by ",
+                (there > here ? there - here : here - there) / 60, " minutes.");
+    f.show({slot.token->seen_in}, cat("utcTime is ", label::printable(slot.token->utc_time)));
+    f.advice = "Set the token's clock: dates of keys and certificates, and PINs that expire, go by it.";
+  }
+}
+
+}  // namespace p11tape::diagnose::rule_functions

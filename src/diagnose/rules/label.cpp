@@ -1,0 +1,180 @@
+// P9 to P11: the token that was meant, and the tokens that there are.
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::function;
+
+bool is_mq(const rule_input& s) noexcept {
+  speaker by{};
+  return s.set.is_mq || (speaker_of(s.d.program, by) && (by == speaker::mq || by == speaker::runmqakm));
+}
+
+std::string in_slot(const label::token& t) {
+  const auto name = label::unpadded(t.label);
+  return cat(name.empty() ? "a token without a label" : quoted(name), " (slot ", t.slot, ")");
+}
+
+std::vector<std::string> names_of(const std::vector<label::token>& tokens) {
+  std::vector<std::string> names;
+  for (const auto& t : tokens) names.push_back(in_slot(t));
+  return names;
+}
+
+std::string list_command(const rule_input& s) {
+  return cat("pkcs11-tool --module ", s.d.module, " --list-token-slots");
+}
+
+void show_what_was_read(finding& f, const rule_input& s, const std::vector<label::token>& tokens) {
+  const auto& l = s.d.life;
+  f.show({l.first_token_info, l.last_token_info},
+         cat("the client read ", counted(tokens.size(), "token"), ": ", listed(names_of(tokens), 8)));
+  if (l.first_open == 0)
+    f.show({}, "it then opened no session: the search for the token ended here");
+  else if (s.d.logins.succeeded() != 0)
+    f.show({s.d.logins.first_success()}, "all the same it logged in: it may not go by this label");
+}
+
+std::string shown_label(const rule_input& s) {
+  return s.set.label_hidden ? "(not shown: it may be the PIN)" : quoted(*s.set.label);
+}
+
+// The configured label is known: what differs, and what to write instead.
+void compare(const rule_input& s, const rule& r, findings& out, const std::vector<label::token>& tokens) {
+  const auto v = label::check(*s.set.label, tokens, s.set.other_names);
+  if (v.what == label::cause::match || v.what == label::cause::no_tokens) return;
+  auto& f = add(out, s, r);
+  const auto id = label::id_of(v.what);
+  if (const auto* sub = find_rule(id)) {
+    f.id = sub->id;
+    f.slug = sub->slug;
+  }
+  if (s.d.logins.succeeded() != 0) f.level = severity::warning;
+  f.about = topic::label;
+  f.say = cat("The token was not found because of its label: ", label::title_of(v.what), ".",
+              is_mq(s) ? " IBM MQ reports this as AMQ9669E." : " IBM MQ would report AMQ9669E.");
+  const bool has_token = v.nearest != label::none;
+  f.first_lines.push_back(cat("configured: ", shown_label(s), has_token ? "    on the token: " : "    tokens: ",
+                              has_token ? in_slot(tokens[v.nearest]) : listed(names_of(tokens), 8)));
+  label_pair pair;
+  pair.configured = s.set.label_hidden ? "" : *s.set.label;
+  if (has_token) pair.token = tokens[v.nearest].label;
+  pair.configure = v.configure;
+  pair.setting = v.configure.empty() ? "" : s.set.with_label(v.configure);
+  pair.byte_diff = s.set.label_hidden ? "" : v.byte_diff;
+  if (!v.configure.empty()) {
+    f.first_lines.push_back(cat("configure exactly: ", label::printable(v.configure)));
+    if (!pair.setting.empty()) f.first_lines.back() += cat("    that is: ", label::printable(pair.setting));
+  }
+  f.labels.push_back(std::move(pair));
+  show_what_was_read(f, s, tokens);
+  f.advice = s.set.label_hidden ? "Configure the label of one of the tokens shown." : v.advice;
+  if (s.set.is_mq)
+    f.advice +=
+        " A queue manager reads SSLCRYP when its channels start: REFRESH SECURITY TYPE(SSL). A client must be started "
+        "again.";
+  f.commands = {list_command(s)};
+}
+
+}  // namespace
+
+void label_mismatch(const rule_input& s, const rule& r, findings& out) {
+  const auto tokens = s.d.tokens();
+  if (tokens.empty()) return;
+  if (s.set.label) return compare(s, r, out, tokens);
+
+  // No label is known to us. Who reads all tokens and uses none has found none that he was looking for.
+  const auto& l = s.d.life;
+  if (l.token_infos == 0 || l.first_open != 0 || s.d.logins.tried() != 0) return;
+  if (s.d.tally.of(function::C_InitToken).calls != 0) return;
+  auto& f = add(out, s, r);
+  speaker by{};
+  const bool known_mq = speaker_of(s.d.program, by) && by == speaker::mq;
+  f.level = known_mq ? severity::error : s.d.is_inspection_tool() ? severity::info : severity::warning;
+  f.about = topic::label;
+  f.say = cat("The client looked at ", counted(tokens.size(), "token"), " and used none",
+              s.d.is_inspection_tool()
+                  ? "; this program may only have been asked to list them."
+                  : ": the label that it is configured with is none of theirs, or it only listed them.");
+  f.first_lines.push_back(cat("labels on the tokens: ", listed(names_of(tokens), 8)));
+  f.first_lines.push_back(
+      "no C_OpenSession and no C_Login was called: the PIN was never tried, so it cannot be the reason.");
+  show_what_was_read(f, s, tokens);
+  f.advice =
+      "Compare the configured token label with these, byte by byte; blanks and the order of words count. Give it to "
+      "diagnose (--sslcryp, --mq-ini, --token-label) to have it compared.";
+  f.commands = {list_command(s), "p11tape diagnose --token-label 'THE LABEL' " + s.d.tape->path()};
+}
+
+void label_twice(const rule_input& s, const rule& r, findings& out) {
+  const auto tokens = s.d.tokens();
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto name = label::unpadded(tokens[i].label);
+    if (name.empty() || (tokens[i].flags & CKF_TOKEN_INITIALIZED) == 0) continue;
+    std::vector<std::string> slots;
+    bool used = s.set.label && *s.set.label == name;
+    bool is_first = true;
+    for (std::size_t j = 0; j < tokens.size(); ++j) {
+      if (label::unpadded(tokens[j].label) != name || (tokens[j].flags & CKF_TOKEN_INITIALIZED) == 0) continue;
+      is_first &= j >= i;
+      slots.push_back(
+          cat("slot ", tokens[j].slot, ", serial number ", label::printable(label::unpadded(tokens[j].serial))));
+      const auto& opened = s.d.life.opened_slots;
+      used |= std::find(opened.begin(), opened.end(), tokens[j].slot) != opened.end();
+    }
+    if (!is_first || slots.size() < 2 || !used) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::label;
+    f.say = cat(slots.size(), " tokens have the label ", quoted(name), ": clients take the first that they meet.");
+    f.show({s.d.life.last_token_info}, listed(slots, 8));
+    f.advice = "Give each token a label of its own, or choose by serial number or slot where the client can.";
+    f.commands = {list_command(s)};
+  }
+}
+
+void token_not_initialised(const rule_input& s, const rule& r, findings& out) {
+  if (s.d.tally.of(function::C_InitToken).last_ok != 0) return;
+  // Clients that look at every slot open sessions on blank ones, too: what counts is where a login was tried.
+  const auto& logins = s.d.logins.all();
+  const auto tried_at = [&](u64 id) {
+    return std::any_of(logins.begin(), logins.end(), [&](const pin_use& u) { return u.slot == id; });
+  };
+  bool any_initialised = false;
+  const model::slot* blank = nullptr;
+  const model::slot* used = nullptr;
+  for (const auto& [id, slot] : s.d.slots) {
+    if (!slot.token) continue;
+    if (slot.token->has(CKF_TOKEN_INITIALIZED)) {
+      any_initialised = true;
+      continue;
+    }
+    blank = &slot;
+    if (tried_at(id)) used = &slot;
+  }
+  // SoftHSM always shows one blank token more: only one that is used, or all that there is, is a fault.
+  // NSS opens a session on every slot that there is: what counts is where it tried to log in.
+  const auto& tried = s.d.logins.all();
+  const bool elsewhere = std::any_of(tried.begin(), tried.end(), [](const pin_use& p) {
+    return p.token_known && (p.token_flags & CKF_TOKEN_INITIALIZED) != 0;
+  });
+  const bool login_failed = s.d.logins.tried() != 0 && s.d.logins.succeeded() == 0 && !elsewhere;
+  const auto* meant = used != nullptr && login_failed ? used : !any_initialised ? blank : nullptr;
+  if (meant == nullptr) return;
+  auto& f = add(out, s, r);
+  f.about = topic::no_token;
+  f.say = any_initialised ? cat("The client uses ", model::describe(*meant), ", which has not been initialised.")
+                          : "The only token that there is has not been initialised.";
+  f.show({meant->token->seen_in}, cat("slot ", meant->id, " lacks CKF_TOKEN_INITIALIZED"));
+  f.advice =
+      "Initialise the token and its user PIN, or have the client use the right slot. If it was initialised before, the "
+      "module reads another place than the tool did: another user, another configuration, another device.";
+  f.commands = {cat("pkcs11-tool --module ", s.d.module, " --slot ", meant->id, " --init-token --label NAME"),
+                cat("pkcs11-tool --module ", s.d.module, " --slot ", meant->id, " --login --login-type so --init-pin")};
+}
+
+}  // namespace p11tape::diagnose::rule_functions

@@ -1,0 +1,233 @@
+// P1 to P8: before any token: loading, configuration, C_Initialize, slots.
+#include <filesystem>
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::function;
+
+bool has(std::string_view text, std::string_view part) noexcept { return text.find(part) != std::string_view::npos; }
+
+// What the loader's sentence means, and what to do.
+std::string advice_for_loader(std::string_view reason, const std::string& module) {
+  if (has(reason, "wrong ELF class"))
+    return "The program and the module are of different word sizes. Use the module's build for the program's: 64-bit "
+           "programs need a 64-bit module.";
+  if (has(reason, "undefined symbol"))
+    return "The module, or a library it needs, is of another version than expected. Compare the versions installed.";
+  if (has(reason, "No such file") && !has(reason, module))
+    return "A library that the module needs is missing: ldd names it. Install it, or tell the loader where it is.";
+  if (has(reason, "No such file"))
+    return "There is no such file for this process. Correct the path; a link may lead nowhere, and a sandbox (snap, "
+           "container) has a file system of its own.";
+  if (has(reason, "ermission denied") || has(reason, "cannot open"))
+    return "The user that runs the program may not read the file, or pass one of its folders; where the rights are "
+           "right, look for SELinux or AppArmor in the system's log.";
+  return "Load it by hand as the same user, with ldd and with pkcs11-tool, to see the whole reason.";
+}
+
+struct vendor {
+  std::string_view part;
+  std::string_view advice;
+};
+
+// What goes wrong inside C_Initialize, by the module's file name.
+constexpr vendor vendors[] = {
+    {"softhsm",
+     "SoftHSM reads its file from SOFTHSM2_CONF or /etc/softhsm/softhsm2.conf: this user must be able to read "
+     "it, and the token folder that it names. A daemon does not have your shell's variables."},
+    {"Cryptoki2",
+     "Luna reads /etc/Chrystoki.conf (or ChrystokiConfigurationPath): check that it is readable, and that the "
+     "appliance can be reached."},
+    {"cknfast", "nShield wants its hardserver running and the user in the group nfast."},
+    {"opensc", "OpenSC needs pcscd running, and rights to talk to it (polkit refuses users without a seat)."},
+    {"PKCS11_API", "openCryptoki needs pkcsslotd running, and the user in the group pkcs11."},
+    {"yubihsm", "The YubiHSM connector must run, at the address that YUBIHSM_PKCS11_CONF's file gives."},
+};
+
+std::string_view vendor_advice(const std::string& module) noexcept {
+  const auto name = std::string_view(module).substr(module.rfind('/') + 1);
+  for (const auto& v : vendors)
+    if (has(name, v.part)) return v.advice;
+  return "Look into the module's own log and configuration, as the user that runs the program.";
+}
+
+std::string list_command(const rule_input& s) { return cat("pkcs11-tool --module ", s.d.module, " --list-slots"); }
+
+const turn* initialization_after(const rule_input& s, u64 call) noexcept {
+  for (const auto& t : s.d.life.turns)
+    if (!t.finalizes && t.ended && t.value == CKR_OK && t.call > call) return &t;
+  return nullptr;
+}
+
+}  // namespace
+
+void module_not_loadable(const rule_input& s, const rule& r, findings& out) {
+  const auto reason = s.d.tape->property("module.error");
+  if (reason.empty()) return;
+  auto& f = add(out, s, r);
+  f.about = topic::load;
+  f.say = cat("The module ", s.d.module, " could not be loaded.");
+  f.show({}, cat("the loader said: ", label::printable(reason)));
+  f.show({}, cat("user ", s.d.tape->property("uid"), ", effective user ", s.d.tape->property("euid")));
+  f.advice = advice_for_loader(reason, s.d.module);
+  f.commands = {cat("ldd ", s.d.module), cat("file -L ", s.d.module), list_command(s)};
+}
+
+void setting_not_understood(const rule_input& s, const rule& r, findings& out) {
+  // One configuration, however many tapes: it is told with the first.
+  if (s.d.index != 0) return;
+  std::vector<const clients::finding*> errors;
+  for (const auto& fault : s.set.faults)
+    // A label that is too long is understood, and matches nothing: that is P9d.
+    if (fault.level == clients::severity::error && fault.what != clients::code::CFG132) errors.push_back(&fault);
+  if (errors.empty()) return;
+  auto& f = add(out, s, r);
+  f.about = topic::setting;
+  f.say = cat("In ", s.set.source, ": ", errors.front()->title, ".");
+  for (const auto* e : errors) {
+    const auto where = e->line != 0 ? cat("line ", e->line, ": ") : std::string();
+    f.show({}, cat(where, e->title, e->detail.empty() ? "" : ". ", e->detail));
+  }
+  f.advice = errors.front()->advice;
+  f.commands = {"p11tape doctor, with the same configuration"};
+}
+
+void initialize_failed(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& i : s.d.failed_calls.all()) {
+    if (i.which != function::C_Initialize) continue;
+    switch (i.value) {  // rules of their own
+      case CKR_ARGUMENTS_BAD:
+      case CKR_CRYPTOKI_ALREADY_INITIALIZED:
+      case CKR_CANT_LOCK:
+      case CKR_NEED_TO_CREATE_THREADS:
+        continue;
+      default:
+        break;
+    }
+    auto& f = add(out, s, r);
+    f.about = topic::initialize;
+    f.say = cat("The module's own start failed: C_Initialize answered ", short_code(i.value), ".");
+    show_incident(f, i);
+    f.show({}, cat("run by user ", s.d.tape->property("uid"), ", effective user ", s.d.tape->property("euid"),
+                   "; module ", s.d.module));
+    f.advice = vendor_advice(s.d.module);
+    f.commands = {cat("sudo -u '#", s.d.tape->property("euid"), "' ", list_command(s))};
+    soften(f, s, i);
+  }
+}
+
+void initialize_arguments(const rule_input& s, const rule& r, findings& out) {
+  const auto* i = s.d.failed_calls.find(function::C_Initialize, CKR_ARGUMENTS_BAD);
+  if (i == nullptr) return;
+  auto& f = add(out, s, r);
+  f.about = topic::initialize;
+  f.say = "The module refuses what C_Initialize was given.";
+  show_incident(f, *i);
+  for (const auto& t : s.d.life.turns) {
+    if (t.call != i->first) continue;
+    if (t.locks.reserved) f.show({t.call}, "pReserved is not NULL: parameters for the module are configured");
+    if (t.locks.mutexes != 0 && t.locks.mutexes != 4)
+      f.show({t.call}, cat(t.locks.mutexes, " of the four functions for locks were given: it must be all or none"));
+  }
+  f.advice =
+      "Take away parameters for the module (NSS: the module's parameters; OpenSSL: INIT_ARGS or "
+      "pkcs11-module-init-args; SunPKCS11: nssArgs). Where none are configured, the client and the module do not fit.";
+  if (const auto* later = initialization_after(s, i->last)) {
+    f.level = severity::info;
+    f.show({later->call}, "the client tried again with other arguments, and that worked");
+  }
+}
+
+void wrong_slot(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_SLOT_ID_INVALID})) {
+    const auto& first = i->samples.front();
+    auto& f = add(out, s, r);
+    f.about = topic::slot;
+    f.say = cat("The client asked for slot ", first.slot, ", which the module does not have.");
+    show_incident(f, *i);
+    std::vector<std::string> ids;
+    for (const auto& [id, slot] : s.d.slots)
+      if (slot.token || slot.info_in != 0) ids.push_back(cat(id, slot.token ? " (" + model::describe(slot) + ")" : ""));
+    if (!ids.empty()) f.show({}, cat("slots that it has: ", listed(ids, 8)));
+    f.advice =
+        "Slot numbers are the module's and may change: choose the token by its label where the client can. SoftHSM's "
+        "numbers come from the token's serial number and change when it is initialised again; Java's slotListIndex "
+        "counts slots from 0, and shifts when a token is added.";
+    f.commands = {list_command(s)};
+    soften(f, s, *i);
+  }
+}
+
+void no_token(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  const bool counted_none = l.slots_with_token != unknown && l.most_with_token == 0;
+  const bool no_slot = l.slots_with_token == unknown && l.slots_without_token == 0;
+  if (!counted_none && !no_slot) return;
+  auto& f = add(out, s, r);
+  f.about = topic::no_token;
+  f.say = "The module shows no token at all.";
+  if (l.counted_in != 0) f.show({l.counted_in}, "C_GetSlotList counted 0 slots with a token");
+  u64 readers = 0;
+  for (const auto& [id, slot] : s.d.slots) readers += slot.info_in != 0;
+  if (l.slots_without_token != unknown && l.slots_without_token != 0) {
+    f.show({}, cat("there are ", l.slots_without_token, " slots, all empty: the reader is there, the card is not"));
+    f.advice = "Insert the card. If it is in, the module does not know its kind, or another program holds it.";
+  } else {
+    f.advice =
+        "Look for the device: is it plugged in, does its service run (pcscd, the HSM's client), is a partition "
+        "assigned "
+        "to this client, and may this user use it? pcscd asks polkit, which refuses users who are not logged in at "
+        "the machine.";
+  }
+  f.commands = {list_command(s), "systemctl status pcscd", "pcsc_scan"};
+}
+
+void token_not_recognised(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_TOKEN_NOT_RECOGNIZED, CKR_TOKEN_NOT_PRESENT})) {
+    const auto& first = i->samples.front();
+    const bool should_be_there = first.slot_known && (first.slot_flags & CKF_TOKEN_PRESENT) != 0;
+    // Tools ask every slot for its token: an empty one that says so is no finding.
+    if (i->value == CKR_TOKEN_NOT_PRESENT && !should_be_there && i->which != function::C_OpenSession) continue;
+    // A blank token is there, and another rule's.
+    if (first.token_known && (first.token_flags & CKF_TOKEN_INITIALIZED) == 0) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::no_token;
+    f.say = i->value == CKR_TOKEN_NOT_RECOGNIZED
+                ? cat("There is a card in ", first.slot_name, " that the module does not know.")
+                : cat("The token in ", first.slot_name, " is not there when it is used.");
+    show_incident(f, *i);
+    if (should_be_there) f.show({}, "C_GetSlotInfo had said that a token is present");
+    f.advice =
+        "Use the module that was made for this card, or a newer one. A card that was put in or taken out meanwhile "
+        "needs "
+        "a restart of many clients. (z/OS means other things by these codes: ICSF is down, or the caller not "
+        "authorised.)";
+    f.commands = {list_command(s), "opensc-tool --name"};
+  }
+}
+
+void module_twice(const rule_input& s, const rule& r, findings& out) {
+  const auto loops = s.d.tape->counter(tape::counter::loops);
+  const auto path = s.d.tape->property("module.path");
+  const auto name = std::filesystem::path(path.empty() ? s.d.module : std::string(path)).filename().string();
+  const bool is_proxy = name == "p11-kit-proxy.so" || name.starts_with("libp11-kit");
+  const bool is_self = !path.empty() && path == s.d.tape->property("shim");
+  if (loops == 0 && !is_proxy && !is_self) return;
+  auto& f = add(out, s, r);
+  f.about = topic::load;
+  f.say = is_self    ? "The recorder was told to record itself."
+          : is_proxy ? "The recorder stands in front of p11-kit's proxy, which loads all configured modules itself."
+                     : "The module leads back to the recorder.";
+  if (loops != 0) f.show({}, cat(loops, " calls were refused because they went round in circles"));
+  f.show({},
+         cat("module ", s.d.module, path.empty() || path == s.d.module ? "" : " -> ", path == s.d.module ? "" : path));
+  f.advice =
+      "Name the real module in p11tape's settings. With p11-kit, put the recorder into one module's .module file.";
+}
+
+}  // namespace p11tape::diagnose::rule_functions

@@ -1,0 +1,81 @@
+// P67 to P76: oddities of modules. None of them is a fault by itself; some explain one.
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+#include "label/text.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+
+void label_padding(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& [id, slot] : s.d.slots) {
+    if (!slot.token || slot.token->label.find('\0') == std::string::npos) continue;
+    auto& f = add(out, s, r);
+    f.say =
+        cat("The label of ", model::describe(slot), " is padded with NUL bytes, where the standard asks for blanks.");
+    f.show({slot.token->seen_in}, cat("label: ", label::printable(slot.token->label)));
+    f.advice = "Clients that compare all 32 bytes do not find such a token.";
+  }
+}
+
+void token_present_flag(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& [id, slot] : s.d.slots) {
+    if (!slot.token || slot.info_in == 0 || (slot.flags & CKF_TOKEN_PRESENT) != 0) continue;
+    if (slot.token->seen_in < slot.info_in) continue;  // it may have been taken out since
+    auto& f = add(out, s, r);
+    f.say = cat("Slot ", id, " says that it holds no token, and tells about one.");
+    f.show({slot.info_in, slot.token->seen_in},
+           "C_GetSlotInfo without CKF_TOKEN_PRESENT, then C_GetTokenInfo with CKR_OK");
+    f.advice = "Clients that look at the flag skip this slot.";
+  }
+}
+
+void login_outlives_session(const rule_input& s, const rule& r, findings& out) {
+  if (s.d.life.left_login == 0) return;
+  auto& f = add(out, s, r);
+  f.say = "A user was still logged in after the last session had been closed, which should have ended the login.";
+  f.show({s.d.life.left_login}, "C_GetSessionInfo shows a logged-in user");
+}
+
+void label_not_utf8(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& [id, slot] : s.d.slots) {
+    if (!slot.token || label::is_utf8(label::unpadded(slot.token->label))) continue;
+    auto& f = add(out, s, r);
+    f.say = cat("The label of the token in slot ", id, " is not UTF-8.");
+    f.show({slot.token->seen_in}, cat("label: ", quoted(label::unpadded(slot.token->label))));
+    f.advice = "Configure exactly these bytes, or give the token a label of plain letters.";
+  }
+}
+
+void finalize_argument(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& t : s.d.life.turns) {
+    if (!t.finalizes || !t.reserved) continue;
+    auto& f = add(out, s, r);
+    f.say = "C_Finalize was given an argument, which must be NULL.";
+    f.show({t.call}, "pReserved is not NULL");
+    return;
+  }
+}
+
+void mechanisms_change(const rule_input& s, const rule& r, findings& out) {
+  if (!s.d.life.mechanisms_changed) return;
+  auto& f = add(out, s, r);
+  f.about = topic::mechanism;
+  f.say = "A token offered other mechanisms than before.";
+  f.show({s.d.life.mechanisms_changed_in}, "C_GetMechanismList differs from the one before");
+  f.advice = "Another token was put in, its mode changed, or a member of an HSM group is of another kind.";
+}
+
+void handles_reused(const rule_input& s, const rule& r, findings& out) {
+  if (s.d.life.reused == 0) return;
+  for (const auto* i :
+       s.d.failed_calls.with({CKR_SESSION_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_ACTIVE})) {
+    auto& f = add(out, s, r);
+    f.about = topic::session;
+    f.say = cat("The module gives handles of closed sessions again at once (", counted(s.d.life.reused, "time"),
+                "), and the program uses handles that are not good: it may be using other parts' sessions.");
+    show_incident(f, *i);
+    return;
+  }
+}
+
+}  // namespace p11tape::diagnose::rule_functions

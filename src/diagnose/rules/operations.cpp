@@ -1,0 +1,293 @@
+// P43, P50 to P56: operations in their order, mechanisms, keys and data.
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::effect;
+using cryptoki::function;
+
+effect does(function f) noexcept { return f == model::unknown_function ? effect::none : cryptoki::row(f).does; }
+
+std::string key_of(const sample& s) { return s.key ? s.key_name : std::string("the key"); }
+
+struct use_row {
+  function which;
+  model::object_bits bit;
+  std::string_view attribute;
+};
+
+constexpr use_row uses[] = {
+    {function::C_SignInit, model::bit_sign, "CKA_SIGN"},
+    {function::C_Sign, model::bit_sign, "CKA_SIGN"},
+    {function::C_DecryptInit, model::bit_decrypt, "CKA_DECRYPT"},
+    {function::C_Decrypt, model::bit_decrypt, "CKA_DECRYPT"},
+    {function::C_EncryptInit, model::bit_encrypt, "CKA_ENCRYPT"},
+    {function::C_VerifyInit, model::bit_verify, "CKA_VERIFY"},
+    {function::C_UnwrapKey, model::bit_unwrap, "CKA_UNWRAP"},
+    {function::C_WrapKey, model::bit_wrap, "CKA_WRAP"},
+    {function::C_DeriveKey, model::bit_derive, "CKA_DERIVE"},
+};
+
+// One finding for each incident with these codes outside C_Initialize.
+template <class Fill>
+void for_each_incident(const rule_input& s, const rule& r, findings& out, std::initializer_list<u64> values,
+                       topic about, Fill fill) {
+  for (const auto* i : s.d.failed_calls.with(values)) {
+    if (i->which == function::C_Initialize) continue;
+    auto& f = add(out, s, r);
+    f.about = about;
+    show_incident(f, *i);
+    fill(f, *i, i->samples.front());
+    soften(f, s, *i);
+  }
+}
+
+// What the names of mechanisms have in them that work with keys of a type; "" for types of which that is not known.
+std::string_view stem_of(u64 key_type) noexcept {
+  switch (key_type) {
+    case CKK_RSA:
+      return "RSA_";
+    case CKK_EC:
+      return "ECD";
+    case CKK_EC_EDWARDS:
+      return "EDDSA";
+    case CKK_AES:
+      return "AES_";
+    case CKK_DES3:
+      return "DES3_";
+    case CKK_ML_DSA:
+      return "ML_DSA";
+    default:
+      return "";
+  }
+}
+
+// Mechanisms that the token has for the key, or, where its type is not known, those whose names begin alike. Those that
+// make keys are of no use here.
+std::vector<std::string> relatives(const sample& s) {
+  const auto name = mechanism(s.mechanism);
+  const auto stem = name.substr(0, name.find('_', 4));  // "CKM_RSA"
+  const auto of_key = s.key ? stem_of(s.key->key_type) : std::string_view();
+  std::vector<std::string> found;
+  for (const auto m : s.mechanisms) {
+    const auto other = mechanism(m);
+    const auto at = of_key.empty() ? std::string::npos : other.find(of_key);
+    // "RSA_", and not the end of a longer word.
+    const bool fits = of_key.empty() ? other.starts_with(stem) ||
+                                           (stem.starts_with("CKM_SHA") && other.find("RSA") != std::string::npos)
+                                     : at != std::string::npos && at > 0 && other[at - 1] == '_';
+    if (fits && other.find("_KEY_") == std::string::npos) found.push_back(other);
+  }
+  return found;
+}
+
+}  // namespace
+
+void search_not_ended(const rule_input& s, const rule& r, findings& out) {
+  const auto* i = s.d.failed_calls.find(function::C_FindObjectsInit, CKR_OPERATION_ACTIVE);
+  if (i == nullptr) return;
+  auto& f = add(out, s, r);
+  f.about = topic::object;
+  f.say = "A search was begun in a session in which another one had not been ended with C_FindObjectsFinal.";
+  show_incident(f, *i);
+  if (i->samples.front().operation.active)
+    f.show({i->samples.front().operation.begun_in}, "C_FindObjectsInit of the search that was still open");
+  f.advice =
+      "An error in the program: every C_FindObjectsInit needs its C_FindObjectsFinal, also after an error. Look for a "
+      "newer "
+      "version of the client or of its PKCS#11 library.";
+  soften(f, s, *i);
+}
+
+void operation_order(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_OPERATION_ACTIVE, CKR_OPERATION_NOT_INITIALIZED})) {
+    if (i->which == function::C_FindObjectsInit && i->value == CKR_OPERATION_ACTIVE) continue;
+    const auto& first = i->samples.front();
+    auto& f = add(out, s, r);
+    f.about = topic::key_use;
+    if (i->value == CKR_OPERATION_ACTIVE) {
+      f.say = cat(name_of(i->which), " was called while an earlier operation of the session had not ended.");
+      if (first.operation.active) f.show({first.operation.begun_in}, "here the earlier operation was begun");
+    } else {
+      f.say = cat(name_of(i->which), " was called with no operation begun, or with one that a failing call had ended.");
+    }
+    show_incident(f, *i);
+    f.advice =
+        "An error in the program: an operation is begun once, and ended by its last call or by any call that fails "
+        "(CKR_BUFFER_TOO_SMALL aside).";
+  }
+}
+
+void read_inside_search(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  if (l.interleaved_reads == 0) return;
+  for (const auto& i : s.d.failed_calls.all()) {
+    if (does(i.which) != effect::find_step || i.first < l.interleaved_in) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::object;
+    f.say =
+        "Attributes were read inside a search, and the search failed afterwards: some modules do not manage both at "
+        "once.";
+    f.show({l.interleaved_in}, counted(l.interleaved_reads, "C_GetAttributeValue inside a search",
+                                       "calls of C_GetAttributeValue inside searches"));
+    show_incident(f, i);
+    f.advice =
+        "The standard allows it: report it to the module's vendor. A client that takes all handles first avoids it.";
+    return;
+  }
+}
+
+void mechanism_unsupported(const rule_input& s, const rule& r, findings& out) {
+  for_each_incident(
+      s, r, out, {CKR_MECHANISM_INVALID}, topic::mechanism, [&](finding& f, const failed_call& i, const sample& first) {
+        if (i.which == function::C_GetMechanismInfo) {
+          f.level = severity::info;
+          f.say = cat("The client asked about ", first.slot_name, "'s mechanisms, and one of them is not there.");
+          return;
+        }
+        const auto near = relatives(first);
+        f.say = cat("The token ", first.slot_name, " does not offer ", mechanism(first.mechanism),
+                    near.empty()                                  ? std::string()
+                    : first.key && first.key->key_type != unknown ? cat("; for this key it has ", listed(near, 12))
+                                                                  : cat("; of its kind it has ", listed(near, 12)),
+                    ".");
+        if (first.mechanisms_known && first.offered)
+          f.show({},
+                 "the mechanism stands in the token's list all the same: it may not be possible with this key, or for "
+                 "this use");
+        if (first.key) f.show({}, cat("with ", first.key_name));
+        f.advice = "Have the client use what the token has, or update its firmware.";
+        if (first.mechanism == CKM_RSA_PKCS_PSS || first.mechanism == CKM_RSA_X_509 ||
+            mechanism(first.mechanism).find("PSS") != std::string::npos)
+          f.advice +=
+              " TLS 1.3 needs RSA-PSS, and OpenSSL from 3.0.12 on asks for CKM_RSA_X_509 to do it: limit the client to "
+              "TLS 1.2 "
+              "(MQ: the CipherSpec, or AllowTLSV13=N), or use an EC key.";
+        f.commands = {cat("pkcs11-tool --module ", s.d.module, " --list-mechanisms")};
+      });
+}
+
+void mechanism_parameter(const rule_input& s, const rule& r, findings& out) {
+  for_each_incident(
+      s, r, out, {CKR_MECHANISM_PARAM_INVALID}, topic::mechanism,
+      [](finding& f, const failed_call&, const sample& first) {
+        f.say = cat("The token ", first.slot_name, " refuses the parameter of ", mechanism(first.mechanism), ".");
+        if (!first.parameter.empty()) f.show({first.call}, cat("it was: ", first.parameter));
+        f.advice =
+            "RSA-PSS: hash, mask function and salt length must fit each other and the token; many take a salt as long "
+            "as the "
+            "hash only. OAEP: many take SHA-1 without a label only. GCM: the length of the IV.";
+      });
+}
+
+void key_use_forbidden(const rule_input& s, const rule& r, findings& out) {
+  for_each_incident(
+      s, r, out, {CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_ACTION_PROHIBITED}, topic::key_use,
+      [](finding& f, const failed_call& i, const sample& first) {
+        f.say = cat("The key may not be used for ", name_of(i.which), ": ", key_of(first), ".");
+        for (const auto& u : uses)
+          if (u.which == i.which && first.key && first.key->is_not(u.bit))
+            f.show({}, cat("the key has ", u.attribute, " = false"));
+        if (first.key && !first.key->allowed_mechanisms.empty()) {
+          std::vector<std::string> names;
+          for (const auto m : first.key->allowed_mechanisms) names.push_back(mechanism(m));
+          f.show({}, cat("CKA_ALLOWED_MECHANISMS: ", listed(names)));
+        }
+        f.advice =
+            "The key's attributes were set when it was made; some modules let them be changed. TLS with RSA key "
+            "exchange needs "
+            "CKA_DECRYPT, all other TLS needs CKA_SIGN: use ECDHE cipher suites with a key that only signs.";
+      });
+}
+
+void key_unfit(const rule_input& s, const rule& r, findings& out) {
+  for_each_incident(
+      s, r, out, {CKR_KEY_SIZE_RANGE, CKR_KEY_TYPE_INCONSISTENT}, topic::key_use,
+      [](finding& f, const failed_call& i, const sample& first) {
+        f.say = i.value == CKR_KEY_SIZE_RANGE
+                    ? cat("The key's size does not fit ", mechanism(first.mechanism), ": ", key_of(first), ".")
+                    : cat("The key is of the wrong type for ", mechanism(first.mechanism), ": ", key_of(first), ".");
+        if (first.limits && first.limits->max_key != 0)
+          f.show({}, cat("the token takes keys of ", first.limits->min_key, " to ", first.limits->max_key, " for it"));
+        f.advice = i.value == CKR_KEY_SIZE_RANGE
+                       ? "Use a key of a size that the token takes (pkcs11-tool --list-mechanisms shows them)."
+                       : "The wrong key was found: look at the label and ID that it was searched by.";
+      });
+}
+
+void data_length(const rule_input& s, const rule& r, findings& out) {
+  // Some modules do not say that it is the length: then it counts only where the key's size proves it.
+  const auto proven = [](const sample& x) {
+    return x.mechanism == CKM_RSA_PKCS && x.key && x.key->bits >= 128 && x.input_length != unknown &&
+           x.input_length > x.key->bits / 8 - 11;
+  };
+  for (const auto* i : s.d.failed_calls.with(
+           {CKR_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED})) {
+    const auto& first = i->samples.front();
+    const bool says_so = i->value == CKR_DATA_LEN_RANGE || i->value == CKR_ENCRYPTED_DATA_LEN_RANGE;
+    if (!says_so && !(does(i->which) == effect::single && proven(first))) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::key_use;
+    const auto bytes = first.input_length == unknown ? std::string() : cat(": ", counted(first.input_length, "byte"));
+    f.say = cat(name_of(i->which), " was given data of a length that ", mechanism(first.mechanism), " does not take",
+                bytes, ".");
+    show_incident(f, *i);
+    if (first.key) f.show({}, cat("with ", first.key_name));
+    if (first.mechanism == CKM_RSA_PKCS && first.key && first.key->bits >= 128)
+      f.show({}, cat("CKM_RSA_PKCS takes at most ", first.key->bits / 8 - 11,
+                     " bytes with this key: a hash with its DigestInfo, not the data"));
+    if (first.mechanism == CKM_ECDSA) f.show({}, "CKM_ECDSA takes a hash, some modules only one as long as the curve");
+    f.advice = "Hash the data first, or use a mechanism that hashes (CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256).";
+    soften(f, s, *i);
+  }
+}
+
+void function_unsupported(const rule_input& s, const rule& r, findings& out) {
+  std::vector<std::string> names;
+  std::vector<u64> calls;
+  bool needed = false;
+  for (const auto* i : s.d.failed_calls.with({CKR_FUNCTION_NOT_SUPPORTED})) {
+    names.push_back(name_of(i->which));
+    calls.push_back(i->first);
+    switch (does(i->which)) {
+      case effect::login:
+      case effect::open_session:
+      case effect::find_begin:
+      case effect::find_step:
+      case effect::begin:
+      case effect::single:
+        needed |= cryptoki::row(i->which).since == cryptoki::version::v2_40 &&
+                  !s.d.succeeded_after(i->which, i->last) && s.d.life.last_used_key < i->last;
+        break;
+      default:
+        break;
+    }
+  }
+  if (names.empty()) return;
+  auto& f = add(out, s, r);
+  if (needed) f.level = severity::warning;
+  f.about = topic::mechanism;
+  f.say = cat("The module does not have ", listed(names), ".");
+  f.show(std::move(calls), "answered CKR_FUNCTION_NOT_SUPPORTED");
+  f.advice =
+      needed
+          ? "The client cannot do its work without it: another module or client is needed."
+          : "Functions that a module may leave out, or of a newer standard; pkcs11-provider: quirk no-operation-state.";
+}
+
+void buffer_too_small(const rule_input& s, const rule& r, findings& out) {
+  const auto& p = s.d.pace;
+  if (p.small_buffers < 2) return;
+  auto& f = add(out, s, r);
+  f.about = topic::key_use;
+  f.say = cat("The client gave a buffer that is too small ", p.small_buffers, " times in a row.");
+  f.show({p.small_buffers_in}, "answered CKR_BUFFER_TOO_SMALL again");
+  f.advice = "Once is normal: the call tells how large it must be. More is an error in the program.";
+}
+
+}  // namespace p11tape::diagnose::rule_functions

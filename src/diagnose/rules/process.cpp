@@ -1,0 +1,178 @@
+// P30 to P35: processes, threads, and who initialises and finalises.
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::effect;
+using cryptoki::function;
+
+bool began_with_initialize(const rule_input& s) noexcept {
+  const auto* t = s.d.life.turns.empty() ? nullptr : &s.d.life.turns.front();
+  return t != nullptr && !t->finalizes && (s.d.life.first_other == 0 || t->call < s.d.life.first_other);
+}
+
+// What only tidies up; that the library is gone by then hurts nobody.
+bool tidies_up(function f) noexcept {
+  if (f == model::unknown_function) return false;
+  switch (cryptoki::row(f).does) {
+    case effect::finalize:
+    case effect::close_session:
+    case effect::close_all_sessions:
+    case effect::logout:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+void use_after_fork(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  if (!s.d.forked || l.first_other == 0 || began_with_initialize(s) || l.only_cleans_up) return;
+  // A parent that had not initialised the module leaves the child nothing: that is a program that forgot to.
+  const auto* parent = s.parent();
+  if (parent != nullptr && parent->life.initializations == 0) return;
+  auto& f = add(out, s, r);
+  const bool bad = !l.first_other_ended || l.first_other_value != CKR_OK;
+  if (!bad) f.level = severity::warning;
+  f.about = topic::library;
+  f.say = cat("The process forked, and its child (process ", s.d.pid,
+              ") goes on to use the module without C_Initialize", bad ? "." : "; this module lets it, others do not.");
+  f.show({l.first_other},
+         cat("the child's first call is ", name_of(l.first_other_function),
+             !l.first_other_ended ? ", which never returned" : cat(", which answered ", code(l.first_other_value))));
+  if (const auto from = s.d.tape->property("forked_from"); !from.empty())
+    f.show({}, cat("the parent's tape is ", label::printable(from)));
+  f.advice =
+      "Load and initialise the module after the fork, in each child. Use a recent libp11, or pkcs11-provider, which "
+      "notice "
+      "a fork; nginx: master_process off, to try; httpd: a worker that initialises for itself.";
+}
+
+void fork_not_noticed(const rule_input& s, const rule& r, findings& out) {
+  const auto* i = s.d.failed_calls.find(function::C_Initialize, CKR_CRYPTOKI_ALREADY_INITIALIZED);
+  if (i == nullptr || !s.d.forked || !began_with_initialize(s) || s.d.life.turns.front().call != i->first) return;
+  auto& f = add(out, s, r);
+  f.about = topic::library;
+  f.say = "The module takes the child of fork for its parent: it says that it is initialised already.";
+  show_incident(f, *i);
+  f.advice =
+      "Sessions and logins that the child believes to have are its parent's. Call C_Finalize in the child first, or "
+      "initialise after the fork only, or use a newer module.";
+}
+
+void initialised_twice(const rule_input& s, const rule& r, findings& out) {
+  const auto* i = s.d.failed_calls.find(function::C_Initialize, CKR_CRYPTOKI_ALREADY_INITIALIZED);
+  if (i == nullptr || (s.d.forked && !s.d.life.turns.empty() && s.d.life.turns.front().call == i->first)) return;
+  auto& f = add(out, s, r);
+  f.about = topic::library;
+  f.say = "Two parts of the process use the module: the second found it initialised already.";
+  show_incident(f, *i);
+  f.advice = "That is harmless as long as the second does not call C_Finalize, which ends the first one's sessions.";
+}
+
+void locking_refused(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_CANT_LOCK, CKR_NEED_TO_CREATE_THREADS})) {
+    if (i->which != function::C_Initialize) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::initialize;
+    f.say = i->value == CKR_CANT_LOCK ? "The module cannot lock in the way that the client wants."
+                                      : "The module wants to create threads, and the client forbids it.";
+    show_incident(f, *i);
+    f.advice = "strongSwan: os_locking = yes; otherwise look for the client's setting about threads or locking.";
+    for (const auto& t : s.d.life.turns)
+      if (!t.finalizes && t.ended && t.value == CKR_OK && t.call > i->last) {
+        f.level = severity::info;
+        f.show({t.call}, "the client tried again with other arguments, and that worked");
+        break;
+      }
+  }
+}
+
+void threads_without_locking(const rule_input& s, const rule& r, findings& out) {
+  const auto& o = s.d.life.any;
+  if (o.count == 0) return;
+  const turn* agreed = nullptr;
+  for (const auto& t : s.d.life.turns)
+    if (!t.finalizes && t.ended && t.value == CKR_OK && t.call < o.call) agreed = &t;
+  if (agreed == nullptr || !agreed->locks.told || agreed->locks.os_locking || agreed->locks.mutexes != 0) return;
+  auto& f = add(out, s, r);
+  f.about = topic::library;
+  f.say = "The module was told that one thread uses it at a time, and several do so at once.";
+  f.show({agreed->call}, agreed->locks.arguments
+                             ? "C_Initialize was given neither CKF_OS_LOCKING_OK nor functions for locks"
+                             : "C_Initialize was given NULL, which promises one thread at a time");
+  f.show({o.other, o.call},
+         cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which), " (thread ", o.thread,
+             ") overlap; ", o.count == 1 ? "the only such pair" : cat(o.count, " such pairs were counted")));
+  f.advice =
+      "Have the client pass CKF_OS_LOCKING_OK (a newer libp11 does), or let one thread do all the work: results may "
+      "be wrong, and crashes come at random.";
+}
+
+void session_shared(const rule_input& s, const rule& r, findings& out) {
+  const auto& o = s.d.life.same_session;
+  if (o.count == 0) return;
+  auto& f = add(out, s, r);
+  f.about = topic::session;
+  f.say = "Two threads use the same session at the same time; a session does one thing at a time.";
+  f.show({o.other, o.call}, cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which),
+                                " (thread ", o.thread, ") overlap on session handle ", o.session, "; ",
+                                o.count == 1 ? "the only such pair" : cat(o.count, " such pairs were counted")));
+  f.advice = "Give each thread a session of its own, or lock around each operation from its begin to its end.";
+}
+
+void finalised_by_other(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_CRYPTOKI_NOT_INITIALIZED, CKR_SESSION_HANDLE_INVALID})) {
+    if (tidies_up(i->which)) continue;
+    // The first failure that a C_Finalize of somebody else explains.
+    const auto twice = s.d.failed_calls.find(function::C_Initialize, CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    for (const auto& sample : i->samples) {
+      if (sample.finalized_in == 0 || sample.initialized) continue;
+      const bool other_thread = sample.finalized_by != sample.thread;
+      const bool second_user = twice != nullptr && twice->first < sample.finalized_in;
+      if (!other_thread && !second_user) continue;
+      if (!out.empty() && out.back().id == r.id && out.back().tape == s.d.index) {
+        show_incident(out.back(), *i);
+        break;
+      }
+      auto& f = add(out, s, r);
+      f.about = topic::library;
+      f.say = other_thread ? cat("Thread ", sample.finalized_by, " called C_Finalize while thread ", sample.thread,
+                                 " was still using the module.")
+                           : "One of two users of the module in this process called C_Finalize, and the other went on.";
+      f.show({sample.finalized_in}, "C_Finalize");
+      if (twice != nullptr) f.show({twice->first}, "the module had been initialised twice");
+      show_incident(f, *i);
+      f.advice =
+          "Only who initialised the module may finalise it, and last. Where two libraries use it (MQ and AMS, engine "
+          "and application), load it through p11-kit, which counts its users, or give one of them a copy.";
+      break;
+    }
+  }
+}
+
+void not_initialised(const rule_input& s, const rule& r, findings& out) {
+  if (s.d.forked && !began_with_initialize(s)) return;  // that is what fork leaves behind
+  for (const auto* i : s.d.failed_calls.with({CKR_CRYPTOKI_NOT_INITIALIZED})) {
+    if (tidies_up(i->which)) continue;
+    const auto& first = i->samples.front();
+    auto& f = add(out, s, r);
+    f.about = topic::library;
+    const bool after = first.finalized_in != 0;
+    f.say = after ? cat(name_of(i->which), " was called after C_Finalize.")
+                  : cat(name_of(i->which), " was called before C_Initialize.");
+    if (after) f.show({first.finalized_in}, "C_Finalize");
+    show_incident(f, *i);
+    f.advice = "The program, or a library that it uses, has its calls in the wrong order; look for a newer version.";
+    soften(f, s, *i);
+  }
+}
+
+}  // namespace p11tape::diagnose::rule_functions

@@ -1,0 +1,214 @@
+// P36 to P42: sessions, what ends them, and how the tape ends.
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::effect;
+using cryptoki::function;
+
+constexpr u64 second = 1000000000;
+constexpr u64 long_idle = 30 * second;
+constexpr u64 long_wait = 5 * second;
+constexpr u64 many_sessions = 64;
+
+bool closes(function f) noexcept {
+  if (f == model::unknown_function) return false;
+  const auto does = cryptoki::row(f).does;
+  return does == effect::close_session || does == effect::close_all_sessions || does == effect::logout ||
+         does == effect::finalize;
+}
+
+std::string ending_in_words(const model::past& p) {
+  switch (p.how) {
+    case model::ending::closed:
+      return cat("C_CloseSession in call ", p.ended_in, " had closed it");
+    case model::ending::closed_all:
+      return cat("C_CloseAllSessions in call ", p.ended_in, " had closed it");
+    case model::ending::finalized:
+      return cat("C_Finalize in call ", p.ended_in, " had ended it");
+    case model::ending::replaced:
+      return cat("the module gave its handle to another session in call ", p.ended_in);
+    default:
+      return cat("call ", p.ended_in, " had ended it");
+  }
+}
+
+}  // namespace
+
+void session_leak(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  for (const auto* i : s.d.failed_calls.with({CKR_SESSION_COUNT})) {
+    auto& f = add(out, s, r);
+    f.about = topic::session;
+    f.say =
+        cat("The token has no more sessions to give: ", l.most_open, " were open in this process at the same time.");
+    show_incident(f, *i);
+    f.show({l.most_open_in}, cat(l.opened, " sessions were opened, ", l.closed, " closed"));
+    for (const auto& [id, slot] : s.d.slots)
+      if (slot.token && slot.token->max_sessions != 0 && slot.token->max_sessions < 1000000)
+        f.show({slot.token->seen_in}, cat(model::describe(slot), " allows ", slot.token->max_sessions, " sessions"));
+    f.advice =
+        "Close sessions when they are done with, or limit how many the client holds (pools, worker threads); small "
+        "devices give 16 to all programs together.";
+    soften(f, s, *i);
+    return;
+  }
+  // Growing and never shrinking: what was opened is, by and large, still open.
+  if (l.most_open < many_sessions || l.closed * 2 > l.opened) return;
+  auto& f = add(out, s, r);
+  f.level = severity::warning;
+  f.about = topic::session;
+  f.say = cat("Sessions pile up: ", l.opened, " were opened and ", l.closed, " closed.");
+  f.show({l.most_open_in}, cat(l.most_open, " were open at the same time"));
+  f.advice = "Tokens allow a limited number; look for a newer version of the client, or restart it in time.";
+}
+
+void session_gone(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i :
+       s.d.failed_calls.with({CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN})) {
+    if (closes(i->which)) continue;
+    const auto& first = i->samples.front();
+    const bool login = i->value == CKR_USER_NOT_LOGGED_IN;
+    // The login ended with the session that held it; where nobody ever logged in there is nothing to lose.
+    if (login && (first.logged_in || s.d.logins.first_success() == 0 || s.d.logins.first_success() > i->first))
+      continue;
+    if (!login && first.finalized_in != 0 && !first.initialized) continue;  // C_Finalize: other rules
+    auto& f = add(out, s, r);
+    f.about = topic::session;
+    if (login) {
+      f.say = cat("The login was gone when ", name_of(i->which), " needed it.");
+      // A logout is the cause, and what other rules begin with that tell more of it.
+      if (first.logout_in != 0)
+        f.show({first.logout_in}, cat("C_Logout by thread ", first.logout_by));
+      else
+        f.show({s.d.logins.first_success()}, "C_Login had succeeded");
+      f.advice =
+          "Closing the last session of a token ends its login, and so does C_Logout by any thread. Keep one session "
+          "open "
+          "as long as the login is needed.";
+    } else {
+      f.say = cat("A session that is not open any more is used for ", name_of(i->which),
+                  first.session_end ? ": " + ending_in_words(*first.session_end) : "", ".");
+      f.advice =
+          first.session_end && first.session_end->how == model::ending::closed_all
+              ? "C_CloseAllSessions closes the sessions of all threads and libraries in the process: close single ones."
+          : first.session_open ? "The module dropped the session by itself: it was restarted, the card was reset, or "
+                                 "the connection to the HSM was lost. The client must open a new one."
+                               : "The client must not use a session after closing it.";
+    }
+    show_incident(f, *i);
+    soften(f, s, *i);
+  }
+}
+
+void session_timed_out(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with(
+           {CKR_SESSION_HANDLE_INVALID, CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_DEVICE_REMOVED, CKR_SESSION_CLOSED})) {
+    const auto idle = std::find_if(i->samples.begin(), i->samples.end(),
+                                   [](const sample& x) { return x.session_open && x.idle >= long_idle; });
+    if (idle == i->samples.end()) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::session;
+    f.say = cat("The device forgot the session: the first call after ", duration(idle->idle), " without any answered ",
+                short_code(i->value), ".");
+    f.show({idle->call}, cat(name_of(i->which), " after ", duration(idle->idle), " of silence"));
+    f.advice =
+        "Network HSMs and small devices close idle connections. Have the client keep it alive, reconnect with "
+        "C_Finalize and "
+        "C_Initialize, or lengthen the time-out; firewalls drop idle connections, too.";
+    soften(f, s, *i);
+  }
+}
+
+void logout_race(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i :
+       s.d.failed_calls.with({CKR_USER_NOT_LOGGED_IN, CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID})) {
+    for (const auto& x : i->samples) {
+      if (x.logout_in == 0 || x.logout_by == x.thread || x.logged_in) continue;
+      auto& f = add(out, s, r);
+      f.about = topic::session;
+      f.say = cat("Thread ", x.logout_by, " logged out while thread ", x.thread,
+                  " was at work: a login belongs to the whole process.");
+      f.show({x.logout_in}, "C_Logout");
+      show_incident(f, *i);
+      f.advice = "Log in once for the process and out at its end, not for each piece of work.";
+      soften(f, s, *i);
+      break;
+    }
+  }
+}
+
+void read_only(const rule_input& s, const rule& r, findings& out) {
+  for (const auto* i : s.d.failed_calls.with({CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED})) {
+    auto& f = add(out, s, r);
+    f.about = topic::write;
+    f.say = i->value == CKR_SESSION_READ_ONLY
+                ? cat(name_of(i->which), " wants to write, and its session was opened for reading only.")
+                : cat(name_of(i->which), " wants to write, and the token ", i->samples.front().slot_name,
+                      " is write-protected.");
+    show_incident(f, *i);
+    f.advice = i->value == CKR_SESSION_READ_ONLY
+                   ? "The client must open the session with CKF_RW_SESSION."
+                   : "Look for a setting of the module or device that protects it, or for rights of this user.";
+    soften(f, s, *i);
+  }
+}
+
+void ended_in_call(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  // Another rule tells of those that the others went on without.
+  const unreturned* last = nullptr;
+  for (const auto& u : l.lost)
+    if (u.state == tape::call_state::in_flight && u.others_went_on < long_wait &&
+        u.which != function::C_WaitForSlotEvent)
+      last = &u;
+  if (last != nullptr && s.d.tape->header().stopped == 0) {
+    auto& f = add(out, s, r);
+    f.level = severity::warning;
+    f.about = topic::device;
+    f.say =
+        cat("The tape ends inside ", name_of(last->which), ": the process crashed, was killed, or still hangs there.");
+    f.show({last->call},
+           cat("call ", last->call, ": ", name_of(last->which), " by thread ", last->thread, " never returned"));
+    f.advice =
+        "Look into the system's log (crash, out of memory) and for a core file. If the process still runs, gdb shows "
+        "what "
+        "the module waits for.";
+    f.commands = {cat("coredumpctl list ", s.d.program), cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
+    return;
+  }
+  for (const auto& u : l.lost) {
+    if (u.state != tape::call_state::left) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::device;
+    f.say = cat("Thread ", u.thread, " left ", name_of(u.which),
+                " without returning: it was cancelled, or an exception passed through.");
+    f.show({u.call}, "the thread's next record shows that it is elsewhere");
+    f.advice = "The module may still hold its locks: later calls may hang.";
+    return;
+  }
+  if (l.initializations == 0 || l.finalizations >= l.initializations || s.d.forked) return;
+  auto& f = add(out, s, r);
+  f.say = "The process ended, or still runs, without C_Finalize.";
+  f.show({s.d.tally.total().last}, "the last call on the tape");
+}
+
+void call_hangs(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& u : s.d.life.lost) {
+    if (u.others_went_on < long_wait || u.which == function::C_WaitForSlotEvent) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::device;
+    f.say = cat(name_of(u.which), " hangs: thread ", u.thread, " did not come back for ", duration(u.others_went_on),
+                ", while the rest of the process went on.");
+    f.show({u.call}, cat("call ", u.call, " has no end on the tape"));
+    f.advice = "The module waits for the device, the network, or a lock that nobody gives back.";
+    f.commands = {cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
+  }
+}
+
+}  // namespace p11tape::diagnose::rule_functions

@@ -1,0 +1,224 @@
+// P44 to P49, P61 to P66: where the time goes.
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/phrase.hpp"
+#include "diagnose/rules/rules.hpp"
+
+namespace p11tape::diagnose::rule_functions {
+namespace {
+
+using cryptoki::function;
+
+constexpr u64 ms = 1000000, second = 1000 * ms, minute = 60 * second;
+
+u64 span_of(const rule_input& s) noexcept { return s.d.pace.last_end - s.d.pace.first_start; }
+
+bool is_softhsm(const rule_input& s) noexcept { return s.d.module.find("softhsm") != std::string::npos; }
+
+}  // namespace
+
+void login_per_operation(const rule_input& s, const rule& r, findings& out) {
+  const auto logins = s.d.logins.succeeded();
+  const auto& l = s.d.life;
+  const auto span = std::max<u64>(span_of(s), 1);
+  const bool often = logins >= 5 && logins * minute > span;
+  const bool cycles = often && l.initializations >= 3 && l.initializations * 2 >= logins;
+  const bool per_use = often && logins * 2 >= std::max<u64>(l.used_keys, 1) && l.used_keys != 0;
+  if (!cycles && !per_use) return;
+  const auto& t = s.d.tally;
+  const auto cost = t.of(function::C_Login).time + t.of(function::C_LoginUser).time +
+                    (cycles ? t.of(function::C_Initialize).time : 0);
+  auto& f = add(out, s, r);
+  f.say = cycles ? cat("The client initialises, logs in and finalises again and again: ", logins, " logins in ",
+                       duration(span), ".")
+                 : cat("The client logs in for nearly every operation: ", logins, " logins for ", l.used_keys,
+                       " operations with keys.");
+  f.show({s.d.logins.first_success(), s.d.logins.last_success()},
+         cat("logins, ", cycles ? "with C_Initialize, " : "", "took ", duration(cost), " in all, ", percent(cost, span),
+             " of the time"));
+  f.advice =
+      "MQ: EnvironmentScope=PROCESS in the SSL stanza of mqclient.ini (CONNECTION makes an environment for each "
+      "connection). "
+      "Otherwise keep the session open, and log in once.";
+  if (s.d.filtered) f.show({}, "calls were filtered: the share of the time is of those that are on the tape");
+}
+
+void slow_initialize(const rule_input& s, const rule& r, findings& out) {
+  const auto& t = s.d.tally.of(function::C_Initialize);
+  if (t.longest < second) return;
+  auto& f = add(out, s, r);
+  f.say = cat("C_Initialize took ", duration(t.longest), ".");
+  f.show({t.longest_in},
+         counted(t.calls, "C_Initialize call", "calls of C_Initialize") + cat(", ", duration(t.time), " in all"));
+  f.advice =
+      "Modules read whole cards and ask all readers here, or connect to HSMs that do not answer. OpenSC: "
+      "use_file_cache = public, and "
+      "ignored_readers for those that are not needed; network HSMs: take dead members out of the group.";
+}
+
+void full_enumeration(const rule_input& s, const rule& r, findings& out) {
+  const auto& e = s.d.objects.listed();
+  const auto& reads = s.d.objects.reads();
+  const auto time = reads.time + s.d.pace.searches_time;
+  const auto busy = std::max<u64>(s.d.pace.busy, 1);
+  if (e.objects < 50 || reads.calls < e.objects || time * 5 < busy) return;
+  auto& f = add(out, s, r);
+  f.say = cat("The client lists everything: ", counted(e.times, "search", "searches"), " for ", e.objects,
+              " objects in all, and ", reads.calls, " calls of C_GetAttributeValue, ", percent(time, busy),
+              " of the time in the module.");
+  f.show({e.first}, cat("searches and reading took ", duration(time)));
+  f.advice =
+      "Give the client the label or the ID of the one object that it needs, delete what nobody uses, or let it keep "
+      "what it read "
+      "(pkcs11-provider: pkcs11-module-cache-keys). Java's KeyStore.load always reads everything: give it a token of "
+      "its own.";
+}
+
+void attribute_by_attribute(const rule_input& s, const rule& r, findings& out) {
+  const auto& reads = s.d.objects.reads();
+  if (reads.in_rows < 100 || reads.in_rows * 2 < reads.calls) return;
+  auto& f = add(out, s, r);
+  // On a quick token nobody notices.
+  if (reads.time < 100 * ms && reads.in_rows < 1000) f.level = severity::info;
+  f.say = cat("Attributes are read one at a time: ", reads.single, " of ", reads.calls,
+              " calls of C_GetAttributeValue asked for a single one.");
+  f.show({reads.longest_row_in}, cat("here ", reads.longest_row, " in a row for one object"));
+  if (reads.sizes != 0) f.show({}, cat(reads.sizes, " of them only asked how long the value is"));
+  if (reads.after_refusal != 0)
+    f.show({}, cat(reads.after_refusal, " came after a call for several that the module had refused"));
+  f.show({}, cat("reading attributes took ", duration(reads.time), ", ", percent(reads.time, s.d.pace.busy),
+                 " of the time in the module"));
+  f.advice =
+      "One call can ask for all attributes of an object. Look for a newer version of the client's PKCS#11 library.";
+}
+
+void polling(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  const auto span = l.poll_last_wall > l.poll_first_wall ? l.poll_last_wall - l.poll_first_wall : 0;
+  const bool before = l.most_alike_polls > 20;
+  const bool all_the_time = l.polls >= 200 && span >= 10 * second && l.polls * second > 5 * span;
+  if (!before && !all_the_time) return;
+  auto& f = add(out, s, r);
+  f.say = before
+              ? cat(l.most_alike_poll, " was called ", l.most_alike_polls,
+                    " times alike before the first session was opened.")
+              : cat("Slots and tokens are asked for ", l.polls * second / std::max<u64>(span, 1), " times a second.");
+  f.show({l.poll_first, l.poll_last},
+         cat(l.polls, " calls of C_GetSlotList, C_GetSlotInfo and C_GetTokenInfo, ", duration(l.poll_time), " in all"));
+  f.advice =
+      "Some clients look for cards that come and go; Java: insertionCheckInterval. Fewer readers and slots make each "
+      "round shorter.";
+}
+
+void slow_login(const rule_input& s, const rule& r, findings& out) {
+  const auto& a = s.d.tally.of(function::C_Login);
+  const auto& b = s.d.tally.of(function::C_LoginUser);
+  const auto& t = a.longest >= b.longest ? a : b;
+  if (t.longest < 500 * ms) return;
+  // A PIN pad waits for a person.
+  for (const auto& u : s.d.logins.all())
+    if (u.call == t.longest_in && !u.pin_given) return;
+  auto& f = add(out, s, r);
+  f.say = cat("A single C_Login took ", duration(t.longest), ".");
+  f.show({t.longest_in}, cat(counted(t.calls, "login"), ", ", duration(t.time), " in all"));
+  f.advice =
+      "A card takes 100 to 300 ms to check a PIN. More comes from slow key derivation in the module's database "
+      "(openCryptoki, NSS: "
+      "iterations), the network to the HSM, or a delay after wrong PINs.";
+}
+
+void slow_search(const rule_input& s, const rule& r, findings& out) {
+  const auto& begin = s.d.tally.of(function::C_FindObjectsInit);
+  const auto& step = s.d.tally.of(function::C_FindObjects);
+  const auto longest = std::max(begin.longest, step.longest);
+  const bool slow_mean = begin.calls >= 5 && s.d.pace.searches_time / begin.calls >= 50 * ms;
+  if (longest < second && !slow_mean) return;
+  auto& f = add(out, s, r);
+  f.say =
+      cat("Searches are slow: ",
+          begin.calls == 0 ? std::string() : cat(duration(s.d.pace.searches_time / begin.calls), " each on average, "),
+          duration(longest), " at the longest.");
+  f.show({begin.longest >= step.longest ? begin.longest_in : step.longest_in}, "the longest");
+  f.advice = is_softhsm(s) ? "SoftHSM opens and locks the file of every object in each search: fewer objects on the "
+                             "token, or its database backend."
+                           : "Modules without an index look at each object; on cards each is a file to be read. Fewer "
+                             "objects, or a search by class "
+                             "and ID, help.";
+}
+
+void serialised(const rule_input& s, const rule& r, findings& out) {
+  const auto& alone = s.d.pace.by_crowd[0];
+  for (std::size_t i = s.d.pace.by_crowd.size(); i-- > 1;) {
+    const auto& crowded = s.d.pace.by_crowd[i];
+    if (crowded.total() < 50 || alone.total() < 20) continue;
+    const auto slow = crowded.quantile(0.5), quick = std::max<u64>(alone.quantile(0.5), 1);
+    const u64 least = i == 3 ? 4 : i == 2 ? 3 : 2;
+    if (slow < least * quick) return;
+    constexpr std::string_view others[] = {"", "one or two", "three to six", "seven or more"};
+    auto& f = add(out, s, r);
+    f.say = cat("The module does one thing at a time: an operation takes ", duration(quick), " alone, and ",
+                duration(slow), " while ", others[i], " others are under way.");
+    f.show({}, cat("medians of ", alone.total(), " and ", crowded.total(), " operations; 95 of 100 take less than ",
+                   duration(alone.quantile(0.95)), " and ", duration(crowded.quantile(0.95))));
+    f.advice =
+        "More threads bring nothing with this token. Use several tokens or processes, or a device that works in "
+        "parallel.";
+    return;
+  }
+}
+
+void first_call_slow(const rule_input& s, const rule& r, findings& out) {
+  const auto& p = s.d.pace;
+  const auto middle = p.operations.quantile(0.5);
+  if (p.operations.total() < 5 || p.first_operation < 50 * ms || p.first_operation < 10 * middle) return;
+  auto& f = add(out, s, r);
+  f.say = cat("The first operation with a key took ", duration(p.first_operation), ", the others ", duration(middle),
+              " (median).");
+  f.show({p.first_operation_in}, "the first");
+  f.advice =
+      "The module fetches the key or opens its connection then. A first signature at the program's start hides it.";
+}
+
+void bulk_on_token(const rule_input& s, const rule& r, findings& out) {
+  const auto& p = s.d.pace;
+  const auto calls = s.d.tally.total().calls;
+  const bool many = p.on_token >= 1000 && p.on_token * 2 > calls;
+  const bool long_time = p.on_token_time >= second && p.on_token_time * 2 > p.busy;
+  if (!many && !long_time) return;
+  auto& f = add(out, s, r);
+  f.say = cat(percent(p.on_token, calls),
+              " of all calls are for random numbers, digests or encryption, which the processor does faster: ",
+              duration(p.on_token_time), ", ", percent(p.on_token_time, p.busy), " of the time in the module.");
+  f.show({},
+         cat(s.d.tally.of(function::C_GenerateRandom).calls, " calls of C_GenerateRandom, ", p.on_token, " in all"));
+  f.advice =
+      "Keep them off the token: MQ: SYMMETRIC_CIPHER_OFF; Java: disabledMechanisms; strongSwan: use_hasher and use_rng "
+      "= no; "
+      "pkcs11-provider: pkcs11-module-block-operations = digest.";
+}
+
+void session_per_operation(const rule_input& s, const rule& r, findings& out) {
+  const auto& l = s.d.life;
+  if (l.opened < 50 || l.used_keys == 0 || l.opened * 2 < l.used_keys) return;
+  auto& f = add(out, s, r);
+  f.say =
+      cat("A session is opened for about each operation: ", l.opened, " sessions for ", l.used_keys, " operations.");
+  f.show({l.first_open}, cat("opening took ", duration(s.d.tally.of(function::C_OpenSession).time), " in all"));
+  f.advice = "Keep sessions for the next operation.";
+}
+
+void client_side(const rule_input& s, const rule& r, findings& out) {
+  const auto span = span_of(s);
+  const auto& p = s.d.pace;
+  if (s.d.tally.total().calls < 10 || span < 2 * second || p.busy * 10 > span) return;
+  auto& f = add(out, s, r);
+  f.say = cat("The module is not what takes the time: of ", duration(span), " it worked ", duration(p.busy), ".");
+  f.show({p.widest_gap_in}, cat("the longest pause between calls is ", duration(p.widest_gap), ", before this one"));
+  f.advice =
+      "Look at what the program waits for between its calls: the peer, name service, LDAP, revocation lists (OCSP, "
+      "CRL), or work that is "
+      "not there.";
+}
+
+}  // namespace p11tape::diagnose::rule_functions

@@ -1,0 +1,91 @@
+// One tape as the model sees it: a process and the module that it talks to through one copy of the recorder.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "model/call.hpp"
+#include "model/entities.hpp"
+#include "model/roles.hpp"
+
+namespace p11tape::model {
+
+/// How the process agreed with the module on threads.
+struct locking {
+  bool told = false;       ///< C_Initialize is on the tape
+  bool arguments = false;  ///< pInitArgs was given
+  bool os_locking = false;
+  bool no_threads = false;  ///< CKF_LIBRARY_CANT_CREATE_OS_THREADS
+  u32 mutexes = 0;          ///< how many of the four functions were given
+  bool reserved = false;    ///< pReserved was given
+};
+
+enum class known : std::uint8_t { unsure, yes, no };
+
+/// A call that has begun and not yet ended, at the moment that the model stands at.
+struct flight {
+  u64 start = 0;      ///< CLOCK_MONOTONIC
+  u64 end = unknown;  ///< the same; `unknown`: it never returned
+  u64 call = 0;
+  u64 thread = 0;         ///< number
+  u64 session = unknown;  ///< handle
+  const function_role* role = nullptr;
+  unsigned depth = 0;
+
+  // What it will change.
+  u64 slot = unknown, mechanism = unknown, object = 0, user = 0, value = 0;
+  bool ended = false;  ///< it returned `value`
+  bool asks = false;   ///< only for the length of its output
+  u32 kept = 0;        ///< 1 + index of the copy of the call, where one is needed; 0: none
+};
+
+struct recorded_process {
+  const tape::reader* tape = nullptr;
+  std::size_t index = 0;  ///< of the tape
+  std::vector<function_role> roles;
+  bool forked = false;                                ///< the tape of a child of fork
+  std::size_t parent = static_cast<std::size_t>(-1);  ///< index of the parent's tape, where that is read too
+
+  known initialized = known::unsure;
+  u32 initializations = 0;  ///< that succeeded
+  u64 initialized_in = 0, finalized_in = 0;
+  u64 finalized_by = 0;  ///< number of the thread
+  locking locks;
+
+  std::unordered_map<u64, slot> slots;
+  std::vector<u64> slot_list;   ///< as C_GetSlotList last gave it
+  std::vector<u64> token_list;  ///< the same, asked for slots with a token
+  u64 slot_list_in = 0, token_list_in = 0;
+  std::unordered_map<u64, session> sessions;  ///< open ones, by handle
+  std::unordered_map<u64, object> objects;    ///< by key_of(slot, handle)
+  std::deque<past> ended;                     ///< newest last, at most most_past
+  std::vector<flight> flights;                ///< calls in flight, as a heap: the one that ends first in front
+  u32 unreturned = 0;                         ///< how many of them never returned
+  u64 last_end = 0;                           ///< CLOCK_MONOTONIC of the latest end of a call so far
+
+  static constexpr std::size_t most_past = 4096;
+  static constexpr std::size_t most_objects = 65536;
+  static constexpr std::size_t most_slots = 4096;
+
+  const slot* find_slot(u64 id) const noexcept {
+    const auto i = slots.find(id);
+    return i == slots.end() ? nullptr : &i->second;
+  }
+  const session* find_session(u64 handle) const noexcept {
+    const auto i = sessions.find(handle);
+    return i == sessions.end() ? nullptr : &i->second;
+  }
+  /// An object handle means something on one slot only. `slot` may be `unknown`.
+  const object* find_object(u64 slot, u64 handle) const noexcept {
+    const auto i = objects.find(key_of(slot, handle));
+    const bool is_it = i != objects.end() && i->second.slot == slot && i->second.handle == handle;
+    return is_it ? &i->second : nullptr;
+  }
+  /// The newest past thing of that handle.
+  const past* find_past(u64 handle, bool is_session) const noexcept;
+
+  static constexpr u64 key_of(u64 slot, u64 handle) noexcept { return slot * 0x9e3779b97f4a7c15u ^ handle; }
+};
+
+}  // namespace p11tape::model

@@ -1,0 +1,441 @@
+#include "model/transitions.hpp"
+
+#include <algorithm>
+
+#include "cryptoki/pkcs11.hpp"
+#include "model/extract.hpp"
+
+namespace p11tape::model {
+
+using cryptoki::effect;
+using tape::fields_view;
+
+namespace {
+
+constexpr u64 no_user = unknown;
+
+// The top of the heap is the flight that ends first.
+bool ends_later(const flight& a, const flight& b) noexcept { return a.end != b.end ? a.end > b.end : a.call > b.call; }
+
+// True for calls whose arguments or results are needed again when they end.
+bool is_needed_again(effect e) noexcept {
+  switch (e) {
+    case effect::initialize:
+    case effect::describe_token:
+    case effect::open_session:
+    case effect::create_object:
+    case effect::modify_object:
+    case effect::describe_object:
+    case effect::find_begin:
+    case effect::find_step:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+state::transitions::transitions(std::span<const tape::reader* const> tapes) {
+  for (std::size_t i = 0; i < tapes.size(); ++i) {
+    auto& in = *libraries.emplace_back(std::make_unique<recorded_process>());
+    in.tape = tapes[i];
+    in.index = i;
+    in.roles = roles_of(tapes[i]->rows());
+    const auto from = tapes[i]->property("forked_from");
+    in.forked = !from.empty();
+    for (std::size_t j = 0; j < tapes.size() && in.forked; ++j)
+      if (tapes[j]->property("tape") == from || tapes[j]->path() == from) in.parent = j;
+  }
+}
+
+void state::transitions::settle(recorded_process& in, const call& next) {
+  auto& all = in.flights;
+  while (!all.empty() && all.front().end <= next.start()) {
+    std::pop_heap(all.begin(), all.end(), ends_later);
+    const auto f = all.back();
+    all.pop_back();
+    land(in, f);
+  }
+  if (in.unreturned == 0) return;
+  // Calls that the thread left without returning.
+  const auto left = [&](const flight& f) {
+    return f.end == unknown && f.thread == next.thread.number && f.depth >= next.depth;
+  };
+  const auto gone = std::erase_if(all, left);
+  in.unreturned -= static_cast<u32>(gone);
+  if (gone != 0) std::make_heap(all.begin(), all.end(), ends_later);
+}
+
+void state::transitions::depart(recorded_process& in, const call_context& now) {
+  const auto& c = *now.call;
+  flight f;
+  f.call = c.number;
+  f.start = c.start();
+  f.thread = c.thread.number;
+  f.session = now.session_handle;
+  f.role = now.role;
+  f.depth = c.depth;
+  f.ended = now.ended;
+  if (f.ended) f.end = c.leave.time;
+  f.slot = now.slot_id;
+  f.mechanism = now.mechanism;
+  f.object = now.object_handle == unknown ? 0 : now.object_handle;
+  f.user = now.word(now.role->user);
+  f.value = now.value;
+  f.asks = now.role->output >= 0 && c.begun() && !c.arguments().given(static_cast<std::size_t>(now.role->output));
+  if (f.ended && is_needed_again(now.role->does)) f.kept = keep(c);
+  in.unreturned += f.end == unknown;
+  in.flights.push_back(f);
+  if (in.flights.size() > 1) std::push_heap(in.flights.begin(), in.flights.end(), ends_later);
+}
+
+void state::transitions::finish() {
+  for (auto& in : libraries) {
+    auto& all = in->flights;
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return ends_later(b, a); });
+    for (const auto& f : all)
+      if (f.ended) land(*in, f);
+    std::erase_if(all, [](const flight& f) { return f.ended; });
+  }
+}
+
+u32 state::transitions::keep(const call& c) {
+  if (free_.empty()) {
+    kept_.push_back(c);
+    return static_cast<u32>(kept_.size());
+  }
+  const auto at = free_.back();
+  free_.pop_back();
+  kept_[at - 1] = c;
+  return at;
+}
+
+void state::transitions::land(recorded_process& in, const flight& f) {
+  static const call nothing;
+  if (f.ended) {
+    in.last_end = std::max(in.last_end, f.end);
+    apply(in, f, f.kept != 0 ? kept_[f.kept - 1] : nothing);
+    if (const auto s = in.sessions.find(f.session); s != in.sessions.end()) {
+      s->second.last_used = f.end;
+      ++s->second.calls;
+    }
+  }
+  if (f.kept != 0) free_.push_back(f.kept);
+}
+
+void state::transitions::apply(recorded_process& in, const flight& f, const call& c) {
+  const bool ok = f.value == CKR_OK;
+  auto* s = [&]() -> session* {
+    const auto i = in.sessions.find(f.session);
+    if (i != in.sessions.end()) return &i->second;
+    // A session that was opened before the tape, or in what was overwritten of it: it works, so it is there.
+    const bool closes = f.role->does == effect::close_session;
+    return ok && f.session != unknown && !closes ? &open(in, f.session, unknown) : nullptr;
+  }();
+  if (s != nullptr && f.role->on != operation::none && f.role->on != operation::search) apply_to_operation(*s, f);
+  switch (f.role->does) {
+    case effect::initialize:
+      initialize(in, c);
+      break;
+    case effect::finalize:
+      if (ok) finalize(in, f);
+      break;
+    case effect::describe_token:
+      if (ok) describe_token(in, c);
+      break;
+    case effect::open_session:
+      if (ok) open_session(in, c, f);
+      break;
+    case effect::close_session:
+      if (ok) close_sessions(in, f, unknown, f.session, ending::closed);
+      break;
+    case effect::close_all_sessions:
+      if (ok) close_sessions(in, f, f.slot, unknown, ending::closed_all);
+      break;
+    case effect::init_token:
+      if (ok) std::erase_if(in.objects, [&](const auto& o) { return o.second.slot == f.slot; });
+      break;
+    case effect::login:
+      if (s != nullptr) s->logged_in_here |= ok;
+      log_in(in, f);
+      break;
+    case effect::logout:
+      if (ok && s != nullptr && s->slot != unknown) slot_of(in, s->slot).user = no_user;
+      break;
+    case effect::cancel:
+      if (ok && s != nullptr)
+        for (auto& o : s->active) o.active = false;
+      break;
+    case effect::create_object:
+      if (ok) create(in, c, f);
+      break;
+    case effect::destroy_object:
+      if (ok && in.objects.erase(recorded_process::key_of(f.slot, f.object)) != 0)
+        remember(in, {f.object, 0, f.slot, f.call, f.thread, ending::destroyed, false});
+      break;
+    case effect::modify_object:
+      if (ok) learn(object_of(in, f.slot, f.object, f.call), template_of(c, f.role->values));
+      break;
+    case effect::describe_object:
+      // Three errors tell of some attributes that they cannot be read, and of the others all the same.
+      if (ok || f.value == CKR_ATTRIBUTE_SENSITIVE || f.value == CKR_ATTRIBUTE_TYPE_INVALID ||
+          f.value == CKR_BUFFER_TOO_SMALL) {
+        tape::item_view item;
+        if (f.role->question >= 0 && c.result().find(static_cast<std::size_t>(f.role->question), item))
+          learn(object_of(in, f.slot, f.object, f.call), item.payload);
+      }
+      break;
+    case effect::find_begin:
+      if (ok && s != nullptr) {
+        s->of(operation::search) = {true, false, unknown, 0, f.call};
+        s->find = {};
+        s->find.begun_in = f.call;
+        learn(s->find, template_of(c, f.role->values));
+      }
+      break;
+    case effect::find_step:
+      if (ok && s != nullptr) search_step(in, *s, c, f);
+      break;
+    case effect::find_end:
+      if (ok && s != nullptr) s->of(operation::search).active = false;
+      break;
+    default:
+      break;
+  }
+}
+
+// Whether an operation goes on after a call: the rules of section 5.2 about lengths, and "a call that fails ends it".
+void state::transitions::apply_to_operation(session& s, const flight& f) {
+  auto& o = s.of(f.role->on);
+  const bool ok = f.value == CKR_OK;
+  switch (f.role->does) {
+    case effect::begin:
+      if (ok) o = {f.mechanism != unknown || f.role->mechanism < 0, false, f.mechanism, f.object, f.call};
+      break;
+    case effect::update:
+    case effect::message:
+    case effect::message_begin:
+    case effect::message_next:
+      o.touched = true;
+      if (!ok && f.value != CKR_BUFFER_TOO_SMALL && f.role->does == effect::update) o.active = false;
+      break;
+    case effect::single:
+    case effect::finish:
+      o.touched = true;
+      if (f.value != CKR_BUFFER_TOO_SMALL && !(ok && f.asks)) o.active = false;
+      break;
+    default:
+      break;
+  }
+}
+
+void state::transitions::initialize(recorded_process& in, const call& c) {
+  const auto value = c.return_value();
+  in.locks = value == CKR_OK || !in.locks.told ? locking_of(c) : in.locks;
+  if (value == CKR_OK) {
+    in.initialized = known::yes;
+    in.initialized_in = c.number;
+    ++in.initializations;
+  } else if (value == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+    in.initialized = known::yes;
+  }
+}
+
+void state::transitions::finalize(recorded_process& in, const flight& f) {
+  in.initialized = known::no;
+  in.finalized_in = f.call;
+  in.finalized_by = f.thread;
+  for (const auto& [handle, s] : in.sessions) end_session(in, s, f, ending::finalized);
+  in.sessions.clear();
+  in.objects.clear();
+  for (auto& [id, s] : in.slots) {
+    s.user = no_user;
+    s.sessions = s.rw_sessions = 0;
+  }
+}
+
+session& state::transitions::open(recorded_process& in, u64 handle, u64 slot_id) {
+  session s;
+  s.handle = handle;
+  s.number = ++sessions_;
+  s.slot = slot_id;
+  // With one token there is no doubt which one a session is on.
+  if (slot_id == unknown && in.token_list.size() == 1) s.slot = in.token_list[0];
+  auto& there = in.sessions[handle];
+  there = s;
+  if (s.slot != unknown) ++slot_of(in, s.slot).sessions;
+  return there;
+}
+
+void state::transitions::open_session(recorded_process& in, const call& c, const flight& f) {
+  const auto handles = output_numbers(c, f.role->result);
+  if (handles.size() == 0) return;
+  const auto handle = handles[0];
+  if (const auto old = in.sessions.find(handle); old != in.sessions.end())
+    close_sessions(in, f, unknown, handle, ending::replaced);
+  auto& s = open(in, handle, f.slot);
+  s.flags = c.arguments().word(static_cast<std::size_t>(f.role->flags));
+  s.opened_in = f.call;
+  s.thread = f.thread;
+  if (s.writes() && s.slot != unknown) ++slot_of(in, s.slot).rw_sessions;
+}
+
+void state::transitions::end_session(recorded_process& in, const session& s, const flight& f, ending how) {
+  remember(in, {s.handle, s.number, s.slot, f.call, f.thread, how, true});
+}
+
+// Closes the sessions of a slot, or the one with the handle.
+void state::transitions::close_sessions(recorded_process& in, const flight& f, u64 slot_id, u64 handle, ending how) {
+  for (auto i = in.sessions.begin(); i != in.sessions.end();) {
+    if (handle != unknown ? i->first != handle : i->second.slot != slot_id) {
+      if (handle == unknown) {
+        ++i;
+        continue;
+      }
+      i = in.sessions.find(handle);
+      if (i == in.sessions.end()) return;
+    }
+    const auto& s = i->second;
+    end_session(in, s, f, how);
+    const auto number = s.number;
+    std::erase_if(in.objects, [&](const auto& o) { return o.second.session != 0 && o.second.session == number; });
+    if (s.slot != unknown) {
+      auto& at = slot_of(in, s.slot);
+      if (at.sessions != 0) --at.sessions;
+      if (s.writes() && at.rw_sessions != 0) --at.rw_sessions;
+      if (at.sessions == 0) at.user = no_user;  // with the last session the login ends, too
+    }
+    i = in.sessions.erase(i);
+    if (handle != unknown) return;
+  }
+}
+
+void state::transitions::log_in(recorded_process& in, const flight& f) {
+  const bool ok = f.value == CKR_OK;
+  if ((!ok && f.value != CKR_USER_ALREADY_LOGGED_IN) || f.slot == unknown) return;
+  if (f.user == CKU_CONTEXT_SPECIFIC) return;  // for one operation: nobody is logged in by it
+  auto& at = slot_of(in, f.slot);
+  at.user = f.user;
+  at.login_in = ok ? f.call : at.login_in;
+}
+
+void state::transitions::describe_token(recorded_process& in, const call& c) {
+  const auto& role = in.roles[c.function_number];
+  fields_view info;
+  const auto id = role.slot >= 0 ? c.arguments().word(static_cast<std::size_t>(role.slot)) : unknown;
+  switch (role.which) {
+    case cryptoki::function::C_GetSlotList: {
+      const auto all = output_numbers(c, role.result);
+      if (!c.arguments().given(static_cast<std::size_t>(role.result))) return;  // asked for the length
+      std::vector<u64> ids;
+      for (std::size_t i = 0; i < std::min(all.size(), recorded_process::most_slots); ++i) ids.push_back(all[i]);
+      const bool with_token = c.arguments().word(0) != 0;
+      (with_token ? in.token_list : in.slot_list) = std::move(ids);
+      (with_token ? in.token_list_in : in.slot_list_in) = c.number;
+      return;
+    }
+    case cryptoki::function::C_GetSlotInfo:
+      if (!output_struct(c, 1, info)) return;
+      learn(slot_of(in, id), info);
+      slot_of(in, id).info_in = c.number;
+      return;
+    case cryptoki::function::C_GetTokenInfo: {
+      if (!output_struct(c, 1, info)) return;
+      auto& t = slot_of(in, id).token.emplace(token_of(info));
+      t.seen_in = c.number;
+      t.seen_wall = c.leave.wall;
+      return;
+    }
+    case cryptoki::function::C_GetMechanismList: {
+      if (!c.arguments().given(1)) return;
+      const auto all = output_numbers(c, 1);
+      auto& s = slot_of(in, id);
+      s.mechanisms.clear();
+      for (std::size_t i = 0; i < all.size(); ++i) s.mechanisms.push_back(all[i]);
+      s.mechanisms_in = c.number;
+      return;
+    }
+    case cryptoki::function::C_GetMechanismInfo: {
+      auto& limits = slot_of(in, id).limits;
+      if (!output_struct(c, 2, info) || limits.size() >= recorded_process::most_slots) return;
+      limits[c.arguments().word(1)] = {number_named(info, "ulMinKeySize"), number_named(info, "ulMaxKeySize"),
+                                       number_named(info, "flags")};
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void state::transitions::search_step(recorded_process& in, session& s, const call& c, const flight& f) {
+  ++s.find.steps;
+  s.of(operation::search).touched = true;
+  const auto all = output_numbers(c, f.role->result);
+  s.find.found += all.size();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto& o = object_of(in, s.slot, all[i], f.call);
+    // A handle that meant something else is used again.
+    const auto contradicts = [](const auto& a, const auto& b) { return a && b && *a != *b; };
+    if (contradicts(o.label, s.find.label) || contradicts(o.id, s.find.id) ||
+        (o.object_class != unknown && s.find.object_class != unknown && o.object_class != s.find.object_class)) {
+      const auto number = o.number;
+      o = {};
+      o.handle = all[i];
+      o.number = number;
+      o.slot = s.slot;
+      o.first_seen_in = f.call;
+    }
+    learn(o, s.find);
+    o.last_used = f.call;
+  }
+}
+
+void state::transitions::create(recorded_process& in, const call& c, const flight& f) {
+  object made;
+  for (std::size_t which = 0; made_by(c, *f.role, in, f.slot, which, made); ++which) {
+    auto& o = object_of(in, f.slot, made.handle, f.call);
+    made.number = o.number;
+    made.last_used = f.call;
+    o = made;
+    const auto s = in.sessions.find(f.session);
+    if (!o.is(bit_token) && s != in.sessions.end()) o.session = s->second.number;
+  }
+}
+
+slot& state::transitions::slot_of(recorded_process& in, u64 id) {
+  if (in.slots.size() >= recorded_process::most_slots && !in.slots.contains(id)) in.slots.erase(in.slots.begin());
+  auto& s = in.slots[id];
+  s.id = id;
+  return s;
+}
+
+object& state::transitions::object_of(recorded_process& in, u64 slot_id, u64 handle, u64 call_number) {
+  if (in.objects.size() >= recorded_process::most_objects) trim_objects(in);
+  auto& o = in.objects[recorded_process::key_of(slot_id, handle)];
+  if (o.number == 0 || o.handle != handle || o.slot != slot_id) {
+    o = {};
+    o.number = ++objects_;
+    o.handle = handle;
+    o.slot = slot_id;
+    o.first_seen_in = call_number;
+  }
+  o.last_used = call_number;
+  return o;
+}
+
+// Modules that give every search new handles would fill the memory: what was not used for longest goes.
+void state::transitions::trim_objects(recorded_process& in) {
+  std::vector<u64> ages;
+  for (const auto& [key, o] : in.objects) ages.push_back(o.last_used);
+  const auto cut = ages.begin() + static_cast<std::ptrdiff_t>(ages.size() / 4);
+  std::nth_element(ages.begin(), cut, ages.end());
+  std::erase_if(in.objects, [&](const auto& o) { return o.second.last_used <= *cut; });
+}
+
+void state::transitions::remember(recorded_process& in, past p) {
+  in.ended.push_back(p);
+  if (in.ended.size() > recorded_process::most_past) in.ended.pop_front();
+}
+
+}  // namespace p11tape::model

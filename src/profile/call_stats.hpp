@@ -1,0 +1,87 @@
+// What is counted of calls of one kind, and tables of such kinds that never grow beyond what is worth showing.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/histogram.hpp"
+#include "model/state.hpp"
+
+namespace p11tape::profile {
+
+using model::call_context;
+using model::u32;
+using model::u64;
+using model::unknown;
+
+struct call_stats {
+  u64 calls = 0;
+  u64 failed = 0;                    ///< returned something other than CKR_OK
+  u64 no_end = 0;                    ///< never returned, or the result is not on the tape: they have no duration
+  u64 time = 0;                      ///< ns in the module
+  u64 longest = 0, longest_in = 0;   ///< ns, and the number of that call
+  u64 card_time = 0, exchanges = 0;  ///< of `time`, what passed between command and response of a card
+  model::histogram durations;        ///< of the calls that have one
+
+  void see(const call_context& now, u64 duration) {
+    ++calls;
+    failed += now.ended && !now.ok;
+    if (now.call->state != tape::call_state::returned) {
+      ++no_end;
+      return;
+    }
+    time += duration;
+    durations.add(duration);
+    if (duration >= longest) {
+      longest = duration;
+      longest_in = now.call->number;
+    }
+  }
+  void add(const call_stats& other);
+
+  /// ns. The middle of a bucket may lie beyond the longest, which is known exactly.
+  u64 quantile(double share) const noexcept { return std::min(durations.quantile(share), longest); }
+};
+
+struct row {
+  u64 id = 0;
+  std::string name;
+  u64 version = 0;  ///< of the name: it is made again when more is known
+  call_stats f;
+};
+
+/// Rows by a number. At most `most` are kept: when there are more, rows of the same name become one, and half of the
+/// rest is summed up as others, those with the least time first. So what takes most of the time is kept, unless it
+/// comes in thousands of pieces of which each is small.
+class table {
+ public:
+  static constexpr std::size_t most = 4096;
+
+  /// The row of that number; made where there is none. Stays where it is until the next call of of().
+  row& of(u64 id) {
+    if (last_ != nullptr && last_->id == id) return *last_;
+    return find(id);
+  }
+
+  /// Takes over the rows of another tape: those with the same name are the same.
+  void add(const table& other);
+
+  /// Rows of the same name made one, the longest time first.
+  std::vector<row> by_time() const;
+  const call_stats& others() const noexcept { return others_; }
+  u64 others_rows() const noexcept { return others_rows_; }
+
+ private:
+  row& find(u64 id);
+  void shrink();
+
+  std::unordered_map<u64, std::unique_ptr<row>> rows_;
+  row* last_ = nullptr;
+  call_stats others_;
+  u64 others_rows_ = 0;
+};
+
+}  // namespace p11tape::profile

@@ -1,0 +1,23 @@
+// How complete a recording is, in sentences.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "p11tape/tape.hpp"
+
+namespace p11tape::view {
+
+/// The file name of the recorded program, or "unknown program".
+std::string program_of(const tape::reader& tape);
+
+/// What the recorder left out, a sentence each; empty for a complete tape.
+std::vector<std::string> losses_of(const tape::reader& tape);
+
+/// What of the file could not be understood, a sentence each. To be asked when all of it has been read.
+std::vector<std::string> damages_of(const tape::reader& tape);
+
+/// The calls that filters left out on purpose.
+tape::u64 filtered_calls(const tape::reader& tape);
+
+}  // namespace p11tape::view
