@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Clients that are told their module on the command line, recorded by p11tape.
 #
 #   export P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so P11TAPE_DIR=/tmp/tapes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """PyKCS11, recorded by p11tape: signs with a key of a token.
 
     export P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so P11TAPE_DIR=/tmp/tapes PIN=...

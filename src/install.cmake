@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` puts where, by Debian's customs: modules in <lib>/pkcs11, examples with the documentation.
 #
 # With the default prefix the module's path is /usr/local/lib/pkcs11/p11tape.so: short enough for IBM MQ's

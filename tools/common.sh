@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Shared by the scripts of this folder, which source it: where things are, how they speak, how they build.
 # shellcheck shell=bash
 
@@ -16,7 +17,7 @@ die() {
 help_if_asked() {
   case "${1-}" in
     -h | --help)
-      sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p;}' "$0"
+      sed -n '2,/^[^#]/{/^#/!d;/SPDX-License-Identifier/d;s/^# \{0,1\}//;p;}' "$0"
       exit 0
       ;;
   esac

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An exchange with a smart card, as an EXCHANGE record holds it. FORMAT.md says what is recorded of one, and what is
 // not.
 #pragma once

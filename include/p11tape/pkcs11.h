@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* p11tape/pkcs11.h: the PKCS#11 (Cryptoki) 3.2 interface for C and C++.
  *
  * Written for p11tape from the published specification (OASIS PKCS #11 Specification Version 3.2); it shares names,

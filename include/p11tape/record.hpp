@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a record of a tape holds, read in place: words, items, attributes, nested structs.
 //
 // These are views: small values that point into bytes which somebody else owns (a reader's buffer, or the recorder's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows by which a tape describes itself: its functions, their arguments, its structs.
 //
 // A reader understands a tape by these, not by its own rows, so that a tape of a newer or older version is read right.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading a tape: `reader` opens the file and knows its threads, `cursor` walks over the records of one thread.
 //
 // Nothing in the file is trusted. Whatever is damaged behind the header is skipped, counted in damage(), and never

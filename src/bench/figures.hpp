@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What was measured: plain values, their JSON, and how several rounds become one figure.
 #pragma once
 

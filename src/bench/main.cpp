@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape-bench: what recording costs. Everything is measured in one run, so that the ratios mean something on any
 // machine; the figures themselves mean little on another one.
 #include <linux/magic.h>

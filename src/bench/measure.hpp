@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One process's measurements. The recorder reads its environment once a process, so that each kind of recording is
 // measured in a process of its own.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The figures as people and machines want to read them, and how they stand against what was promised.
 #pragma once
 

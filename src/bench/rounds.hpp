@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stands between application and module in a measurement, and the processes that measure it.
 #pragma once
 

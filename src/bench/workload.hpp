@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls that are measured: what applications call most, and what each kind of argument costs.
 //
 // Every call is reached through one function pointer, in the module itself as through whatever stands in front of it,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "capture/live_log.hpp"
 
 #include "capture/host/message.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The live log as the settings ask for it.
 #pragma once
 

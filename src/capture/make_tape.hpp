@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Making the tape of this process, with the settings that say where and how.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A call that a filter may leave out, while it is in flight: its records are held back in memory of the thread, and its
 // ENTER is in the thread's in-flight slot on the tape, so that a process which dies in the call leaves a tape that
 // names it. When the call has ended, its records go to the tape, or nowhere. A call that begins while another is held

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recorder: what the exported functions call before and after the module.
 //
 // enter() and leave() hold no lock, and leave nothing behind on the stack that would have to be destroyed: a thread

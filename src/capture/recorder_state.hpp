@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the parts of the recorder share. There is one recorder a process; all of it lies in static storage and is never
 // destroyed: calls may come after main and after static destructors.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "capture/write_record.hpp"
 
 #include <sys/mman.h>

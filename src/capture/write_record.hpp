@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Putting a record onto the tape: into the thread's chunk where it fits, which is nearly always, or the long way.
 #pragma once
 

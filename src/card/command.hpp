@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What commands to cards are called, and what their parameters mean to the application that gets them. Rows:
 // commands.def.
 #pragma once

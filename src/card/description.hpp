@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An exchange in words, for those who print it or reason about it.
 //
 // What a command means depends on the application that was selected before: a narrator is told the exchanges in order,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What status words of cards and results of PC/SC functions mean. Rows: status.def, pcsc.def.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape: the program that reads tapes.
 #include <csignal>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one switch over the kinds of client; everything else goes through it.
 #include "clients/clients.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All readers under one roof: by the kind of client.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The order of the steps is what makes a crash harmless: the new bytes are on the disk before the name leads to them,
 // and the folder is on the disk before the next thing begins.
 #include "clients/files.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading and replacing files. A file is replaced by a new one of the same owner, mode, access list, labels and other
 // extended attributes, in one rename: at every instant its name leads to the old bytes or to the new ones.
 #pragma once

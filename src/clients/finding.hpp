@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A finding: one thing about a configuration that its owner should know. The rows of findings.def give its fixed part.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes are looked at once, here; nothing but counts and yes or no leaves this file.
 #include "clients/password.hpp"
 

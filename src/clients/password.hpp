@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What may be known of a password: whether there is one, how long it is, and what looks wrong with it. Never its bytes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all readers share: escapes, and the guess whether a text is EBCDIC.
 #include "clients/reading.hpp"
 

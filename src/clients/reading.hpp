@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What reading a client's configuration gives: where the module is named, byte for byte, and what is wrong around it.
 // All readers are pure: text in, reading out. Files, permissions and tokens come later (doctor), changes too (swap).
 #pragma once

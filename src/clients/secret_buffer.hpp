@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text that may hold a password: overwritten when it goes. It cannot be copied or printed by accident; readers take a
 // view.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls any function of a module by its row, with its arguments as words: for who goes through all functions in one
 // loop, as the replayer and the tests do.
 #pragma once

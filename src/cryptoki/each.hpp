@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P11TAPE_EACH(M, (a), (b), ...) is M(a) M(b) ...; P11TAPE_EACH_COMMA puts commas between. Up to 60 rows.
 #pragma once
 

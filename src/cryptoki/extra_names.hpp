@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names that are not the standard's: a user's constants file adds them when a tape is read.
 //
 // They live in a process-wide table that only grows, so that names handed out stay valid and display_name() needs

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one place that chooses the PKCS#11 header: our own, or OASIS's where P11TAPE_CRYPTOKI_INCLUDE_DIR names their
 // folder.
 #pragma once

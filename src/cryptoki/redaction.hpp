@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a profile records of each redaction class: the one place that decides. REDACTION.md gives the reasons.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one row of functions.def or structs.def says, and the parser of its notes.
 //
 // The same parser runs at compile time over the rows and at reading time over the schema that every tape carries (the

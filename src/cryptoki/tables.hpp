@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of the .def files as tables: what everything else in the project is derived from.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which decoder belongs to which attribute: told by the form in the attribute's row.
 #include "cryptoki/tables.hpp"
 #include "decode/decode.hpp"

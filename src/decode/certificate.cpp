@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // X.509 certificates, parsed by libcrypto; names and keys are then told by our own decoders.
 #include <openssl/asn1.h>
 #include <openssl/err.h>

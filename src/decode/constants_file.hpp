@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A user's constants file: names for the constants that vendors define for themselves (config/constants.yaml says how
 // it is written). It extends the names of cryptoki/extra_names.hpp when tapes are read.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the bytes of a value mean: offline decoders, from bytes to a line of text and the same facts in pieces.
 //
 // Every decoder is a pure function of its input, trusts none of it, and never throws for what the bytes say: bytes that

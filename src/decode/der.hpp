@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A walk over DER that trusts nothing: every element is checked against the bytes that are there.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Public keys: curves, points, SubjectPublicKeyInfo.
 #include "decode/der.hpp"
 #include "decode/text.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // X.501 names as the text of RFC 4514.
 #include <iterator>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Integers, object identifiers and dates.
 #include <algorithm>
 

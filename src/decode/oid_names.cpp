@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of the object identifiers that keys, certificates and PKCS#11 attributes are full of.
 #include <algorithm>
 #include <iterator>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text that is safe to print: a label must not be able to move the cursor, hide a part of itself, or run backwards.
 //
 // Header only, because the renderer includes it inside the recorded process too, where the rest of this room is not

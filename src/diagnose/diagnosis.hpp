@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From dossiers to an answer: runs the rules, puts consequences under their causes, and what explains most first.
 #pragma once
 

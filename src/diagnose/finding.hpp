@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A finding: one thing that went wrong, with its evidence and what to do about it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two sequences of keys, aligned: which element of A is which of B, and which have no partner.
 //
 // Myers' algorithm, with two bounds that keep it in linear time and fixed memory on tapes that have little in common:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two recorded calls of the same function, compared argument by argument: what differs, of which kind, and in words.
 //
 // The values come from render::walk(), so that whatever `show` can read can be compared, and nothing is read twice.

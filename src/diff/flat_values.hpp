@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A call as a flat list of its values: what render::walk() tells, kept so that two calls can be laid side by side.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "diff/nondeterminism.hpp"
 
 #include "cryptoki/pkcs11.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What differs between two runs that do the same: one table of all that is random, or of the moment, by nature.
 //
 // Whatever no row names is deterministic: the same call on the same token has to give it again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handles that are paired as they come: the first handle that A gives out is the first that B gives out.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `diff` says of two tapes: the first divergence first and in full, then all, then what was not counted as one.
 #pragma once
 

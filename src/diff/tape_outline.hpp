@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tape in short: of each call what is needed to align it with a call of another tape, thread by thread.
 //
 // One pass of the model over the tape. Handles are meaningless outside their process, so a call is known by what it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two tapes, compared: what the programs and the modules did differently, in the order in which it happened.
 //
 // Threads are paired in the order of their first calls, and the calls of each pair of threads are aligned (align.hpp).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two byte strings under each other. They are aligned first, so that one blank too many marks one column, not all.
 #include <algorithm>
 #include <cstdio>

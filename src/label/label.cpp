@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The search for the lightest explanation, and for other things that the configured text may be the name of.
 // What several people call "the label" is tried in order of surprise: the same bytes, the same text in another dress,
 // another field of the token, another name of the same configuration, a slip of the fingers.

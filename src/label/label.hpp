@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why a token is not found by its label: the configured text against the labels that a module shows.
 //
 // A label is 32 bytes, padded with blanks, and clients compare bytes. People compare what they see. The check closes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each step undoes one thing. A step changes both sides where it is a way of writing (case, blanks), and one side where
 // only that one can be wrong (a label that was cut). A step that changes nothing does not count, so that it is never
 // named.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The steps of the label check: each undoes one thing that people do not see, on both texts, or on the one that has it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Characters as people see them: the folding that the label check compares by. Not a Unicode library: it knows the
 // letters of European languages, and the signs that word processors put in the place of plain ones.
 #pragma once

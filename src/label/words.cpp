@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One row a cause, so that doctor, diagnose and the documentation use the same words.
 #include "label/words.hpp"
 

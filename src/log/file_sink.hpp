@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A log file that is put aside when it is full: FILE becomes FILE.1, FILE.1 becomes FILE.2, and so on.
 //
 // Several processes may write to the same file: each line is one append, whoever finds the file full puts it aside

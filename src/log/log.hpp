@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The live log: each call as text or JSON, while it happens, in addition to the tape.
 //
 // It is made from the bytes of the records that were just written, so that nothing can be in the log that is not on the

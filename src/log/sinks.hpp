@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the lines go: a file that is put aside when it is full, stderr, or syslog.
 //
 // They are sinks for spdlog that write what they are given in one system call, and format nothing. spdlog's own file

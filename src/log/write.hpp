@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writing to descriptors that are not ours alone, without harm. Signals have to be held back by the caller, as the
 // recorder does in its signals_deferred.
 #pragma once

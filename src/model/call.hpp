@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A call: an ENTER and what became of it. The unit that everything offline works with.
 #pragma once
 

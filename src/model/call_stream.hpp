@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls of one or several tapes, merged in the order in which they began and numbered from 1.
 //
 // Memory is bounded by the number of threads. Times of tapes that were recorded under the same boot are compared by

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handles as people would call the things behind them.
 #include "cryptoki/pkcs11.hpp"
 #include "cryptoki/tables.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the model knows: slots and tokens, sessions, objects, operations and searches, as the tape last told of them.
 //
 // Plain data. state.hpp keeps it up to date; everybody else reads it.

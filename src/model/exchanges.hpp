@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exchanges with a card, put under the calls in which they happened.
 //
 // Calls come from a call_stream in the order in which they began, and exchanges lie in the records of threads in the

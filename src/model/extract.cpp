@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "model/extract.hpp"
 
 #include "cryptoki/pkcs11.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading facts out of records: what a template says of an object, what CK_TOKEN_INFO says of a token. Nothing that the
 // tape withheld, cut or could not read is taken for a fact.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Durations by their size, so that any quantile of any number of them can be told from little memory.
 //
 // Log-linear: the values below 16 have a bucket each, and every power of two above is cut into 16 equal ones. A

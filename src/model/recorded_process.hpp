@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One tape as the model sees it: a process and the module that it talks to through one copy of the recorder.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which argument of a function is its session, its key, its template ...: found once for each function of a tape's own
 // schema, so that nothing that looks at millions of calls compares names.
 #pragma once

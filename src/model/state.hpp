@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The state of everything that tapes are about: libraries, slots and tokens, sessions, logins, operations, objects.
 //
 // It is rebuilt while the calls go by, in one pass, and holds what is open and not what has been:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is counted of calls: how many of each function, how they ended, and how long they took.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls of one thread, in the order in which they began.
 //
 // An ENTER is paired with the LEAVE of the same `call` number. Usually that is the thread's very next record. Where

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What calls change when they end. Part of state; not for others.
 #pragma once
 

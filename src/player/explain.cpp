@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Saying why a call cannot be answered: the call, the reason, and how it differs from what comes nearest on the tape.
 #include "diff/compare.hpp"
 #include "player/player.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers that follow from what the tape knows though nobody asked this on it.
 #include <algorithm>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What makes two calls the same call: a string made of a function's inputs.
 //
 // Both the recorded call and the live one come as the body of an ENTER, encoded by the recorder's own encoder under the

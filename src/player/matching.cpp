@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which recorded call is the answer to a live one.
 #include <algorithm>
 

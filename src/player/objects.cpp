@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Searches by what they look for, and attributes from everything that the tape tells of an object.
 #include <algorithm>
 #include <cstring>

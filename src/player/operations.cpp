@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operations: begun in one call, gone on with in others. What counts is the recorded operation that a live one follows.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a recorded LEAVE to the caller's memory: the recorder's encoder, the other way round.
 #pragma once
 

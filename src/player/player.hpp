@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers calls from a tape: what has been recorded, found by what is asked.
 //
 // One lock, held for the microseconds that an answer takes: recorded delays are slept outside of it, by the caller.

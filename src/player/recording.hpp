@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole tape in memory, prepared for questions: who asked what in which session, and what the answer was.
 //
 // It is made in one pass. Handles become numbers that are never used again: sessions and objects of a process get new

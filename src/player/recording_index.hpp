@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Follows a tape from beginning to end, and puts each call of a story in its place. Part of story; not for others.
 //
 // The model's state answers what was true when a call began. Here it has to be known what a call gave out when it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the player has to tell people: on stderr, and at the end of the file that P11TAPE_PLAY_LOG names.
 //
 // Every line begins with "p11tape-player: ", so that it can be told from the client's own output.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Initializing, sessions, logins: what the client has open decides, and the tape says how it was answered.
 #include <algorithm>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Structs are named in records by their number in the tape's schema. A tape of another version may number them
 // otherwise: its records are given our numbers once, when they are read.
 #pragma once

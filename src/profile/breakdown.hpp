@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The time in the module by function, mechanism, key, token, session and thread.
 //
 // A call that the module, or a callback, makes inside another one counts in its own rows and in those of the outer one;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is counted of calls of one kind, and tables of such kinds that never grow beyond what is worth showing.
 #pragma once
 

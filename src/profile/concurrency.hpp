@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Concurrency: does a call take longer when others are in flight, and what does calling at the same time bring?
 //
 // For each function: its durations by how many calls the process had in the module when the call began, itself

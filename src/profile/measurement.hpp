@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All that is measured of tapes, in one pass: the dossier that diagnose gathers, and what is only of interest to those
 // who ask for the time. Memory is bounded by what is open and by the tables' limits, never by the tape.
 #pragma once

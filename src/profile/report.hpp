@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What was measured, for people: the verdict first, then the tables. As text, as one JSON object, as one HTML file.
 #pragma once
 

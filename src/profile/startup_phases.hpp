@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way from C_Initialize to the first successful login and to the first use of a private key, phase by phase.
 //
 //   C_Initialize | slots and tokens | sessions and objects | C_Login | finding the key | the first operation

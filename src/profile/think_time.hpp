@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The time that the client spends between its calls: of each thread, from the end of one call to the beginning of the
 // next.
 #pragma once

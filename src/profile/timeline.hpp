@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each thread did when, in a bounded number of stretches: calls that lie close together become one.
 //
 // Time is cut into cells, and calls of one thread that begin in one cell are one stretch. When there are too many

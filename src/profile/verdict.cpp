@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the time went, in a few sentences.
 //
 // Each sentence is weighed by the time that it explains, and the heaviest comes first. A client that only ever waits

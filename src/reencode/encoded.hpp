@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The records that the recorder would have written of a call as it is made now, by its own encoder and the profile of a
 // tape: with them the call is compared with those on the tape. What the tape withholds is not looked at here, either.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A call as the renderer sees it. The program fills one from its model, the recorder from the record it has just
 // written: so rendering depends on neither.
 #pragma once

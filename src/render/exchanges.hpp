@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exchanges with a card under the call that they belong to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls as JSON, one object a line. JSON.md describes it.
 #include <vector>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes JSON into a string, in the order of the calls. Numbers beyond 2^53 become strings: most readers of JSON keep
 // numbers as doubles, and would change a handle silently.
 #pragma once

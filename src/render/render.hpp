@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls as text and as JSON, for `p11tape show` and for the live log. JSON.md describes the JSON.
 #pragma once
 

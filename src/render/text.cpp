@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls as text: a block of lines for each, in the manner of OpenSC's spy.
 #include <vector>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One value in words. All notes that a value can carry are worded here.
 #include "render/text_value.hpp"
 

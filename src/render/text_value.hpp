@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One value in words, for the text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The value of one attribute of a template, told to a consumer.
 #pragma once
 

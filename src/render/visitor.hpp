@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What walk() tells about a call, and the interface of those who listen: text, JSON, later HTML.
 //
 // walk() knows the rows and the tape; a consumer knows how to write. Between them go values that are decoded but not

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one walk over a call: rows on one side, the tape's bytes on the other, a consumer to tell it to.
 #include <string>
 

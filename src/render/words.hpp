@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pieces of text that text and JSON are made of. All append to `out`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory for the arguments of one call: taken piece by piece, given back all at once.
 //
 // Lengths come from a tape, which may claim anything: what one call takes is bounded. Pieces that held a PIN are

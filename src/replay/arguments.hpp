@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From what a tape has of a call back to arguments in memory: the reverse of capture's encoder, by the same rows.
 //
 // Every pointer is rebuilt: NULL where it was NULL, a buffer of the recorded capacity where the call writes, structs,

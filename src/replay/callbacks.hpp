@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the replay passes where the application had passed functions of its own.
 #pragma once
 

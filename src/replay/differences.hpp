@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which differences count in a replay, and how they travel from the process that made the call to the one that reports.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The handles of one call, on the tape and now.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the things of the plan are in the module that the tape is replayed on: which slot, which session, which object.
 //
 // Slots are matched after C_Initialize: by what the user says, by serial number, by label, by position. Objects are

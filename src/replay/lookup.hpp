@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The replay's own questions to the module, asked on a thread of their own that has tape::lookup_thread_name: in a
 // recording of the replay they are told apart from the calls of the tape by their thread.
 #pragma once

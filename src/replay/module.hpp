@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A real module, opened as a program would open it, and its functions by row.
 //
 // It is called through one function list: the 3.x interface where the recorded program had asked for one, else that of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which calls belong together: an operation of a session from its C_*Init on, a search from C_FindObjectsInit on.
 //
 // If one of them cannot be made, none is: half an operation would leave the session in a state that it never had.

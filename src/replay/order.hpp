@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may go: a call may begin when all calls have ended that had ended on the tape when it began.
 //
 // The ends are numbered; the calls that ended before some moment are the first N of them. So one number, how many of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is to be done: the calls of one tape, in order, each with the things that its handles mean and with the reason
 // why it cannot be made again, where there is one.
 //

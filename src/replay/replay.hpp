@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replaying a tape on a module: the one thing that others call.
 //
 //   auto plan = make_plan(tape, choice);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `replay` says when it is through: the first divergence first.
 #pragma once
 

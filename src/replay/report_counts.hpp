@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What came of a replay, counted once for those who report it.
 #pragma once
 

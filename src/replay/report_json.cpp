@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `replay --json` says: one object.
 #include "replay/differences.hpp"
 #include "replay/report_counts.hpp"

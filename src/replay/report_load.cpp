@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `replay --repeat` says, and `replay --dry-run`.
 #include "replay/differences.hpp"
 #include "replay/report_counts.hpp"

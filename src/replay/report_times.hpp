@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Durations side by side: on the tape, and now.
 #pragma once
 

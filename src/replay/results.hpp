@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What came of each call, in memory that the process with the module and the one that reports share: so the report is
 // there even if the module takes its process down, and names the call in which it did.
 #pragma once

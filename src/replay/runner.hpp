@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes the calls of a plan, in the process that has the module. Part of replay().
 #pragma once
 

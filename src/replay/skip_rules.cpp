@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "replay/skip_rules.hpp"
 
 #include "cryptoki/pkcs11.hpp"

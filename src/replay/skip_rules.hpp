@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rules by which calls are left out that could be made: because they would change a token, or lock it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which slot of a module stands for which slot of the tape.
 #pragma once
 

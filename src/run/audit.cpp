@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The library that `p11tape run` puts into LD_AUDIT: when the program opens a PKCS#11 module, the loader is given a
 // copy of p11tape.so instead, with a settings file beside it that names the module that was meant.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an ELF file says of itself, without loading it. Trusts nothing in the file; no exceptions, no allocation: the
 // audit library uses it inside the host, too.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tape written anew, with less in it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Taking away from a recorded call what a stricter profile would not have recorded.
 //
 // It goes over the bytes of a record with the tape's own rows, and decides by the same table as the recorder does

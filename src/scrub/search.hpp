@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Looking for a secret in bytes, in the forms in which secrets get into files: as it is, in hex, in base64, in UTF-16,
 // backwards; whole, or any eight bytes of it in a row.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The three functions that hand out lists: the module is asked, and the caller gets our lists for its.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Function lists and interfaces: for each that the module hands out, one of ours with the same version, order and gaps.
 //
 // - Lists are known by the module's pointer, and stay valid for the life of the process.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The real module: finding it, loading it once, and what its function lists point at.
 //
 // Everything lives in static memory without destructors and is never unloaded: calls come before C_Initialize, after

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The note by which a copy of p11tape.so is known, whatever its file is called: `p11tape settings --pid` and `p11tape
 // ps` look for it in what a process has loaded.
 #include <elf.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stands in for dlsym, dlvsym and dlopen in the objects that the tap watches.
 //
 // Modules look PC/SC up at run time, and others load a module that does only in C_Initialize. dlsym and dlvsym look at

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A loaded shared object as the tap needs to see it: what it imports, what it spells, and where its slots are.
 //
 // Everything is read from memory, as the loader left it. On x86-64 and aarch64 glibc turns the addresses in the dynamic

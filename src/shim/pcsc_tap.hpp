@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PC/SC tap: redirects a module's calls of PC/SC to wrappers that record them, with nothing but the module's own
 // relocation slots changed: no preloading, no environment variable, no second file.
 //

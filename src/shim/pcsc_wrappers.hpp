@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Wrappers around the functions of PC/SC: they forward, and tell capture/encode/exchange.hpp before and after.
 //
 // A process may hold more than one PC/SC library, and each wrapper belongs to one function of one library: so there are

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every exported function, made from its row: load the module if need be, record, forward, record, answer.
 //
 // No object with a destructor lives across a forwarded call, and no exception is known here: cancellation and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions that stand in for the module's: one for each function and set of targets.
 #pragma once
 

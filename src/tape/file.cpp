@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tape/file.hpp"
 #include "tape/raw_syscalls.hpp"
 #include "tape/tsan_handover.hpp"

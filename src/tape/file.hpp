@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The file behind a tape, on the recording side: creating it, growing it, and handing out its chunks.
 //
 // Everything here runs inside the host process: no exceptions, no allocation, no lock that is held across a call of the

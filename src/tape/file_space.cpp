@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The space behind a tape: on the disk before it is touched, in memory before a record is put there, and what becomes
 // of the file while we look the other way.
 #include <fcntl.h>

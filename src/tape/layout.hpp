@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tape format as constants and structs; include/p11tape/FORMAT.md explains it and is the authority.
 //
 // The structs describe bytes in a file. Writers store into them through le(), readers load through le(), so that a tape

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // System calls as they are. The C library's functions of these names are points of cancellation, and make their thread
 // cancellable at any instant while they run, even where it has said that it is not to be cancelled: a cancellation that
 // is under way would end the thread there, with our locks.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opening a tape: the file, its header, its properties and its schema.
 #include <fcntl.h>
 #include <sys/stat.h>

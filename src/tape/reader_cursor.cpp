@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walking over the records of one thread.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the reader and its cursors share: the open file and the index of its chunks. Not part of the interface.
 //
 // The index holds, for each thread and each kind of chunk, the stretches of chunks that hold the thread's records,

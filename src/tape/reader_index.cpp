@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finding the chunks of a tape and whose records they hold.
 #include <unistd.h>
 

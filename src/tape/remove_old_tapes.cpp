@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeping the newest tapes of a folder. Reads the folder with getdents64 and no allocation: it runs inside the host.
 #include <dirent.h>
 #include <fcntl.h>

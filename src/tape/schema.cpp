@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parsing the schema text of a tape; the notes of a field are row.hpp's.
 #include "p11tape/schema.hpp"
 

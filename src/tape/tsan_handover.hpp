@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a thread has written is found by the one that takes its things over, because the kernel says that it has ended.
 // ThreadSanitizer cannot see that, and is told. Nothing otherwise.
 #pragma once

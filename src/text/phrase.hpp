@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pieces of sentences: numbers, counts, durations and lists in the one form in which users read them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How complete a recording is, in sentences.
 #pragma once
 

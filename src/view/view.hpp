@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A call of the model as renderers and the comparison want it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PINs set, changed, unblocked and mistaken through real OpenSC: no byte of them on the tape, and no length.
 #include <algorithm>
 #include <map>

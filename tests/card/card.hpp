@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Virtual smart cards for the tests: what answers when a module talks PC/SC, and no hardware is there.
 //
 // A card is a function from command to response, with the state that a real one has: what is selected, who is verified,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every way in which a module gets at PC/SC, and what hosts do around it. The modules are module.cpp's.
 #include <chrono>
 #include <thread>

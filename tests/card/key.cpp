@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cards' keys. Made when first needed: most tests log in and never sign.
 #include <openssl/evp.h>
 #include <openssl/rsa.h>

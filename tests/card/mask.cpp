@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is let through of commands and responses, and what is not.
 #include <catch2/catch.hpp>
 #include <string>

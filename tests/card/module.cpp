@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small PKCS#11 modules that reach PC/SC in every way in which modules do. FLAVOUR says which; CMakeLists.txt builds
 // them.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole PC/SC in one library, with one reader and one card in it: no daemon, no socket, no root.
 //
 // It has the SONAME libpcsclite.so.1, so that a process that has loaded it gets it wherever a module asks for PC/SC:

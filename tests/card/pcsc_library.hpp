@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What tests can do to the virtual reader of pcsc_library.cpp: they find this structure by name in the loaded library.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A PIV card (NIST SP 800-73-4, the part that card-piv.c of OpenSC and libykpiv use), with the answer to reset and the
 // two instructions of its own that make both take it for a YubiKey.
 #include <algorithm>

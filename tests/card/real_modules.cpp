@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OpenSC and ykcs11 with a virtual card behind them: what the card said, under the call that asked it.
 #include <thread>
 

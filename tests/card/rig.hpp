@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of exchanges stand on: a host with a virtual card behind PC/SC, and the calls of its tape with the
 // exchanges under them.
 #pragma once

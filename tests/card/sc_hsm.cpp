@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A SmartCard-HSM 3.5, sold as Nitrokey HSM: the part that card-sc-hsm.c and pkcs15-sc-hsm.c of OpenSC use. Its PINs
 // are not padded, so the length of a VERIFY is the length of the PIN: what a recorder must not tell.
 #include <map>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Real pcscd, real OpenSC and ykcs11, and one of our cards in pcscd's virtual reader, in namespaces of their own: nothing of
 # it can be seen from outside, nothing clashes with a pcscd of the machine, and all of it ends with the namespace.
 # Usage: vpcd.sh SHIM PROGRAM VPCD-CARD. Exit status 77: this machine cannot do it, and why.

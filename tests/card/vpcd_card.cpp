@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts a virtual card into the virtual reader of pcscd (vsmartcard-vpcd).  Usage: vpcd-card piv|sc-hsm [PORT]
 //
 // Both ways: two bytes of length, most significant first, then as many bytes. A message of one byte is for the reader:

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # p11tape diff and the selections of p11tape show, on tapes of real clients.
 # Usage: diff.sh SHIM PROGRAM
 # shellcheck source=tests/clients/lib.sh disable=SC2154

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every command explains itself: an example, and its exit statuses. Usage: help.sh PROGRAM
 set -euo pipefail
 program=$1

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reads the lines of `p11tape show --json` and prints each call's function and return value, or what became of it."""
 import json
 import sys

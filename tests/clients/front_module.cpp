@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A module in front of another, for tests of what tokens may be and SoftHSM is not. Settings are variables:
 //
 //   FRONT_MODULE   the module behind

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Java's keytool through SunPKCS11, set up by the snippet of config/.
 # shellcheck source=tests/clients/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share. Each runs a real client twice, straight on the real module and through p11tape.so,
 # on two copies of the same token, and fails where the two can be told apart: output, errors, exit status, files written.
 # Then it looks at the tape. Usage of a test: NAME.sh SHIM PROGRAM, the paths of p11tape.so and of the program p11tape.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # NSS's modutil and certutil, which load p11tape.so as Firefox does: by C_GetInterface where there is one, and with
 # initialise arguments of NSS's own.
 # shellcheck source=tests/clients/lib.sh

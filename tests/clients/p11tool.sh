@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # GnuTLS's p11tool, which comes through p11-kit and C_GetFunctionList.
 # shellcheck source=tests/clients/lib.sh
 source "$(dirname "$0")/lib.sh"

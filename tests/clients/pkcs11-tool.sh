@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # OpenSC's pkcs11-tool, which asks for C_GetInterface first and falls back to C_GetFunctionList's table.
 # shellcheck source=tests/clients/lib.sh
 source "$(dirname "$0")/lib.sh"

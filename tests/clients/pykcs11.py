@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small user of a PKCS#11 module through PyKCS11: looks around, makes a key, signs, encrypts, gets a PIN wrong."""
 import sys
 

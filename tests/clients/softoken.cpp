@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client of PKCS#11 3.0 that comes in by C_GetInterface and uses what only 3.0 has. It is made for NSS's
 // libsoftokn3.so, a module that insists on a parameter string in C_Initialize.
 //

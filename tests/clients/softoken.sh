@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # NSS's libsoftokn3.so, a module of PKCS#11 3.0, through C_GetInterface; the client is softoken.cpp.
 # Usage: softoken.sh SHIM PROGRAM CLIENT
 # shellcheck source=tests/clients/lib.sh

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A throw-away SoftHSM token, for tests of any folder. Whoever sources this has `fail` and sets $work, $pin, $so_pin and
 # $token_label.
 # shellcheck shell=bash

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A: C_GetInterface and C_GetInterfaceList.
 #include <cstring>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A: the tables that C_GetFunctionList hands out.
 #include <pthread.h>
 

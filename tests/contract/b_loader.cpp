@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // B: loading. Whose names are whose, loops, unloading, and what the host's own state looks like afterwards.
 #include <fcntl.h>
 #include <pthread.h>

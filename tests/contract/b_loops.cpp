@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // B3: loops that go through p11-kit, which loads modules of its own accord.
 #include <sys/mount.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // B5: the shared object itself: what it exports, what it needs, how it is linked.
 #include <set>
 #include <sstream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // C: arguments arrive as they were passed, whatever they are.
 #include <sys/mman.h>
 

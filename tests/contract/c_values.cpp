@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // C: templates and mechanisms as applications really pass them, and as they never should.
 #include <array>
 #include <cstring>

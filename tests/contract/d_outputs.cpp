@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // D: outputs are the module's, and the module gets the application's calls and no others.
 #include <pthread.h>
 

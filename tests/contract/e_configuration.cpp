@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // E5, E6: bad settings are said aloud, recording trouble never reaches the application, and tapes are private.
 #include <fcntl.h>
 #include <sys/mount.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // E2: fork. Children go on with what they inherited, and keep their hands off what is the parent's.
 #include <fcntl.h>
 #include <spawn.h>

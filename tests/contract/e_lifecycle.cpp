@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // E: C_Initialize and C_Finalize, death inside a call, the end of the process.
 #include <pthread.h>
 #include <signal.h>

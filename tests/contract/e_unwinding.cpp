@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // E: calls that are left without returning. The host lives, its other calls go on, and the tape tells.
 #include <pthread.h>
 #include <unistd.h>

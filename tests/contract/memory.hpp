@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arguments for any function, made from its row: numbers that can be told apart, pointers to memory of their own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A mount namespace of a host's own, so that a test can put folders of its own over the machine's.
 #pragma once
 

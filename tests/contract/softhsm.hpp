@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A SoftHSM token of its own for a test, to hold the shim against a real module.
 #pragma once
 

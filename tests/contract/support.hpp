@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all contract tests stand on: a host process of its own for each test.
 //
 // A test describes its surroundings (`setup`), and gives the host's code as a function that runs in a child process,

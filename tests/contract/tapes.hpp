@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the hosts' tapes say, for the tests: calls in order, and properties.
 #pragma once
 

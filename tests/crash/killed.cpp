@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hosts that are killed. Whatever was seen to return is on the tape.
 #include <signal.h>
 #include <sys/mount.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hosts that number their calls: the number is the session handle, which the null module takes no interest in and the
 // tape records. So a tape can be held against what the host has seen.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Processes that multiply: each has its own readable tape or none, and nobody spoils another's.
 #include <fcntl.h>
 #include <sched.h>

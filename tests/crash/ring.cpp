@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounded disk: the kept head, the ring of the newest, stopping instead, and the newest tapes of a folder.
 #include <unistd.h>
 

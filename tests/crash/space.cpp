@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // No space left, of any kind: the host gets no signal and no error from us, and what was lost is counted or said.
 #include <fcntl.h>
 #include <signal.h>

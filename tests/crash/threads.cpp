@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that come, go, are cancelled, interrupted by signals, or are very many.
 #include <pthread.h>
 #include <signal.h>

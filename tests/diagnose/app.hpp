@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small application for stories: what it does of a PKCS#11 client's work takes a line each.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Real clients with something broken: the first finding names it. Most clients themselves say no more than "failed".
 # shellcheck source=tests/diagnose/lib.sh disable=SC2154
 source "$(dirname "$0")/lib.sh"

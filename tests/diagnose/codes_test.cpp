@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // explain, the words of clients, the rows of the rules, and MQ's error log.
 #include <catch2/catch.hpp>
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls that IBM's GSKit makes of a PKCS#11 module, in their order, as far as they are known: look at all tokens,
 // take the one of the label, log in, find the certificate and its key, sign.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What runmqakm or an MQ client does with a token, and what it says of it.
 //
 //   gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL]     with the PIN from the variable GSKIT_PIN

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The settings of the GSKit driver, from the files that MQ reads: through the program's own readers, but for the
 // password, which those never give away.
 #pragma once

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Real clients at their ordinary work: nothing that a diagnosis calls an error.
 # shellcheck source=tests/diagnose/lib.sh disable=SC2154
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P1, P5, P6, P8 to P11: modules, slots, tokens and their labels.
 #include "diagnose/gskit.hpp"
 #include "story.hpp"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share, on top of those of clients/: recording one run, and looking at its diagnosis.
 # shellcheck shell=bash
 # shellcheck source=tests/clients/lib.sh

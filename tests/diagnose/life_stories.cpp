@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P30 to P42: processes, threads, sessions.
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The story of a queue manager's client whose token cannot be found, told by the program to an administrator.
 # shellcheck source=tests/diagnose/lib.sh disable=SC2154
 source "$(dirname "$0")/lib.sh"

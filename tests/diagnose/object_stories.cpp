@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P21 to P29: objects.
 #include "story.hpp"
 #include "synthetic.hpp"

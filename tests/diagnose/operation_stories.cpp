@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P43 to P60: operations, mechanisms, keys, devices.
 #include "story.hpp"
 #include "synthetic.hpp"

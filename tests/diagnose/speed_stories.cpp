@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P44 to P49, P61 to P66: where the time goes. Times are made: a machine that is busy must not fail a test.
 #include "story.hpp"
 #include "synthetic.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A story: a host does something through the shim, and the tape of it is diagnosed.
 //
 //   const auto t = story(with_mock("C_Login=CKR_PIN_LOCKED"), [] { app a; ... });

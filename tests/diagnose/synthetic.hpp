@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tapes of stories that no module tells on command: tokens with any flags, hours that pass, calls that overlap.
 //
 //   tape_story s;

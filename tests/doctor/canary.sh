@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # No command shows a password of a configuration: each file of the corpus goes through doctor, swap (the difference, and in
 # earnest), restore and diagnose. And after restore each is what it was.
 # shellcheck source=tests/doctor/lib.sh

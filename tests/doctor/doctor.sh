@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # p11tape doctor: what it finds, what it says, how it ends.
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Shared by the tests of this folder: a SoftHSM token and a mqclient.ini in a temporary folder. Usage: NAME.sh SHIM PROGRAM
 # shellcheck shell=bash
 set -euo pipefail

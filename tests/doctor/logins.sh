@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # p11tape doctor logs in only where it is told to, once in all, and not where one more wrong PIN would lock the token. A
 # module in front of SoftHSM counts. Usage: logins.sh SHIM PROGRAM FRONT-MODULE
 # shellcheck source=tests/doctor/lib.sh

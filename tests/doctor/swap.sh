@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # p11tape swap and restore: a real client is recorded through a configuration that was changed and is put back.
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bad arguments through the shim, in front of a module that takes no interest in them: the recorder reads nothing that
 // cannot be read, forwards every word, answers the module's answer, and its tape makes sense.
 #include <sys/mman.h>

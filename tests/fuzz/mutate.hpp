@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damage to a tape: what disks, cut files and malice do, and values that arithmetic stumbles over.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damaged tapes through all that reads them: the answer is always a result or a reason.
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trials with a number each, in child processes: a trial that crashes, hangs or says that something is wrong ends the
 // run with the words that repeat it.
 #pragma once

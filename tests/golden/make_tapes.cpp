@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes the tapes of the golden tests into a folder: the same bytes every time.
 #include <fstream>
 #include <iostream>

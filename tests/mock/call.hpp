@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calling any function of a module by its row, under the names that the mock and its tests use.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The mock module's script: what a test tells it to do, and what it saw.
 //
 // p11tape-mock.so is a whole PKCS#11 3.2 module whose 104 functions come from functions.def. Each call first leaves its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The 104 exported functions, all alike: note the call, follow the script, answer.
 #include <dlfcn.h>
 

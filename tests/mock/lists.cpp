@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The function lists and interfaces, in memory that punishes whoever writes to it or reads past a list's end.
 #include <sys/mman.h>
 #include <unistd.h>

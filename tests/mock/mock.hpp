@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the mock's own files share. Tests include control.hpp instead.
 #pragma once
 

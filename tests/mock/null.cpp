@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape-null.so: a module whose every function returns CKR_OK at once, to measure what stands in front of it.
 #include <algorithm>
 #include <tuple>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Five objects: a certificate, an RSA pair, an AES key with templates, a data object. They never change.
 #include <algorithm>
 #include <atomic>

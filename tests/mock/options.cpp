@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of P11TAPE_MOCK; control.hpp lists the options.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The outputs of any function, from its row alone.
 #include <algorithm>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The beginning and the end of each call: what arrived is noted, and the script is followed.
 #include <pthread.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The token behind the mock: one slot, one token, one PIN, a counter for sessions. What is not here answers by its row.
 #include <pthread.h>
 #include <unistd.h>

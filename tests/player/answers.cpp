@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the player answers where a client does not do quite what was recorded.
 #include <dlfcn.h>
 #include <sys/wait.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The player as an object: what it exports, and what it needs. Usage: contract.sh PLAYER
 set -euo pipefail
 player=$1

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tapes that are cut, changed and made up: the client gets codes, never a crash.
 #include <catch2/catch.hpp>
 #include <cstring>

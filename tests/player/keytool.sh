@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Java's keytool through SunPKCS11: the same entries from the tape as from the token.
 # shellcheck source=tests/player/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share, on top of those of clients/: a client is recorded on a SoftHSM token, and run again on
 # the player, with no token and no SoftHSM configuration; then the two runs are held against each other.
 # Usage of a test: NAME.sh SHIM PROGRAM PLAYER.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds out what a token is and has, and signs twice, in the order that was recorded or, with a fifth argument, in another
 one with queries that were not asked then. Prints the same lines, sorted, where it is told the same."""
 import sys

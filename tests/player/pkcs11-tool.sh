@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # OpenSC's pkcs11-tool on tapes of its own.
 # shellcheck source=tests/player/lib.sh
 source "$(dirname "$0")/lib.sh"

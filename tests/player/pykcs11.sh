@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A Python program that asks for the same in another order, and for more. Debian's package is made for Debian's Python.
 # shellcheck source=tests/player/lib.sh
 source "$(dirname "$0")/lib.sh"

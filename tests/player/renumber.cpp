@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Records of a tape whose structs have other numbers than ours.
 #include <catch2/catch.hpp>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A SoftHSM token, a recording of what a test does with it, and a player of that recording: all without a client.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share: recording the signer, and looking at its profile.
 # shellcheck shell=bash
 # shellcheck source=tests/diagnose/lib.sh

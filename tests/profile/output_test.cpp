@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is written for other programs: JSON, HTML, traces, stacks.
 #include <catch2/catch.hpp>
 #include <cstring>

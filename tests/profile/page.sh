@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The page in a real browser: what its script draws is there, and what stands on the tape is text.
 # shellcheck source=tests/profile/lib.sh disable=SC2154
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tape that was made for a test, and what is measured of it.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A thousand signatures of a real client, whose hot spot the verdict has to name: the signatures themselves, and what was put
 # beside them on purpose.
 # shellcheck source=tests/profile/lib.sh disable=SC2154

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // profile_signer MODULE COUNT WAY [MECHANISM]: signs COUNT times with the first private key of the first token that has
 // one. The PIN comes from the environment variable SIGNER_PIN. WAY:
 //

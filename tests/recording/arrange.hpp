@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arguments for any function of the rows, filled with values that can be found again.
 //
 // Every byte buffer holds a canary of its own: 24 random letters and digits that occur nowhere else. What was put

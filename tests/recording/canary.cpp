@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every place of the API that can hold bytes holds a canary, in every function and every mechanism parameter, before
 // the call and after it. Then the tape, and all that is rendered from it, may hold exactly those that the redaction
 // table allows: of the others not even eight bytes in a row, and of the allowed ones all.

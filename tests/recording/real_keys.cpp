@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The canaries once more, with a real module and real keys: SoftHSM gets PINs, an AES key, all of an RSA private key,
 // plaintexts and seeds, and gives keys, random numbers and plaintexts back. None of them may stand on the tape, or in
 // anything that is rendered from it, in any form; what is public has to be there, so that the search is known to work.

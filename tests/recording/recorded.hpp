@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shim in front of the mock in this very process, with a folder of its own for the one tape that it makes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random arguments to every function of the rows, through the shim, and back from the tape: each value must be what was
 // passed, or be withheld where the row's class says so. The arguments still lie where they were, so the test walks over
 // memory and tape side by side.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # OpenSC's module with a virtual card: recorded, and replayed on the same card. Usage: card.sh SHIM PROGRAM PCSC, the last
 # being the library that stands in for PC/SC with a card in its reader.
 # shellcheck source=tests/replay/lib.sh

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damaged tapes: a replay makes what it can of them and comes to an end; neither it nor the module is hurt.
 #include "mutate.hpp"
 #include "recorded.hpp"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Java signs a JAR with a key of the token; its tape on another token.
 # shellcheck source=tests/replay/lib.sh
 source "$(dirname "$0")/lib.sh"

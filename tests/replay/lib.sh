@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of replays share: tokens of the same content, recording a client, replaying its tape.
 # Usage of a test: NAME.sh SHIM PROGRAM, as those of tests/clients, whose helpers they use.
 # shellcheck shell=bash

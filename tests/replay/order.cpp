@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads: what came after the end of another call comes after it again, and what ran at the same time may do so again.
 #include "support.hpp"
 

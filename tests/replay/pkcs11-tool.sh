@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # pkcs11-tool on SoftHSM, replayed on other tokens: with the same content, without the key, with wrong PINs.
 # shellcheck source=tests/replay/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is made, what is left out, and what handles mean.
 #include "support.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which slot stands for which.
 #include <catch2/catch.hpp>
 

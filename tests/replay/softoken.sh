@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # NSS's libsoftokn3.so, a module of PKCS#11 3.0 that wants its configuration in pReserved, which no tape has.
 # Usage: softoken.sh SHIM PROGRAM CLIENT
 # shellcheck source=tests/replay/lib.sh

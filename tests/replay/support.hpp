@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tapes for the tests of replays, and the mock that they are replayed on.
 #pragma once
 

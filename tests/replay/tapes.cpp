@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tapes that somebody has, replayed in this very process, so that sanitizers see the module, the replayer and its
 // threads together. Hidden, because it needs them: P11TAPE_TEST_TAPES names a folder, P11TAPE_TEST_MODULE the module,
 // and P11TAPE_TEST_PIN the PIN of its token.

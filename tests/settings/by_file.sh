@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Each client is recorded with no variable set, by a settings file beside the shared object alone.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls from `p11tape show --json` (json) or from a text log (text), a line each as the driver prints them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Real clients on a throw-away token, each with the module that it is given. For by_file.sh and run.sh, behind lib.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # lib.sh sets what is used here, token.sh uses what is set

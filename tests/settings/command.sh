@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # p11tape settings: the default file, and what counts for a program.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

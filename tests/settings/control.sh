@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Recording off, and a control file that turns it off and on while the program runs.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A host for the tests: makes known calls from any number of threads, and says which, so that a tape or a log can be
 // compared with what really happened.
 //

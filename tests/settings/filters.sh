@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Filters: what they leave out is counted, what changes state is not left out, and a call in flight is not lost.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share. Usage of a test: NAME.sh FOLDER PROGRAM DRIVER: the folder of p11tape.so, the program
 # p11tape, and the host of driver.cpp.
 # shellcheck shell=bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The live log: exactly the calls that were made, whatever the threads do, and no harm where it cannot be written.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

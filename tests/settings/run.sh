@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # p11tape run: clients are recorded although their configuration names the real module.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A setuid program takes no variables: it is recorded by a file alone, and only by one that nobody else can write to.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A recipe for OpenSC's pkcs11-spy works when the path of the library is replaced: a log, without secrets, and a tape.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Watching from outside: p11tape ps, p11tape follow, p11tape settings --pid.
 # shellcheck source=tests/settings/lib.sh
 source "$(dirname "$0")/lib.sh"

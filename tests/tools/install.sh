@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # install.sh BUILD: what `cmake --install` puts where, and that it works from there.
 set -euo pipefail
 prefix=$(mktemp -d "${TMPDIR:-/tmp}/p11tape-install.XXXXXX")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // make_tape FILE CALLS [THREADS]: a tape as a busy TLS server leaves it, of any size, to measure the readers with.
 //
 // Each thread opens a session, logs in, and then does rounds of nine calls: look up a key (3), read its attributes (2),

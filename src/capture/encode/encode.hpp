@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From arguments in the caller's memory to the body of a record: one interpreter for all functions and structs.
 //
 // It walks the steps of a row. The words come first, one a field; then the items, for what lies behind pointers. The

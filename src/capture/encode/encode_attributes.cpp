@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Templates: attributes with the values that their class allows.
 #include <bit>
 #include <cstring>

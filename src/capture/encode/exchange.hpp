@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exchanges between the module and a card: what the PC/SC tap calls before and after each.
 //
 // begin_exchange() takes from the command what may be kept, before the real function runs: the module may use the same

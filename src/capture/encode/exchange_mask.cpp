@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What may be kept of a command and a response. Lengths are those of ISO/IEC 7816-3, 12.1.
 #include <cstring>
 

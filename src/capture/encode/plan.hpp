@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows, boiled down to what the encoder needs: sixteen bytes a field instead of names and notes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What may be told of secrets: facts about a PIN, whether bytes are a certificate, and a fingerprint of public bytes.
 #pragma once
 

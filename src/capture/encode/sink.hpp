@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a record's bytes are put together: a bounded piece of the tape, or of scratch memory.
 //
 // A sink that is full swallows what comes and remembers that it did; the writer then gives the record more room and has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who recorded: the properties that every tape carries.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading the caller's memory without trusting its pointers.
 //
 // NULL, the first 64 KiB, addresses that no process has and absurd lengths are refused without a system call. Any other

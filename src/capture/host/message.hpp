@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the recorder has to say to people: rarely, once, and never where it could hurt.
 #pragma once
 

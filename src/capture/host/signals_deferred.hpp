@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Around work that the kernel is asked for, some of it under a lock: errno is the host's, and nothing of the host's may
 // strike in the middle: neither a cancellation of its thread, nor a signal handler that jumps away or calls us again.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the recorder keeps for each thread, and for each process.
 #pragma once
 

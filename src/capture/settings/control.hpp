@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The control file: a word in it turns recording on and off while the program runs.
 //
 // It is looked at by whoever makes a call, at most once a second, with one stat; it is read only where that shows a

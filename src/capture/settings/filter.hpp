@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which calls are left out of the tape: by function, by result, by duration, or as one of many polls.
 //
 // Calls that change the state of the library are never left out; without them a tape could not say what its sessions

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which sources there are, and which of them counts.
 #include "capture/settings/settings.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the recorder is told from outside, and by whom.
 //
 // settings.def has a row for each setting; this is what becomes of them in memory. Plain data without destructors: it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The settings file: the one place in the host process where exceptions exist. None leaves it.
 #include <yaml-cpp/yaml.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A module named by its name in p11-kit's configuration: NAME.module in the folders that p11-kit looks in.
 #include <dirent.h>
 #include <unistd.h>

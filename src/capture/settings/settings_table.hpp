@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of settings.def as a table, and how a value's text becomes a value: for whoever reads or shows settings.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading small files that decide what runs: whose they are is looked at on the open file, not on its name.
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape diagnose: what went wrong, the answer first.
 #include <memory>
 #include <stdexcept>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape diff: where two tapes part.
 #include <cstdio>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape doctor: a client's configuration, the module that it names, and the token.
 #include <chrono>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape explain: what a code or name means.
 #include <cstdio>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape follow: calls as they happen, read from the growing tapes of others.
 //
 // The recorded process does not notice: nothing is asked of it. Several times a second the tapes are looked at again,

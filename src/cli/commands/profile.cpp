@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape profile: where the time went, the answer first.
 #include <cerrno>
 #include <cstdio>

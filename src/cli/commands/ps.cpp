@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape ps: who is being recorded just now, and which calls are in flight.
 #include <cstdio>
 #include <ctime>

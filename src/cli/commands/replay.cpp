@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape replay: the calls of a tape again, on a real module.
 #include "replay/replay.hpp"
 

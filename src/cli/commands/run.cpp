@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape run: a program whose PKCS#11 modules are recorded, without a change to any configuration.
 //
 // The loader's audit interface (LD_AUDIT) gives a copy of p11tape.so to whoever opens a module; src/run/audit.cpp says

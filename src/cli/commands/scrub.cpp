@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape scrub: a tape with less in it. p11tape verify-clean: is a secret in it, or in what is shown of it?
 #include <cstdio>
 #include <fstream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape settings: which settings count, for a program that is to be started or one that runs.
 #include <elf.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape show: the calls of tapes, as text or JSON.
 #include <algorithm>
 #include <cstdio>

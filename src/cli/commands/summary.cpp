@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape summary: who, when, what, how much.
 #include <algorithm>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11tape swap and p11tape restore: the recorder into the place of a module, and out again.
 #include "clients/swap/swap.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A name on the command line becomes a file here: p11-kit's by its search order, NSS's by its folder.
 #include "cli/support/client_options.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The options by which doctor, swap and restore are told which clients are meant: one spelling in all of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommands. Each has a file of its own, which adds it to the application.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Standard output, buffered. When nobody reads it any more, writing ends quietly.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Running processes, seen from outside: which copies of p11tape.so they have loaded, and which tapes they write.
 //
 // All of it comes from /proc/PID, and paths are looked up in the process's own root, so that containers and services

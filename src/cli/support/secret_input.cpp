@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each source ends in a wiped text; buffers on the way are overwritten.
 #include "cli/support/secret_input.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Secrets never come from the command line, which every user of the machine can read. They come from
 //   env:VAR     a variable of the environment
 //   file:PATH   the first line of a file

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which calls `show` shows by what they are about: a session, an object, a login. Filters by what stands in the call
 // itself are in filter.hpp.
 //

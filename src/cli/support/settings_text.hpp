@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Settings as text: config/p11tape.yaml, and what `p11tape settings` prints.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the files that belong to this program are: in the build folder beside it, or installed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `show` says around the calls: which tapes these are, and what is missing.
 #pragma once
 

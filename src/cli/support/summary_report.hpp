@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `summary` says of one tape.
 #pragma once
 

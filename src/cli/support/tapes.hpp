@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tapes that a command line names, opened.
 #pragma once
 

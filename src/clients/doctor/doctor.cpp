@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the configuration to the file, the module, the token, the login: each is looked at only where the one before
 // allows it. A recorder that is in place is passed over and its module asked, so that an examination leaves no tape.
 #include "clients/doctor/doctor.hpp"

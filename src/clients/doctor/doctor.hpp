@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The examination of a client: its configuration, the module's file, the module, the token; each only as far as the one
 // before it allows. The result is data; doctor_report.hpp makes text or JSON of it.
 #pragma once

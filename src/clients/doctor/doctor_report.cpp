@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors first, then warnings, then what was asked; the rest on request.
 #include "clients/doctor/doctor_report.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tokens are listed once, without a login; only then is it decided whether a login may be tried, and on which.
 #include "clients/doctor/doctor_token.hpp"
 

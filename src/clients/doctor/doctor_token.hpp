@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tokens of a module mean for a configuration.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The asking side.
 #include "clients/doctor/probe.hpp"
 

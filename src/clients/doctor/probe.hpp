@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a module says of its tokens, asked in a process of its own: a module may crash, hang, print, or leave threads
 // behind, and none of that may reach this one. The child is this very program with a hidden command; it answers in
 // JSON.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The answering side: runs in a process of its own, with the module.
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lines `prefix.name = value`. The prefix says the kind of key store; a file with several is legal, and seldom meant.
 #include "clients/formats/ams.hpp"
 

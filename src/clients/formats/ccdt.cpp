@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON is parsed without exceptions; members of the wrong type count as absent. Values of settings that should not be
 // there are not shown: somebody may have put the whole string, password included, into one.
 #include "clients/formats/ccdt.hpp"

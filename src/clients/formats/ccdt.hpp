@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Client channel definition tables. A CCDT cannot name a PKCS#11 driver; what it has to do with a token is the label of
 // the certificate. JSON ones are read; the binary AMQCLCHL.TAB is recognised and named.
 #pragma once

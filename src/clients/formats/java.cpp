@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The words of the file are those of java.io.StreamTokenizer as SunPKCS11 sets it up: letters, digits and :._-/\${}*+~
 // are words, "..." is a string, # begins a comment anywhere, ( ) , = stand for themselves, the rest is an error.
 #include "clients/formats/java.hpp"

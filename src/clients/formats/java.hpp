@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Java: the configuration file of SunPKCS11 (IBMPKCS11Impl reads the same form), and the list of providers that names
 // it.
 #pragma once

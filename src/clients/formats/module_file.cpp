@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nothing is executed here: loading a library runs its constructors, and a wrong one may do anything.
 #include "clients/formats/module_file.hpp"
 

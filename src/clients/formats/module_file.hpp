@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The file of a module, without loading it: is it there, is it a PKCS#11 library for this machine, and may the user
 // that runs the client get at it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lines only; what they mean is checked in mq_ini_check.cpp. All views point into the caller's text, nothing is copied,
 // so that no second copy of a password comes into being.
 #include "clients/formats/mq_ini.hpp"

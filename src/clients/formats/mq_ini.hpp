@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mqclient.ini, by the lexical rules that IBM's clients use:
 //
 //   stanza     a line with a colon before any equals sign; its name is what stands before the colon

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is checked in a mqclient.ini: first its lexical traps, then the crypto-hardware string itself.
 #include <algorithm>
 #include <string>

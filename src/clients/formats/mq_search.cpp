@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether files exist is asked through a function, so that the order can be tested without any file.
 #include "clients/formats/mq_search.hpp"
 

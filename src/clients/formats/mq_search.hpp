@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which mqclient.ini an MQ client reads: the one that MQCLNTCF names, else the first of the current folder, the data
 // folder and the user's home.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What administrators paste: the output of DISPLAY QMGR, the command ALTER QMGR, a line of a shell script, the bare
 // string.
 #include "clients/formats/mq_sslcryp.hpp"

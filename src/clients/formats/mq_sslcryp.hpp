@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto-hardware string in its other places: as MQSC prints and takes it, and as a field of MQSCO.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fields are counted before any is believed: with one missing, the password stands where the label is expected. So the
 // label is taken, and shown, only where the number of fields and the fourth of them are right.
 #include "clients/formats/mq_string.hpp"

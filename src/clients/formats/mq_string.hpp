@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IBM MQ's crypto-hardware string:
 //
 //   GSK_PKCS11= path ; token label ; password ; [ SYMMETRIC_CIPHER_ON | SYMMETRIC_CIPHER_OFF ; ]

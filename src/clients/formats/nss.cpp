@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NSS's own module is the entry with an empty library; it is no place for a recorder.
 #include "clients/formats/nss.hpp"
 

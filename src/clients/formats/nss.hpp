@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NSS's pkcs11.txt: entries of lines library=, name=, parameters=, NSS=, parted by empty lines.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Only a section that the chain from openssl_conf reaches is read by OpenSSL, and nothing warns about the others.
 #include "clients/formats/openssl.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // openssl.cnf: the chain from openssl_conf to an engine's section (MODULE_PATH) or a provider's (pkcs11-module-path).
 #pragma once
 

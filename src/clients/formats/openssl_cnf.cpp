@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The lexical side of openssl.cnf: [sections], name = value, # comments, "quotes", backslashes.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A module file is found by its name in three folders; the first one that has it decides.
 #include "clients/formats/p11kit.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // p11-kit's *.module files: lines of name: value.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Servers: strongSwan's pkcs11 plugin, and the keys of nginx and Apache httpd, whose module comes from openssl.cnf.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ssh-agent looks at the real path, after all links: a link below /usr/lib does not make a module acceptable.
 #include "clients/formats/ssh.hpp"
 

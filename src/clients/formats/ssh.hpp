@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OpenSSH: PKCS11Provider in ssh_config, and the paths that ssh-agent accepts.
 #pragma once
 

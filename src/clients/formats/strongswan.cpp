@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // strongswan.conf: sections in braces, `name = value`; a section's opening brace may stand on its own line, and several
 // settings on one line are parted by the braces only.
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // nginx and httpd name keys, not modules: what is checked is the address of the key and what must stand beside it.
 #include <algorithm>
 #include <string>

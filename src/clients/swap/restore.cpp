@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two ways back. Untouched since the swap: the backup takes its old name again. Edited since: only the module's path
 // goes back, and the backup stays.
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies, not links: a process loads one file once, under whichever name came first, and one settings file goes with
 // it.
 #include "clients/swap/shim_copy.hpp"

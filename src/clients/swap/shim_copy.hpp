@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client's own copy of the recorder: NAME.so, with NAME.yaml beside it that names the real module. One shared copy
 // could stand for one module only.
 #pragma once

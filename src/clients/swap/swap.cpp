@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything is worked out and checked before anything is written; what is written last is the configuration.
 #include "clients/swap/swap.hpp"
 

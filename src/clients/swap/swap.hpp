@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Putting the recorder into the place of a module, and taking it out again.
 //
 //   swap      1  the client's own copy of the recorder    p11mq.so

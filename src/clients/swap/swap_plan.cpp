@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A change is made by replacing a range of bytes, and then proved by reading the result: the module must be the new
 // one, and label, password and the other modules must be what they were.
 #include "clients/swap/swap_plan.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a swap or restore would change. Nothing is written here.
 #pragma once
 

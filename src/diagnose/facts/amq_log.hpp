@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IBM MQ's error log, AMQERR01.LOG, or its JSON form: when it said what.
 #pragma once
 

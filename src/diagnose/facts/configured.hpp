@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the client's configuration says, where the user has shown it: the token's label, and what is wrong with it.
 // The PIN in it is never kept: only its length and what looks wrong with it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All that one pass over one tape gathers for the rules. Bounded: counts, first and last, a few samples of each kind.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that failed, by function and return value: how often, and the first few with all that was known around them.
 // Most rules about a single return value read nothing else.
 #pragma once

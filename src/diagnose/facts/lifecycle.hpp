@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The life of a process with its module: initialising, threads, fork, slots and tokens that were asked for, sessions,
 // the end.
 #pragma once

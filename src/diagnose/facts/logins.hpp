@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logins and other uses of PINs, as they were tried.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Searches and what they found, the objects that the tape tells of, and how attributes are read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long calls take: by how many are in flight, the first compared with the others, and what the client does between.
 #pragma once
 

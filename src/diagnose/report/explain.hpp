@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a word means that a message, a log or a tape showed: return values, messages of MQ and GSKit, status words,
 // mechanisms, attributes, functions, rules.
 #pragma once

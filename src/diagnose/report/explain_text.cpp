@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Explanations for people and as JSON.
 #include "diagnose/phrase.hpp"
 #include "diagnose/report/explain.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The answer as JSON; JSON.md describes it.
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/phrase.hpp"

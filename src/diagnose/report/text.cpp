@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The answer for people. The first lines are the answer; what follows is for those who want to see why.
 #include <algorithm>
 #include <ctime>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P57 to P60: the device, the module's inside, and its clock.
 #include <algorithm>
 #include <cstdio>

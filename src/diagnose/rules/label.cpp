@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P9 to P11: the token that was meant, and the tokens that there are.
 #include <algorithm>
 

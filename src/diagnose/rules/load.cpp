@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P1 to P8: before any token: loading, configuration, C_Initialize, slots.
 #include <filesystem>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P67 to P76: oddities of modules. None of them is a fault by itself; some explain one.
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P21 to P29: objects: found, not found, paired, visible, made.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P43, P50 to P56: operations in their order, mechanisms, keys and data.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P12 to P20c: PINs and logins.
 #include <algorithm>
 #include <map>

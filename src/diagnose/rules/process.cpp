@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P30 to P35: processes, threads, and who initialises and finalises.
 #include <algorithm>
 

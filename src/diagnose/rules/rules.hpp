@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rules: a row each, with a stable id, in rules.def. A rule looks at what was gathered and says what it finds.
 #pragma once
 

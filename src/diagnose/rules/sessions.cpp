@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // P36 to P42: sessions, what ends them, and how the tape ends.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What client programs report of a trouble: the words that a user has in front of him. Rows: words.def.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The function lists and interfaces that the player hands out: of the versions that the recorded module had.
 #pragma once
 

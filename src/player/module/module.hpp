@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The edge of the player: one in a process, made at the first call, and never destroyed.
 #pragma once
 

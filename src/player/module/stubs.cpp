@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every exported function, made from its row: its arguments as words, and the player's answer.
 #pragma GCC visibility push(default)
 #include "cryptoki/pkcs11.hpp"

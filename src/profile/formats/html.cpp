@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report as a page. Every text goes through escaped(), or through JSON in which no markup is left.
 #include <algorithm>
 #include <array>

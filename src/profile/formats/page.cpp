@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "profile/formats/page.hpp"
 
 #include <openssl/evp.h>

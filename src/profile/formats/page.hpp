@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fixed parts of the HTML report: how it looks, and the script that draws its time lines. Of a report only the
 // numbers differ, so the page can name its one script by its hash and forbid everything else.
 #pragma once

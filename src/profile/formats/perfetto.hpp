@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls as Chrome's trace events (JSON), which ui.perfetto.dev and chrome://tracing open: complete events on the
 // threads of the recorded process, exchanges with a card inside their calls. Written as the calls go by; nothing is
 // kept.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Time by thread, function and mechanism, calls inside calls under the outer one: what flame-graph tools read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signs on several threads at once with a key of a token: java Signer.java CONFIGURATION PIN-FILE ALIAS THREADS
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Changes objects of a token, to break it: change_token.py MODULE LABEL PIN CLASS CHANGE, where CLASS is cert, pubkey or
 privkey, and CHANGE is label=TEXT, id=HEX, sign=no or delete."""
 import sys

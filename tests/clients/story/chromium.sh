@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Chromium, which shows a server a client certificate whose key is in a token, found through the NSS database of its user.
 # Chromium asks for a PIN in a window, and without a screen waits for it for ever: so the token is one that needs no PIN,
 # SoftHSM behind a module that logs in by itself.

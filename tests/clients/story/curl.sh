@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # curl with a client certificate and its key in the token, through OpenSSL's engine.
 # shellcheck source=tests/clients/story/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Java: keytool, and a program that signs on several threads at once, through SunPKCS11.
 # shellcheck source=tests/clients/story/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share. Each tells the whole story of a client, as an administrator lives through it: a
 # configuration (the snippet of config/), the recorder put in, the client at work, the diagnosis, the recorder taken out.
 # The commands are those of the README's section "Use it with": what stands there is what is run here. Then the same is

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # IBM MQ's Advanced Message Security, with a library, token and PIN of its own in keystore.conf; mq.sh says what stands in
 # for MQ. Usage: mq-ams.sh SHIM PROGRAM GSKIT-DRIVER
 # shellcheck source=tests/clients/story/lib.sh

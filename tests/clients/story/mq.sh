@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # IBM MQ: not itself, which is not to be had here, but a driver that reads a mqclient.ini and makes the calls of MQ's GSKit
 # in their order. It stands in for amqsputc, and a script that prints what DISPLAY QMGR prints for runmqsc.
 # Usage: mq.sh SHIM PROGRAM GSKIT-DRIVER

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # For the clients that read an NSS database.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # what lib.sh reads, and what it sets

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # openssl's TLS server with its key in the token.
 # shellcheck source=tests/clients/story/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # p11-kit, which finds modules by files of their own, and p11tool behind it.
 # shellcheck source=tests/clients/story/lib.sh
 source "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # IBM MQ's queue manager, whose configuration is a string that runmqsc shows: a script stands in for it.
 # shellcheck source=tests/clients/story/lib.sh
 source "$(dirname "$0")/lib.sh"

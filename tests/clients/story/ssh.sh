@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # OpenSSH's client, with PKCS11Provider in its configuration. There is no server: the module is asked for its keys as soon
 # as the connection is there, which is one that says nothing.
 # shellcheck source=tests/clients/story/lib.sh

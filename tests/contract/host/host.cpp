@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The least host there is: loads a module, asks it for its list, and ends with the answer. Run as a setuid program.
 #include <dlfcn.h>
 #include <sys/auxv.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A mixture of calls on a SoftHSM token, as applications make them, wrong ones among them.
 #pragma once
 

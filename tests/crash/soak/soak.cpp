@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A soak: a long-lived host of eight threads that mix calls on SoftHSM, with children that it forks and other hosts
 // that are killed, for as long as one likes. In the end the host's memory must not have grown, every tape must read,
 // and what is on the tapes must agree with what the hosts have counted themselves.

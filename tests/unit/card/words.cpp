@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What status words, commands and PC/SC results are called, and what exchanges say together.
 #include <catch2/catch.hpp>
 

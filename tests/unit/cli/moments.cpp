@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cli/support/parse_time.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The corpus of configurations in tests/corpus: one folder a client, one file a case.
 #pragma once
 

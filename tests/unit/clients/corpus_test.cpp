@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each file of the corpus is read, and its verdict compared with what stands in <client>.expected.
 // P11TAPE_APPROVE=1 writes the verdicts as they are now.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The doctor with a real module (SoftHSM) and with modules that misbehave, each in a process of its own.
 #include <sys/stat.h>
 #include <unistd.h>

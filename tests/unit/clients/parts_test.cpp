@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The small parts: search order, allow-list, passwords, escapes, the catalogue of findings.
 #include <catch2/catch.hpp>
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The snippets in config/ are what they say: configurations without a fault that name the recorder.
 #include <catch2/catch.hpp>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Putting the recorder in and taking it out: the same bytes and attributes come back, whatever happens in between.
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The alignment: what is equal is paired, whatever has been put between.
 #include <catch2/catch.hpp>
 

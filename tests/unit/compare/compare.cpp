@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is found between two calls, and of which kind it is.
 #include <catch2/catch.hpp>
 

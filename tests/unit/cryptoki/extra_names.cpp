@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names that are added at reading time.
 #include "cryptoki/extra_names.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What another project's PKCS#11 header says, as data: each such header is included by one translation unit alone
 // (foreign_*.cpp), because two of them cannot meet in one.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints, for each constant of the rows, the lines that add its value to a foreign_api where the included header has
 // it.
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PKCS#11 header of NSS (libnss3-dev) as data, where it is installed.
 #include "foreign.hpp"
 

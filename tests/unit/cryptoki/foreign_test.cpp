@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Our header against those that Debian packages: what both of them have must be the same, byte for byte of layout.
 #include <catch2/catch.hpp>
 #include <map>

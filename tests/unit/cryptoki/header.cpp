@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The public header and the rows name the same things: whatever is added to one of them has to be added to the other.
 #include <catch2/catch.hpp>
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The public header as text: what a name-by-name comparison with the rows needs, and nothing more of C than that.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names and values of constants, both ways.
 #include <catch2/catch.hpp>
 #include <string>

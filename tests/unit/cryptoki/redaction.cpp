@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The redaction classes: every row has one that fits, the page about them is fresh, and no profile gives a secret away.
 #include "cryptoki/redaction.hpp"
 

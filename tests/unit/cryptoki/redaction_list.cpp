@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints src/cryptoki/REDACTION.md.
 #include <cstdio>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why each redaction class is recorded as it is: the prose of REDACTION.md, one entry a class. The rest comes from the
 // rows.
 #pragma once

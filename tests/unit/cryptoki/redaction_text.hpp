@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of src/cryptoki/REDACTION.md, made from the rows.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parser of a row's notes, what the rows must hold together, and the rows as text.
 #include <array>
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constants files: good ones, broken ones, and the one that we ship.
 #include "decode/constants_file.hpp"
 

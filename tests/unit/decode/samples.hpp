@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bytes for the decoders' tests, and how the tests write bytes down.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decoders of names, numbers, keys, dates and certificates.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One test for each sub-class of a label mismatch, and counter-examples on which the sub-class must not be named.
 #include "label/label.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The state at the beginning of each call of a tape, for tests.
 #pragma once
 

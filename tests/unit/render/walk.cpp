@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What text and JSON say of values that the golden tapes do not have: hostile, damaged, of other profiles and versions.
 #include <catch2/catch.hpp>
 

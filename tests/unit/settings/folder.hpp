@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A place for settings files: a folder of its own with a pretended p11tape.so in it, and pretended surroundings.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which source counts, and whom a setuid program trusts.
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mistakes, and the message that each must give: word for word, since that is what a user has to go by. {F} stands for
 // the settings file.
 #include <catch2/catch.hpp>

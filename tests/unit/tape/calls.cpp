@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From records to calls: pairs, nesting, calls without an end, threads, several tapes.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls of tapes as short strings, for tests: "1 C_Login returned 0".
 #pragma once
 

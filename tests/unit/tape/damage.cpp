@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tapes that are cut, flipped and forged: never a crash, never an exception behind the header, and what is whole is
 // read.
 #include <catch2/catch.hpp>

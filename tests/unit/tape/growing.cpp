@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tape that is still being written: refresh() finds what is new, and cursors go on where they had ended.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tape is read by its own rows: those of other versions, and of damaged ones.
 #include <catch2/catch.hpp>
 

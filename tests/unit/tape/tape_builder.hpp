@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tapes for tests, written by FORMAT.md and not by the recorder's code: what the reader understands is the format, and
 // tapes can be made that no recorder would write.
 //

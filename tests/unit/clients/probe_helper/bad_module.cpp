@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules with one fault each: they crash, hang, refuse to start, or print to standard output.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Does what `p11tape probe-module` does.
 #include "clients/doctor/probe.hpp"
 
