@@ -27,7 +27,7 @@ bool is_tmpfs(const fs::path& path) {
 int compare(const surroundings& s, bool json, bool check) {
   for (const auto* needed : {&s.shim, &s.module})
     if (!fs::exists(*needed)) {
-      std::fprintf(stderr, "p11tape-bench: there is no %s: build it, or name another with --shim or --module\n",
+      std::fprintf(stderr, "p11tape-bench: %s: does not exist (build it, or name another with --shim or --module)\n",
                    needed->c_str());
       return 2;
     }
@@ -54,18 +54,18 @@ int main(int argc, char** argv) {
   std::string measured_path, started_path, signed_path;
 
   CLI::App app(
-      "Measures what recording costs: an empty module directly, through p11tape.so in each of its ways, and\n"
-      "through pkcs11-spy where that is installed. Takes a minute or two.");
-  app.add_flag("--json", json, "JSON instead of tables");
-  app.add_flag("--check", check, "exit with 1 where a target is missed");
-  app.add_flag("--quick", s.quick, "a short run whose figures mean little");
-  app.add_option("--rounds", s.rounds, "how often everything is measured; the best of each figure counts")
+      "Measure what recording costs: an empty module directly, through p11tape.so in each mode, and through\n"
+      "pkcs11-spy if it is installed. Takes one to two minutes.");
+  app.add_flag("--json", json, "Output as JSON");
+  app.add_flag("--check", check, "Exit with 1 if a target is missed");
+  app.add_flag("--quick", s.quick, "Short run with unreliable figures");
+  app.add_option("--rounds", s.rounds, "Number of measurements; the best of each figure is used")
       ->check(CLI::Range(1, 100));
-  app.add_option("--shim", s.shim, "the p11tape.so to measure");
-  app.add_option("--module", s.module, "the module behind it, whose functions ought to return at once");
-  app.add_option("--spy", s.spy, "pkcs11-spy.so, to compare with");
-  app.add_option("--disk", s.disk, "folder on a disk, for the tapes");
-  app.add_option("--tmpfs", s.memory, "folder on a tmpfs, for the tapes");
+  app.add_option("--shim", s.shim, "Recorder (p11tape.so) to measure");
+  app.add_option("--module", s.module, "Module to forward to, whose functions return immediately");
+  app.add_option("--spy", s.spy, "pkcs11-spy.so to compare with");
+  app.add_option("--disk", s.disk, "Directory on a disk, for the tapes");
+  app.add_option("--tmpfs", s.memory, "Directory on a tmpfs, for the tapes");
   app.add_option("--measure", measured_path)->group("");
   app.add_option("--measure-start", started_path)->group("");
   app.add_option("--sign-only", signed_path)->group("");

@@ -150,7 +150,7 @@ CK_FUNCTION_LIST* load(const std::string& path) {
   const auto get = reinterpret_cast<CK_C_GetFunctionList>(dlsym(handle, "C_GetFunctionList"));
   CK_FUNCTION_LIST* list = nullptr;
   if (get == nullptr || get(&list) != CKR_OK || list == nullptr)
-    throw std::runtime_error(path + " hands out no function list");
+    throw std::runtime_error(path + " returns no function list");
   return list;
 }
 

@@ -39,24 +39,25 @@ std::vector<target> targets(const results& r) {
   const double floor = floor_of(r);
   const auto& tape = *r.find(tape_name);
   std::vector<target> all{
-      {"C_GetSessionInfo recorded, in times of two clock readings", added(r, tape, info) / floor, 3, false},
-      {"C_Sign recorded, in times of two clock readings", added(r, tape, sign) / floor, 5, false},
-      {"recording off, ns a call", added(r, *r.find(off_name), info), 15, false},
+      {"C_GetSessionInfo recorded, as a multiple of two clock readings", added(r, tape, info) / floor, 3, false},
+      {"C_Sign recorded, as a multiple of two clock readings", added(r, tape, sign) / floor, 5, false},
+      {"recording off, ns per call", added(r, *r.find(off_name), info), 15, false},
       {"p99.9 of a recorded C_GetSessionInfo, µs", tape.workloads.find(info)->second.p999 / 1000, 20, false},
       {"p99.9 of a recorded C_Sign, µs", tape.workloads.find(sign)->second.p999 / 1000, 20, false},
-      {"calls of 8 threads, in times of 2 threads", scaling(tape, 2, 8), 0.95, true},
+      {"calls of 8 threads, as a multiple of 2 threads", scaling(tape, 2, 8), 0.95, true},
       {"bytes of tape for one C_Sign", r.tape_bytes, 200, false},
       {"start-up beyond the module's own, ms", (r.start_recorded - r.start_direct) / 1e6, 10, false},
   };
   if (std::thread::hardware_concurrency() >= 2)
-    all.push_back({"calls of 2 threads, in times of 1 thread", scaling(tape, 1, 2), 1.8, true});
+    all.push_back({"calls of 2 threads, as a multiple of 1 thread", scaling(tape, 1, 2), 1.8, true});
   if (const auto* spy = r.find(spy_name)) {
+    all.push_back({"pkcs11-spy's C_GetSessionInfo, as a multiple of ours", added(r, *spy, info) / added(r, tape, info),
+                   12, true});
     all.push_back(
-        {"pkcs11-spy's C_GetSessionInfo, in times of ours", added(r, *spy, info) / added(r, tape, info), 12, true});
-    all.push_back({"pkcs11-spy's C_Sign, in times of ours", added(r, *spy, sign) / added(r, tape, sign), 50, true});
+        {"pkcs11-spy's C_Sign, as a multiple of ours", added(r, *spy, sign) / added(r, tape, sign), 50, true});
     if (const auto* log = r.find(log_name))
-      all.push_back({"C_Sign with the live log, in times of pkcs11-spy's", added(r, *log, sign) / added(r, *spy, sign),
-                     1, false});
+      all.push_back({"C_Sign with the live log, as a multiple of pkcs11-spy's",
+                     added(r, *log, sign) / added(r, *spy, sign), 1, false});
   }
   return all;
 }
@@ -65,10 +66,15 @@ std::string as_text(const results& r) {
   const double floor = floor_of(r);
   std::string text;
   auto out = std::back_inserter(text);
-  fmt::format_to(out, "Two readings of the clock, the floor of every recorder that times a call: {} ns.\n\n",
+  fmt::format_to(out,
+                 "Two readings of the clock, the minimum cost of any recorder that measures durations: {} ns.\n"
+                 "\n",
                  ns(floor));
 
-  fmt::format_to(out, "Added to each call, in ns (and in times of that floor):\n\n|  |");
+  fmt::format_to(out,
+                 "Added to each call, in ns (and as a multiple of that minimum):\n"
+                 "\n"
+                 "|  |");
   const auto calls = workloads().subspan(1);
   for (const auto& w : calls) fmt::format_to(out, " {} |", w.name);
   fmt::format_to(out, "\n|---|");
@@ -94,7 +100,12 @@ std::string as_text(const results& r) {
     }
   }
 
-  fmt::format_to(out, "\n\nMillions of C_GetSessionInfo a second, all threads together:\n\n|  | 1 thread | 2 | 8 |\n");
+  fmt::format_to(out,
+                 "\n"
+                 "\n"
+                 "Millions of C_GetSessionInfo per second, all threads together:\n"
+                 "\n"
+                 "|  | 1 thread | 2 | 8 |\n");
   fmt::format_to(out, "|---|---|---|---|");
   for (const auto& v : r.variants) {
     fmt::format_to(out, "\n| {} |", v.name);

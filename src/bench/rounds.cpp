@@ -23,7 +23,7 @@ class temporary_folder {
  public:
   explicit temporary_folder(const fs::path& parent) {
     auto name = (parent / "p11tape-bench.XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder like " + name);
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot create a directory like " + name);
     path = name;
   }
   temporary_folder(const temporary_folder&) = delete;

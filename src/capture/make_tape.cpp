@@ -15,23 +15,22 @@ namespace {
 
 void explain(const tape::file& tape, tape::create_error error, const char* folder, bool given_up) noexcept {
   const char* instead =
-      given_up ? "Calls are forwarded without being recorded." : "The default folder is used instead.";
+      given_up ? "Calls are forwarded without being recorded." : "The default directory is used instead.";
   switch (error) {
     case tape::create_error::folder_unsafe:
-      say("the folder %s (setting `dir`) is not safe for tapes: it must not be writable by everybody unless it has the "
-          "sticky "
-          "bit, and the default folder must be yours alone, mode 0700, and no link. %s",
+      say("the directory %s (setting `dir`) is not safe for tapes: a directory that all users can write to must have "
+          "the sticky bit, and the default directory must belong to you, have mode 0700 and not be a symbolic link. %s",
           folder, instead);
       break;
     case tape::create_error::no_memory:
-      say("there is no address space for a tape (ulimit -v?). %s", instead);
+      say("not enough address space for a tape (check ulimit -v). %s", instead);
       break;
     case tape::create_error::no_space:
-      say("there is no room for a tape in %s (disk, quota or ulimit -f): %s. %s", folder,
+      say("not enough space for a tape in %s (disk, quota or ulimit -f): %s. %s", folder,
           strerrordesc_np(tape.error_number()), instead);
       break;
     default:
-      say("no tape can be made in %s (setting `dir`) by user id %u: %s. %s", folder, geteuid(),
+      say("cannot create a tape in %s (setting `dir`) as user ID %u: %s. %s", folder, geteuid(),
           strerrordesc_np(tape.error_number()), instead);
   }
 }

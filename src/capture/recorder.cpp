@@ -134,9 +134,8 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   if (t->depth >= same_call_again && is_loop(*t, function, words)) [[unlikely]] {
     const signals_deferred guard;
     the_tape.count(tape::counter::loops);
-    say("%s leads back to itself: the module %s calls this shim again. The call was refused. Is the module that is to "
-        "be "
-        "recorded this shim, or does it load it (p11-kit)?",
+    say("%s calls itself in a loop: the module %s calls this recorder again. The call was refused. Check that the "
+        "recorded module is not the recorder, and does not load it (p11-kit).",
         cryptoki::row(function).name.data(), the_module->path);
     f.epoch = 0;
     return false;

@@ -22,9 +22,9 @@ bool fresh_chunk(thread_state& t, tape::lane& l, tape::chunk_kind kind, u32 leas
   const signals_deferred guard;
   if (the_tape.take_chunk(l, kind, least, t.id.load(std::memory_order_relaxed), t.number)) return true;
   if (the_tape.has_broken_off() && said_end.exchange(t.epoch) != t.epoch)
-    say("the tape %s ends here: %s. Calls are forwarded without being recorded.", the_tape.path(),
-        the_tape.lost() ? "somebody has cut it short, or the disk fails"
-                        : "there is no more space (disk, quota or ulimit -f), or it has been deleted");
+    say("recording on the tape %s stopped: %s. Calls are forwarded without being recorded.", the_tape.path(),
+        the_tape.lost() ? "the file was truncated, or the disk failed"
+                        : "no space left (disk, quota or ulimit -f), or the file was deleted");
   return false;
 }
 

@@ -29,7 +29,7 @@ outcome of_result(std::uint32_t result) noexcept {
 std::string_view pin_pad_meaning(std::uint16_t word) noexcept {
   switch (word) {
     case 0x6400:
-      return "nobody entered a PIN in time";
+      return "no PIN was entered in time";
     case 0x6401:
       return "cancelled at the reader";
     case 0x6402:
@@ -37,7 +37,7 @@ std::string_view pin_pad_meaning(std::uint16_t word) noexcept {
     case 0x6403:
       return "the PIN is too short or too long";
     case 0x6b80:
-      return "the reader refuses";
+      return "rejected by the reader";
     default:
       return "";
   }
@@ -56,7 +56,7 @@ void judge_status(described& d) {
     if (asks) d.status = "not verified, " + std::to_string(d.tries) + (d.tries == 1 ? " try left" : " tries left");
   } else if (is_fine(word)) {
     d.what = outcome::fine;
-    if (asks) d.status = "verified already";
+    if (asks) d.status = "already verified";
   } else if (word == no_tries) {
     d.what = outcome::blocked;
     d.has_tries = true;

@@ -82,12 +82,12 @@ std::string status_meaning(std::uint16_t word) {
     return with_number("wrong, ", tries, tries == 1 ? " try left" : " tries left");
   }
   if (word >> 8 == 0x61)
-    return with_number("done, ", low == 0 ? 256 : low, low == 0 ? " or more bytes wait" : " bytes wait");
-  if (word >> 8 == 0x6c) return with_number("wrong expected length, ", low == 0 ? 256 : low, " is right");
+    return with_number("done, ", low == 0 ? 256 : low, low == 0 ? " or more bytes available" : " bytes available");
+  if (word >> 8 == 0x6c) return with_number("wrong expected length, ", low == 0 ? 256 : low, " is correct");
   if (const auto* const row = find(word)) return std::string(row->meaning);
   for (const auto& c : classes)
     if (c.first == word >> 8) return std::string(c.meaning);
-  return "not a status word of the standard";
+  return "not a status word of ISO/IEC 7816";
 }
 
 std::uint64_t typical_return_value(std::uint16_t word) noexcept {
@@ -134,7 +134,7 @@ std::span<const pcsc_result> pcsc_results() noexcept { return results; }
 std::string_view control_meaning(std::uint32_t code) noexcept {
   constexpr std::uint32_t ask_features = 0x42000d48;   // SCARD_CTL_CODE(3400)
   constexpr std::uint32_t first_feature = 0x42330000;  // where Debian's CCID driver puts them
-  if (code == ask_features) return "ask for the reader's features";
+  if (code == ask_features) return "query the features of the reader";
   for (const auto& f : features)
     if (code == first_feature + f.number) return f.meaning;
   return "";

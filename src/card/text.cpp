@@ -29,7 +29,7 @@ void append_command(const described& d, std::string& out) {
   out += ' ';
   out += d.command.empty() ? "unknown instruction" : d.command;
   if (!d.target.empty()) (out += ' ') += d.target;
-  if ((e.cla & 0x10) != 0 && (e.cla & 0xe0) == 0) out += ", more to come";
+  if ((e.cla & 0x10) != 0 && (e.cla & 0xe0) == 0) out += ", more follows";
   if (e.has(tape::exchange_has_data)) {
     if (e.has(tape::exchange_length_withheld)) {
       out += ", data not recorded";
@@ -48,7 +48,7 @@ void append_line(const described& d, std::string& out) {
     append_command(d, out);
   } else {
     out += d.function.empty() ? "a PC/SC function" : d.function;
-    if (e.function == tape::card_call::transmit) out += ", a command that is none of ISO/IEC 7816";
+    if (e.function == tape::card_call::transmit) out += ", a command outside ISO/IEC 7816";
     if (e.function == tape::card_call::control) {
       out += ' ';
       append_value(e.control_code, out);

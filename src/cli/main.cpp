@@ -14,14 +14,14 @@ int main(int argc, char** argv) {
   // A reader of ours that ends early (head, less) is no error; output.cpp sees EPIPE.
   std::signal(SIGPIPE, SIG_IGN);
 
-  CLI::App app("Reads the tapes that p11tape.so records of PKCS#11 calls.", "p11tape");
+  CLI::App app("Read tapes: recordings of PKCS#11 calls made by p11tape.so.", "p11tape");
   app.set_version_flag("--version", "p11tape " P11TAPE_VERSION);
   app.footer(
-      "A tape is recorded by letting a program load p11tape.so in place of its PKCS#11 module:\n"
-      "  P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so P11TAPE_DIR=tapes \\\n"
-      "    pkcs11-tool --module /usr/lib/x86_64-linux-gnu/p11tape.so --list-slots\n"
+      "To record a tape, let a program load p11tape.so instead of its PKCS#11 module:\n"
+      "  P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so P11TAPE_DIR=tapes \\\n    pkcs11-tool --module "
+      "/usr/lib/x86_64-linux-gnu/p11tape.so --list-slots\n"
       "  p11tape show tapes\n"
-      "Exit status: 0 fine, 1 findings, 2 input that cannot be used, 64 wrong usage.");
+      "Exit status: 0 success; 1 findings; 2 unusable input; 64 usage error.");
   app.require_subcommand(1);
   status result = exit_fine;
   add_show(app, result);

@@ -42,7 +42,7 @@ void sync_folder(const std::string& path) {
   const descriptor folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // File systems that cannot do this (EINVAL) have nothing to wait for.
   if (folder.get() >= 0 && fsync(folder.get()) != 0 && errno != EINVAL && errno != EROFS)
-    fail("cannot be synchronised", path);
+    fail("cannot sync the file", path);
 }
 
 void write_all(int fd, std::string_view bytes, const std::string& path) {
@@ -61,7 +61,7 @@ void copy_attributes(int from, int to, const std::string& path) {
   if (size <= 0) return;
   std::vector<char> names(static_cast<std::size_t>(size));
   const ssize_t got = flistxattr(from, names.data(), names.size());
-  if (got < 0) fail("its attributes cannot be read", path);
+  if (got < 0) fail("cannot read its attributes", path);
   for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
     const char* name = names.data() + at;
     at += std::strlen(name) + 1;
@@ -72,7 +72,7 @@ void copy_attributes(int from, int to, const std::string& path) {
     const ssize_t has = fgetxattr(to, name, now.data(), now.size());
     if (has == length && std::memcmp(now.data(), value.data(), value.size()) == 0) continue;
     if (fsetxattr(to, name, value.data(), value.size(), 0) != 0)
-      fail(std::string("its attribute ") + name + " cannot be kept", path);
+      fail(std::string("cannot keep its attribute ") + name + "", path);
   }
 }
 
@@ -82,8 +82,8 @@ void copy_identity(int from, int to, const std::string& path) {
   }, is{};
   if (fstat(from, &was) != 0 || fstat(to, &is) != 0) fail("cannot be looked at", path);
   if ((was.st_uid != is.st_uid || was.st_gid != is.st_gid) && fchown(to, was.st_uid, was.st_gid) != 0)
-    fail("its owner cannot be kept; run this as root or as the owner", path);
-  if (fchmod(to, was.st_mode & 07777) != 0) fail("its mode cannot be kept", path);
+    fail("cannot keep its owner (run this as root or as the owner)", path);
+  if (fchmod(to, was.st_mode & 07777) != 0) fail("cannot keep its mode", path);
   copy_attributes(from, to, path);
 }
 
@@ -113,9 +113,8 @@ secret_buffer read_whole(const std::string& path, std::size_t limit) {
   if (in.get() < 0) fail("cannot be read", path);
   struct stat st {};
   if (fstat(in.get(), &st) != 0) fail("cannot be looked at", path);
-  if (!S_ISREG(st.st_mode)) throw file_error(path + ": is not a regular file");
-  if (static_cast<std::size_t>(st.st_size) > limit)
-    throw file_error(path + ": is too large to be a configuration file");
+  if (!S_ISREG(st.st_mode)) throw file_error(path + ": not a regular file");
+  if (static_cast<std::size_t>(st.st_size) > limit) throw file_error(path + ": too large for a configuration file");
   // One byte more than its size shows whether it grew; nothing is ever reallocated, so no copy is left unwiped.
   std::string text(static_cast<std::size_t>(st.st_size) + 1, '\0');
   std::size_t size = 0;
@@ -174,7 +173,7 @@ void write_file(const std::string& path, std::string_view bytes, unsigned mode, 
   step("write " + std::string(file_of(path)));
   build(temporary, [&](int fd) {
     write_all(fd, bytes, temporary);
-    if (fchmod(fd, mode) != 0) fail("its mode cannot be set", temporary);
+    if (fchmod(fd, mode) != 0) fail("cannot set its mode", temporary);
   });
   move_file(temporary, path, step);
 }
@@ -184,7 +183,7 @@ void remove_leftover(const std::string& path) noexcept { unlink(new_name(path).c
 void back_up(const std::string& path, const std::string& backup, const before_step& step) {
   step("back up " + std::string(file_of(path)));
   if (link(path.c_str(), backup.c_str()) == 0) return sync_folder(backup);
-  if (errno == EEXIST) fail("the backup is already there", backup);
+  if (errno == EEXIST) fail("the backup already exists", backup);
   // No second names here: a copy, with the times too, so that putting it back changes nothing at all.
   const descriptor old(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (old.get() < 0) fail("cannot be read", path);
@@ -196,7 +195,7 @@ void back_up(const std::string& path, const std::string& backup, const before_st
     struct stat st {};
     if (fstat(old.get(), &st) != 0) fail("cannot be looked at", path);
     const timespec times[2] = {st.st_atim, st.st_mtim};
-    if (futimens(fd, times) != 0) fail("its times cannot be kept", temporary);
+    if (futimens(fd, times) != 0) fail("cannot keep its times", temporary);
   });
   move_file(temporary, backup, step);
 }

@@ -20,7 +20,7 @@ constexpr bool ascending() {
     if (!(rows[i - 1].id < rows[i].id)) return false;
   return true;
 }
-static_assert(ascending(), "findings.def is kept in the order of the ids, so that none is given twice");
+static_assert(ascending(), "the rows of findings.def must be sorted by ID, which must be unique");
 
 }  // namespace
 

@@ -54,7 +54,7 @@ void password_facts::check(findings& out, std::size_t line) const {
   if (!given) return;
   const std::string size = std::to_string(length) + " bytes.";
   if (is_protected) {
-    out.add(damaged ? code::CFG141 : code::CFG140, "It begins like one that runp11cred made.", line);
+    out.add(damaged ? code::CFG141 : code::CFG140, "It starts like a password protected by runp11cred.", line);
     return;
   }
   if (quotes) out.add(code::CFG142, size, line);

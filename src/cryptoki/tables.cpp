@@ -14,7 +14,7 @@ namespace {
 constexpr redaction_class attribute_secrecy(form kind, std::string_view notes) {
   if (kind == form::value) return redaction_class::value;
   const field f = parse_field(types, "CK_ULONG", "", notes);
-  if (f.broken) invalid_row("these notes of an attribute do not parse");
+  if (f.broken) invalid_row("the notes of an attribute cannot be parsed");
   return f.secret == redaction_class::scalar ? redaction_class::open : f.secret;
 }
 
@@ -129,7 +129,7 @@ consteval auto make_groups() {
   }
   std::sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   for (std::size_t i = 1; i < groups.size(); ++i) {
-    if (groups[i].name == groups[i - 1].name) invalid_row("the constants of a group do not stand together");
+    if (groups[i].name == groups[i - 1].name) invalid_row("the constants of a group are not adjacent");
     groups[i].sorted_first = groups[i - 1].sorted_first + groups[i - 1].size;
   }
   return groups;

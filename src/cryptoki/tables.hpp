@@ -27,7 +27,7 @@ template <std::size_t N>
 consteval std::array<field, N> make_row(std::array<field, N> row) {
   link_fields(row);
   for (const auto& f : row)
-    if (f.broken) invalid_row("this row does not parse: unknown type, word, or counting field");
+    if (f.broken) invalid_row("this row cannot be parsed: unknown type, word, or counting field");
   return row;
 }
 

@@ -35,7 +35,7 @@ std::vector<std::uint8_t> encode(Write write) {
 /// "2031-12-31T23:59:59Z", or "no time" for what is none. "99991231235959Z" is RFC 5280's "no well-defined end".
 std::string time_of(const ASN1_TIME* t) {
   std::tm parts{};
-  if (ASN1_TIME_to_tm(t, &parts) != 1) return "no time";
+  if (ASN1_TIME_to_tm(t, &parts) != 1) return "not a time";
   char text[48];
   std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900, parts.tm_mon + 1,
                 parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
@@ -49,7 +49,7 @@ std::string text_or_trouble(const meaning& m) { return m ? m.text : "(" + m.trou
 meaning certificate(bytes der) {
   const auto fail = [] {
     ERR_clear_error();
-    return meaning{{}, {}, "these bytes are no X.509 certificate"};
+    return meaning{{}, {}, "not an X.509 certificate"};
   };
   if (der.empty() || der.size() > static_cast<std::size_t>(std::numeric_limits<long>::max())) return fail();
   const unsigned char* at = der.data();

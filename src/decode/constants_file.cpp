@@ -64,7 +64,7 @@ std::uint64_t value_in(const YAML::Node& node, const std::string& key) {
   std::string_view rest = text;
   if (const auto plus = rest.find('+'); plus != std::string_view::npos) {
     if (!value_of(rest.substr(0, plus), base))
-      refuse(node, key + ": " + text.substr(0, plus) + " is no name of PKCS#11");
+      refuse(node, key + ": " + text.substr(0, plus) + " is not a name of PKCS#11");
     rest.remove_prefix(plus + 1);
   }
   if (!to_number(rest, number) || base + number < base) refuse(node, key + ": " + text + " is not " + wanted);
@@ -81,15 +81,15 @@ void read_group(const YAML::Node& node, std::string_view group, std::string_view
     const auto full = key + "." + name;
     const auto word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
     if (!name.starts_with(prefix) || name.size() == prefix.size() || !std::all_of(name.begin(), name.end(), word))
-      refuse(pair.first, full + ": names of this group are words that begin with " + std::string{prefix});
-    if (!seen.insert(name).second) refuse(pair.first, full + ": this name is here twice");
+      refuse(pair.first, full + ": names of this group are words that start with " + std::string{prefix});
+    if (!seen.insert(name).second) refuse(pair.first, full + ": this name is given twice");
     const auto value = value_in(pair.second, full);
     for (const auto& c : constants()) {
       if (c.name == name && (c.value != value || c.group != group))
-        refuse(pair.first, full + ": the standard has this name for another value; choose another name");
+        refuse(pair.first, full + ": the standard uses this name for another value (choose another name)");
       if (c.group == group && c.value == value && c.name != name && !c.alias)
         refuse(pair.first,
-               full + ": the standard has the name " + std::string{c.name} + " for this value; leave it out");
+               full + ": the standard already names this value: " + std::string{c.name} + " (remove this entry)");
     }
     out.push_back({group, name, value});
   }
@@ -97,11 +97,11 @@ void read_group(const YAML::Node& node, std::string_view group, std::string_view
 
 /// `modules: [libcknfast, …]`: true where one of the tapes' modules has such a name, or none is known.
 bool fits(const YAML::Node& node, const std::string& key, std::span<const std::string> modules) {
-  if (!node.IsSequence()) refuse(node, key + ": this must be a list of beginnings of file names");
+  if (!node.IsSequence()) refuse(node, key + ": this must be a list of file name prefixes");
   bool found = modules.empty();
   for (const auto& item : node) {
-    const auto beginning = scalar(item, key, "a list of beginnings of file names");
-    if (beginning.empty()) refuse(item, key + ": an empty name would fit every module");
+    const auto beginning = scalar(item, key, "a list of file name prefixes");
+    if (beginning.empty()) refuse(item, key + ": an empty name would match every module");
     for (const auto& m : modules) found |= std::filesystem::path{m}.filename().string().starts_with(beginning);
   }
   return found;
@@ -116,7 +116,7 @@ void read_section(const YAML::Node& node, const std::string& name, std::span<con
   for (const auto& pair : node) {
     const auto key = scalar(pair.first, name, "a section with groups of names");
     const auto full = name + "." + key;
-    if (!seen.insert(key).second) refuse(pair.first, full + ": this key is here twice");
+    if (!seen.insert(key).second) refuse(pair.first, full + ": this key is given twice");
     if (key == "modules") {
       counts = fits(pair.second, full, modules);
       continue;
@@ -137,18 +137,18 @@ std::vector<entry> read_file(const std::string& text, std::span<const std::strin
   const auto root = YAML::Load(text);
   std::vector<entry> entries;
   if (root.IsNull()) return entries;
-  if (!root.IsMap()) refuse(root, "a constants file is a list of sections, one a vendor");
+  if (!root.IsMap()) refuse(root, "a constants file is a list of sections, one per vendor");
   std::set<std::string> seen;
   for (const auto& pair : root) {
     const auto name = scalar(pair.first, "the name of a section", "a word");
-    if (!seen.insert(name).second) refuse(pair.first, name + ": this section is here twice");
+    if (!seen.insert(name).second) refuse(pair.first, name + ": this section is given twice");
     read_section(pair.second, name, modules, entries);
   }
   // One name, one value: checked before anything is added.
   std::map<std::string_view, std::uint64_t> values;
   for (const auto& e : entries)
     if (const auto [at, added] = values.try_emplace(e.name, e.value); !added && at->second != e.value)
-      refuse(root, e.name + ": two sections have this name for different values; choose another name in one of them");
+      refuse(root, e.name + ": two sections use this name for different values (choose another name in one of them)");
   return entries;
 }
 
@@ -158,7 +158,7 @@ constants_result load_constants(const std::string& path, std::span<const std::st
   constants_result result;
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
-    result.error = path + ": this is a folder, not a constants file";
+    result.error = path + ": not a constants file (it is a directory)";
     return result;
   }
   std::ifstream file{path};
@@ -176,14 +176,14 @@ constants_result load_constants(const std::string& path, std::span<const std::st
       const auto added = add_name(e.group, e.value, e.name);
       if (added == name_added::yes) ++result.added;
       if (added == name_added::name_has_value) {
-        result.error = path + ": " + e.name + ": another constants file has this name for another value";
+        result.error = path + ": " + e.name + ": another constants file uses this name for another value";
         return result;
       }
     }
   } catch (const wrong& w) {
     result.error = at(w.mark) + w.what;
   } catch (const YAML::Exception& e) {
-    result.error = at(e.mark) + "this is no YAML: " + e.msg;
+    result.error = at(e.mark) + "not valid YAML: " + e.msg;
   }
   return result;
 }

@@ -45,7 +45,7 @@ bool whole_bits(const der::element& e, bytes& out) noexcept {
 meaning curve(bytes encoded) {
   auto rest = encoded;
   der::element e;
-  if (!der::take(rest, e) || !rest.empty()) return {{}, {}, "these bytes are no EC parameters"};
+  if (!der::take(rest, e) || !rest.empty()) return {{}, {}, "not EC parameters"};
   switch (e.tag) {
     case der::oid_tag:
       return oid(encoded);
@@ -56,7 +56,7 @@ meaning curve(bytes encoded) {
     case der::null_tag:
       return {"the issuer's parameters (implicitCurve)", {}, {}};
     default:
-      return {{}, {}, "these bytes are no EC parameters"};
+      return {{}, {}, "not EC parameters"};
   }
 }
 
@@ -77,7 +77,7 @@ meaning point(bytes value) {
     form = point_form(value);
     wrapping = "none";
   }
-  if (form.empty()) return {{}, {}, "these bytes are no EC point"};
+  if (form.empty()) return {{}, {}, "not an EC point"};
   meaning out;
   out.text = wrapping == "none" ? form + ", without the OCTET STRING around it"
                                 : form + (wrapping == "OCTET STRING" ? "" : ", in a " + wrapping);
@@ -87,14 +87,14 @@ meaning point(bytes value) {
 
 meaning public_key(bytes encoded) {
   der::element info, algorithm, type, key, sequence, modulus;
-  if (!der::only(encoded, der::sequence_tag, info)) return {{}, {}, "these bytes are no SubjectPublicKeyInfo"};
+  if (!der::only(encoded, der::sequence_tag, info)) return {{}, {}, "not a SubjectPublicKeyInfo"};
   auto rest = info.content;
   if (!der::take(rest, der::sequence_tag, algorithm) || !der::take(rest, der::bit_string_tag, key) || !rest.empty())
-    return {{}, {}, "these bytes are no SubjectPublicKeyInfo"};
+    return {{}, {}, "not a SubjectPublicKeyInfo"};
   auto parameters = algorithm.content;
-  if (!der::take(parameters, der::oid_tag, type)) return {{}, {}, "these bytes are no SubjectPublicKeyInfo"};
+  if (!der::take(parameters, der::oid_tag, type)) return {{}, {}, "not a SubjectPublicKeyInfo"};
   const auto numbers = der::dotted(type.content);
-  if (numbers.empty()) return {{}, {}, "these bytes are no SubjectPublicKeyInfo"};
+  if (numbers.empty()) return {{}, {}, "not a SubjectPublicKeyInfo"};
 
   const auto name = der::name_of_oid(numbers);
   meaning out;

@@ -145,7 +145,7 @@ bool append_pair(const der::element& pair, meaning& out, std::string& text) {
 
 meaning name(bytes encoded) {
   meaning out;
-  const auto fail = [] { return meaning{{}, {}, "these bytes are no DER Name"}; };
+  const auto fail = [] { return meaning{{}, {}, "not a DER Name"}; };
   der::element sequence, set, pair;
   if (!der::only(encoded, der::sequence_tag, sequence)) return fail();
   for (auto rest = sequence.content; !rest.empty();) {

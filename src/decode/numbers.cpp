@@ -40,7 +40,7 @@ std::string short_number(bytes value) {
 
 meaning integer(bytes encoded) {
   der::element e;
-  if (!der::only(encoded, der::integer_tag, e) || e.content.empty()) return {{}, {}, "these bytes are no DER INTEGER"};
+  if (!der::only(encoded, der::integer_tag, e) || e.content.empty()) return {{}, {}, "not a DER INTEGER"};
   meaning out;
   if ((e.content[0] & 0x80) != 0) {
     out.text = "negative, two's complement 0x" + hex(e.content);
@@ -68,9 +68,9 @@ meaning big(bytes value) {
 
 meaning oid(bytes encoded) {
   der::element e;
-  if (!der::only(encoded, der::oid_tag, e)) return {{}, {}, "these bytes are no DER OBJECT IDENTIFIER"};
+  if (!der::only(encoded, der::oid_tag, e)) return {{}, {}, "not a DER OBJECT IDENTIFIER"};
   const auto numbers = der::dotted(e.content);
-  if (numbers.empty()) return {{}, {}, "an OBJECT IDENTIFIER that breaks the rules of its encoding"};
+  if (numbers.empty()) return {{}, {}, "an OBJECT IDENTIFIER with an invalid encoding"};
   meaning out;
   out.text = numbers;
   out.facts = {{"oid", numbers}};
@@ -86,14 +86,14 @@ meaning date(bytes value) {
   if (value.size() != 8) return {{}, {}, "a CK_DATE has 8 bytes, this one has " + std::to_string(value.size())};
   const auto is_digit = [](std::uint8_t b) { return b >= '0' && b <= '9'; };
   if (!std::all_of(value.begin(), value.end(), is_digit))
-    return {{}, {}, "a CK_DATE with characters that are no digits"};
+    return {{}, {}, "a CK_DATE with characters other than digits"};
   const std::string digits{value.begin(), value.end()};
   const auto number = [&](std::size_t at, std::size_t n) { return std::stoi(digits.substr(at, n)); };
   const int year = number(0, 4), month = number(4, 2), day = number(6, 2);
   const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   constexpr int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (month < 1 || month > 12 || day < 1 || day > days[month - 1] + (month == 2 && leap ? 1 : 0))
-    return {{}, {}, "a CK_DATE that is no day of the calendar: " + digits};
+    return {{}, {}, "a CK_DATE that is not a valid date: " + digits};
   return {digits.substr(0, 4) + "-" + digits.substr(4, 2) + "-" + digits.substr(6), {}, {}};
 }
 

@@ -393,7 +393,7 @@ std::string ending_of(const render::call_view& c) {
   switch (c.state) {
     case tape::call_state::returned:
     case tape::call_state::result_only:
-      return c.result_lost ? "a result that is lost"
+      return c.result_lost ? "a lost result"
                            : "returned " + render::return_name(tape::result_view(c.leave).return_value());
     case tape::call_state::left:
       return "was left without returning";

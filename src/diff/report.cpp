@@ -45,13 +45,13 @@ std::string sentence(const divergence& d) {
     const std::string here = in_a ? "A" : "B", there = in_a ? "B" : "A";
     std::string text = here + " calls ";
     if (d.count == 1) {
-      text += reference(first) + ", which answers " + first.outcome + "; " + there + " does not";
+      text += reference(first) + ", which returns " + first.outcome + "; " + there + " does not";
     } else {
       text += functions_of(d) + ": " + calls_in_words(d.count) + " (" + std::to_string(first.number) + " to " +
               std::to_string(d.last) + ") that " + there + " does not make";
     }
-    text += d.meanwhile.number == 0 ? ": its thread makes no more calls."
-                                    : ". " + there + " goes on with " + reference(d.meanwhile) + ".";
+    text += d.meanwhile.number == 0 ? ": its thread makes no further calls."
+                                    : ". " + there + " continues with " + reference(d.meanwhile) + ".";
     return text;
   }
   const auto where =
@@ -63,12 +63,12 @@ std::string sentence(const divergence& d) {
       std::any_of(d.values.begin(), d.values.end(), [](const auto& v) { return v.side == render::way::in; });
   std::string text = where;
   if (has(kind::return_code)) {
-    text += " answers " + d.a.outcome + " in A and " + d.b.outcome + " in B";
-    text += asked_otherwise ? "; it was also called with something else." : ", called with the same values.";
+    text += " returns " + d.a.outcome + " in A and " + d.b.outcome + " in B";
+    text += asked_otherwise ? "; its arguments also differ." : ", called with the same arguments.";
   } else if (has(kind::ending)) {
     text += ": " + d.a.outcome + " in A, " + d.b.outcome + " in B.";
   } else {
-    text += asked_otherwise ? " is called with something else." : " gives something else.";
+    text += asked_otherwise ? " is called with different arguments." : " returns different output.";
   }
   return text;
 }
@@ -96,17 +96,17 @@ void append_side(std::string_view name, const tape::reader& t, const diff::diges
 std::string_view why_expected(kind k) noexcept {
   switch (k) {
     case kind::random:
-      return "random by nature (signatures with random padding, fresh keys, initialisation vectors)";
+      return "random by nature (signatures with random padding, new keys, initialisation vectors)";
     case kind::data:
-      return "other data of the same length were signed, encrypted or digested";
+      return "different data of the same length was signed, encrypted or digested";
     case kind::order:
       return "the same elements in another order";
     case kind::withheld:
-      return "at least one of the tapes does not have the value";
+      return "the value is missing from at least one tape";
     case kind::pointer:
-      return "pointers, and room of the programs' buffers";
+      return "pointers, and the sizes of the programs' buffers";
     default:
-      return "figures of the moment: clock, free memory, session counts, numbers of PINs";
+      return "values that depend on the moment: clock, free memory, session counts, PIN numbers";
   }
 }
 
@@ -129,7 +129,7 @@ void append_expected(const comparison& c, const diff_context& around, std::strin
   }
   for (const auto* d : {&c.a, &c.b})
     if (d->lookups != 0)
-      text += "  " + calls_in_words(d->lookups) + " of " + (d == &c.a ? "A" : "B") + ", look-ups of a replay's own\n";
+      text += "  " + calls_in_words(d->lookups) + " of " + (d == &c.a ? "A" : "B") + ", look-ups made by a replay\n";
   if (!text.empty()) out += "\nNot counted as differences (handles and times never are):\n" + text;
   if (c.a.cut || c.b.cut)
     out += "# Only the first " + std::to_string(around.window) + " calls of " +
@@ -137,8 +137,7 @@ void append_expected(const comparison& c, const diff_context& around, std::strin
             : c.a.cut          ? "A"
                                : "B") +
            " were compared; --window N compares more\n";
-  if (!c.shortest)
-    out += "# The tapes have so little in common that calls may have been paired otherwise than they belong\n";
+  if (!c.shortest) out += "# The tapes have little in common: some calls may have been paired incorrectly\n";
 }
 
 void append_call(std::string_view key, const call_name& c, render::json_writer& json) {
@@ -174,7 +173,7 @@ void append_diff_text(const comparison& c, const diff_context& around, std::stri
   append_side("B", *around.b, c.b, out);
   out += '\n';
   if (c.found.empty()) {
-    out += strong("Alike: ") + calls_in_words(c.pairs) + " compared, none differs.\n";
+    out += strong("Alike: ") + calls_in_words(c.pairs) + " compared, no differences.\n";
     append_expected(c, around, out);
     return;
   }

@@ -79,9 +79,9 @@ std::string padding_note(std::string_view raw) {
   const bool blanks = padding.find_first_not_of(' ') == std::string_view::npos;
   const bool nuls = padding.find_first_not_of('\0') == std::string_view::npos;
   return ", then " + std::to_string(padding.size()) +
-         (blanks ? " blanks of padding"
+         (blanks ? " spaces of padding"
           : nuls ? " NUL bytes of padding"
-                 : " bytes of padding that are not all blanks");
+                 : " bytes of padding that are not all spaces");
 }
 
 }  // namespace

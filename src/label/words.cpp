@@ -19,47 +19,44 @@ struct row {
 
 constexpr row rows[] = {
     {cause::match, "", "the label matches", "", ""},
-    {cause::no_tokens, "P9", "no token", "The module shows no token at all.",
-     "Look for the device, its service (pcscd, the HSM's client) and the rights of the user that runs the program."},
+    {cause::no_tokens, "P9", "no token", "The module shows no token.",
+     "Check the device, its service (pcscd, the HSM's client) and the permissions of the user that runs the program."},
     {cause::empty, "P9", "no label is configured", "The label field is empty.", ""},
-    {cause::different, "P9", "another label", "Nothing on the tokens resembles it.",
-     "If none of these is the right token, the module or the user's rights to the device are wrong."},
+    {cause::different, "P9", "the label is different", "No token has a similar label.",
+     "If none of these is the right token, check the module and the user's permissions for the device."},
     {cause::misspelt, "P9", "the label is misspelt", "A few characters differ.", ""},
     {cause::a_case, "P9a", "upper and lower case differ",
      "Only upper and lower case differ; labels are compared byte by byte.", ""},
-    {cause::b_blanks, "P9b", "blanks differ",
-     "Only blanks differ: at an end, two in a row, or a tab, line end or no-break blank in the place of one.",
-     "A label taken from a file with Windows line ends carries a carriage return."},
+    {cause::b_blanks, "P9b", "spaces differ",
+     "Only spaces differ: at one end, two in a row, or a tab, newline or no-break space instead of a space.",
+     "A label taken from a file with Windows line endings ends with a carriage return."},
     {cause::c_quotes, "P9c", "quotes are part of the label",
-     "The quotes count as part of the label; nothing takes them away.", ""},
-    {cause::d_too_long, "P9d", "longer than 32 bytes",
-     "A token's label has room for 32 bytes; a longer text can never match.", ""},
-    {cause::e_other_field, "P9e", "another field of the token", "", ""},
-    {cause::f_other_name, "P9f", "the name of something else", "", ""},
-    {cause::g_order, "P9g", "the words stand in another order",
-     "The words are the same, in another order or bracketed otherwise. OpenSC up to 0.19 called a token "
-     "\"UserPIN (mytoken)\", from 0.20 on \"mytoken (UserPIN)\".",
-     "After an update of the driver compare all configured labels."},
-    {cause::h_bracket, "P9h", "the closing bracket is lost",
-     "One of the two lost its end, closing bracket included, because the label was cut.",
-     "Give the token a shorter label, or configure it as cut as it is."},
+     "The quotes are taken as part of the label; nothing removes them.", ""},
+    {cause::d_too_long, "P9d", "longer than 32 bytes", "A token label has 32 bytes; a longer text can never match.",
+     ""},
+    {cause::e_other_field, "P9e", "the text is another field of the token", "", ""},
+    {cause::f_other_name, "P9f", "the text is the name of something else", "", ""},
+    {cause::g_order, "P9g", "the words are in a different order",
+     "The words are the same, but in a different order or with different brackets. OpenSC up to 0.19 named a token "
+     "\"UserPIN (mytoken)\"; OpenSC 0.20 and later name it \"mytoken (UserPIN)\".",
+     "After a driver update, check all configured labels."},
+    {cause::h_bracket, "P9h", "the closing bracket is missing",
+     "One of the two was truncated and lost its closing bracket.",
+     "Give the token a shorter label, or configure the truncated text."},
     {cause::i_colon, "P9i", "a colon was replaced",
-     "A colon stands where the other has a dot or an underscore; OpenSC from 0.24 on replaces colons in labels.", ""},
-    {cause::j_pin_suffix, "P9j", "the PIN's name in brackets",
-     "One of the two carries the name of a PIN in brackets. OpenSC adds it where a card has several PINs and so "
-     "several "
-     "slots; with one (onepin-opensc-pkcs11.so) it does not.",
-     "Make sure that the module is the one that the label was written for."},
-    {cause::k_encoding, "P9k", "a character is encoded otherwise",
-     "They look alike or meant the same, but a character has other bytes: another encoding (UTF-8, Latin-1, EBCDIC), "
-     "an "
-     "accent written apart, a dash or blank of a word processor, or a letter that a conversion lost.",
-     "Type the label in the encoding that the token uses, or give the token a label of plain letters."},
-    {cause::l_nul, "P9l", "padded with NUL",
-     "The token's label is padded with NUL bytes where the standard asks for blanks; clients that compare all of it "
-     "find "
-     "no match.",
-     "Ask the vendor for a driver that pads with blanks, or give the token a new label with a newer tool."},
+     "One has a colon where the other has a dot or an underscore. OpenSC 0.24 and later replace colons in labels.", ""},
+    {cause::j_pin_suffix, "P9j", "the PIN name is in brackets",
+     "One of the two contains the name of a PIN in brackets. OpenSC adds it if a card has several PINs and so several "
+     "slots; with one PIN (onepin-opensc-pkcs11.so) it does not.",
+     "Make sure that the module is the one for which the label was configured."},
+    {cause::k_encoding, "P9k", "a character is encoded differently",
+     "The labels look alike, but a character has different bytes: another encoding (UTF-8, Latin-1, EBCDIC), a "
+     "separate accent, a dash or space from a word processor, or a letter that a conversion lost.",
+     "Type the label in the encoding that the token uses, or give the token a label of ASCII letters."},
+    {cause::l_nul, "P9l", "the label is padded with NUL",
+     "The token's label is padded with NUL bytes, but the standard requires spaces. Clients that compare the whole "
+     "field find no match.",
+     "Ask the vendor for a driver that pads with spaces, or give the token a new label with a newer tool."},
 };
 
 constexpr bool ordered() {
@@ -86,8 +83,8 @@ void say_match(verdict& v, std::span<const token> tokens) {
   const token& t = tokens[v.nearest];
   v.say = "The label matches the token " + quoted(unpadded(t.label)) + " in " + where(t) + ".";
   if (v.same.size() > 1) {
-    v.say += " " + std::to_string(v.same.size()) + " tokens show it; clients take the first they meet.";
-    v.advice = "Give each token a label of its own.";
+    v.say += " " + std::to_string(v.same.size()) + " tokens have this label; clients use the first one that they find.";
+    v.advice = "Give each token its own label.";
   }
   if (v.uninitialised) {
     v.say += " The token is not initialised.";

@@ -27,12 +27,12 @@ std::shared_ptr<file_sink> file_sink::open(const char* path, std::uint64_t size,
   auto sink = std::make_shared<file_sink>(path, size, files, complain);
   const int error = sink->open_file();
   if (error == 0) return sink;
-  const char* why = error == ELOOP   ? "it is a symbolic link, and those are not followed"
+  const char* why = error == ELOOP   ? "it is a symbolic link, which is not followed"
                     : error == EPERM ? "it belongs to another user"
                     : error == ENXIO ? "it is neither a regular file nor a device"
                                      : strerrordesc_np(error);
   char text[512];
-  std::snprintf(text, sizeof text, "there is no log, because user id %u cannot write to %.300s (setting `log`): %s.",
+  std::snprintf(text, sizeof text, "no log is written: user ID %u cannot write to %.300s (setting `log`): %s.",
                 geteuid(), path, why);
   complain(text);
   return nullptr;

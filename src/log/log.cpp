@@ -113,7 +113,7 @@ bool start(const setup& how) noexcept {
     auto sink = make_sink(how.where, how.size, how.files, how.complain);
     the_log.store(sink != nullptr ? new running_log(how, std::move(sink)) : nullptr, std::memory_order_release);
   } catch (...) {
-    how.complain("there is no log, because there is no memory for it.");
+    how.complain("no log is written: not enough memory.");
     the_log.store(nullptr);
   }
   return the_log.load() != nullptr;

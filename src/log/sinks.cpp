@@ -74,8 +74,8 @@ void plain_sink::log(const spdlog::details::log_msg& message) {
   const int error = write(message.payload.data(), message.payload.size());
   if (error == 0) return;
   char text[512];
-  std::snprintf(text, sizeof text, "the log %.300s (setting `log`) cannot be written: %s. The tape is not affected.",
-                name(), strerrordesc_np(error));
+  std::snprintf(text, sizeof text, "cannot write the log %.300s (setting `log`): %s. The tape is not affected.", name(),
+                strerrordesc_np(error));
   complain_(text);
 }
 
@@ -83,8 +83,7 @@ std::shared_ptr<plain_sink> make_sink(const char* where, std::uint64_t size, uns
   if (std::strcmp(where, "syslog") == 0) return std::make_shared<syslog_sink>(complain);
   if (std::strcmp(where, "stderr") == 0 || std::strcmp(where, "/dev/stderr") == 0) {
     if (stderr_fits()) return std::make_shared<stderr_sink>(complain);
-    complain(
-        "there is no log, because stderr is neither a terminal nor a pipe nor a file in this process (setting `log`).");
+    complain("no log is written: stderr of this process is not a terminal, a pipe or a file (setting `log`).");
     return nullptr;
   }
   return file_sink::open(where, size, files, complain);

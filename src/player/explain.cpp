@@ -44,16 +44,16 @@ CK_RV player::refuse(const question& q, const std::string& why) {
   const auto& all = story_->by_function[static_cast<std::size_t>(q.f)];
   std::string reason = why;
   if (reason.empty() && all.empty())
-    reason = "the tape has no call of this function";
+    reason = "the tape contains no call of this function";
   else if (reason.empty())
-    reason = "the tape has " + calls_of(all.size()) + " of this function, but none with these arguments" +
-             (q.pins.empty() ? "" : " (of a PIN it knows the length and oddities only)");
+    reason = "the tape contains " + calls_of(all.size()) + " of this function, but none with these arguments" +
+             (q.pins.empty() ? "" : " (only the length and anomalies of a PIN are compared)");
   render::call_view view;
   view.rows = &tape::schema::built_in();
   view.function_number = static_cast<std::uint16_t>(q.f);
   view.state = tape::call_state::in_flight;
   view.enter = live_->entered();
-  say(name + " cannot be answered: " + reason + ". CKR_FUNCTION_REJECTED is returned.\n" + arguments_of(view) +
+  say(name + ": no recorded result: " + reason + ". CKR_FUNCTION_REJECTED is returned.\n" + arguments_of(view) +
       nearest(q, view));
   return cannot_answer;
 }

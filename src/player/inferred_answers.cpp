@@ -39,14 +39,14 @@ std::optional<CK_RV> player::inferred_answer(question& q) {
       info.libraryVersion = {0, 0};
       info.flags = 0;
       std::memcpy(reinterpret_cast<void*>(q.word(0)), &info, sizeof info);
-      say("C_GetInfo is not on the tape: the names in its answer are blank");
+      say("C_GetInfo is not on the tape: the names that it returns are empty");
       return CKR_OK;
     }
     case function::C_GetSlotList: {
       const auto* other = last_of(q.f, [](const recorded_call&) { return true; });
       if (other == nullptr) return std::nullopt;
       say("C_GetSlotList was recorded only for " + std::string(q.word(0) != 0 ? "all slots" : "slots with a token") +
-          ": the same list is given for the other question");
+          ": the same list is returned for both");
       return write_outputs(*other, q.words, false, [](u64 o) { return o; }).value;
     }
     case function::C_GetMechanismInfo: {

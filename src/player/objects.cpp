@@ -117,7 +117,7 @@ CK_RV player::find_step(question& q) {
   if (count == 0 && search.search_end != CKR_OK) return search.search_end;
   if (count == 0 && q.word(2) != 0 && !search.search_done)
     say("the recorded search (call " + std::to_string(search.number) +
-        ") was not read to its end: the tape cannot tell whether there were more objects, and no more are given");
+        ") was not read to the end: the tape does not show whether there were more objects, so no more are returned");
   for (u64 i = 0; i < count; ++i) {
     const auto handle = static_cast<CK_OBJECT_HANDLE>(handle_of_object(q.in->found[q.in->handed_out++]));
     std::memcpy(pointer<CK_OBJECT_HANDLE>(q.word(1)) + i, &handle, sizeof handle);
@@ -185,9 +185,9 @@ CK_RV player::attributes(question& q) {
     const auto unavailable = static_cast<CK_ULONG>(CK_UNAVAILABLE_INFORMATION);
     if (told == nullptr || told->unavailable()) {
       if (told == nullptr)
-        say("the tape does not tell " + name_of_attribute(a.type) + " of the object with handle " +
+        say("the tape does not contain " + name_of_attribute(a.type) + " of the object with handle " +
             std::to_string(q.word(q.role->object)) +
-            ": nobody asked for it. CKR_ATTRIBUTE_TYPE_INVALID is the answer.");
+            ": it was never requested. CKR_ATTRIBUTE_TYPE_INVALID is returned.");
       a.ulValueLen = unavailable;
       const CK_RV code = told == nullptr ? CKR_ATTRIBUTE_TYPE_INVALID : told->code;
       if (failure == CKR_OK || code == CKR_ATTRIBUTE_SENSITIVE) failure = code;
@@ -212,9 +212,8 @@ CK_RV player::attributes(question& q) {
     else
       make_up(rest, length - kept, a.type);
     const auto what = name_of_attribute(a.type);
-    say("the tape does not have " + what +
-            ", only its length (by the profile or by its kind): bytes that mean nothing are "
-            "given for it",
+    say("the tape does not contain " + what +
+            ", only its length (because of the profile or its kind): meaningless bytes of that length are returned",
         what);
   }
   // Where a call asked for the same attributes, its code counts: modules differ in which of two reasons they tell.

@@ -44,7 +44,7 @@ bool delays_wanted() {
   const char* const text = secure_getenv("P11TAPE_PLAY_DELAY");
   if (text == nullptr || *text == 0 || std::strcmp(text, "none") == 0) return false;
   if (std::strcmp(text, "recorded") == 0) return true;
-  say("P11TAPE_PLAY_DELAY=" + std::string(text) + " is not understood; write recorded or none. Answers come at once.");
+  say("P11TAPE_PLAY_DELAY=" + std::string(text) + " is not valid (write recorded or none). Calls return immediately.");
   return false;
 }
 
@@ -53,7 +53,7 @@ bool delays_wanted() {
 player::player() : delays_(delays_wanted()) {
   const char* const path = secure_getenv("P11TAPE_PLAY");
   if (path == nullptr || *path == 0) {
-    trouble_ = "there is no tape to answer from: set the variable P11TAPE_PLAY to the path of one";
+    trouble_ = "no tape to play (set the environment variable P11TAPE_PLAY to the path of a tape)";
   } else {
     try {
       story_ = std::make_unique<story>(path);
@@ -140,7 +140,7 @@ CK_RV player::decide(question& q) {
 CK_RV player::plain(question& q) {
   const auto m = find(q);
   if (m && m.repeated && q.role->does == effect::create_object)
-    return refuse(q, "it has made its object already, and the tape has no other such call");
+    return refuse(q, "it has already created its object, and the tape contains no other such call");
   if (m) return give(q, m);
   if (const auto value = inferred_answer(q)) return *value;
   return refuse(q);
@@ -160,11 +160,11 @@ CK_RV player::give(question& q, const match& m) {
   if (w.complete || (q.asks && c.asks)) use(q, m);
   if (w.made_up) {
     const std::string what(cryptoki::row(q.f).name);
-    const auto* const why =
-        m.loose ? "its input is not the recorded one" : "it is not recorded (by the profile or by its kind)";
-    say(what + ": the tape does not have the output, since " + why +
-            ". Bytes of the recorded length that mean nothing " + "are given for it (first for call " +
-            std::to_string(c.number) + " of the tape).",
+    const auto* const why = m.loose ? "its input differs from the recorded input"
+                                    : "it is never recorded (because of the profile or its kind)";
+    say(what + ": the tape does not contain the output, because " + why +
+            ". Meaningless bytes of the recorded length are " + "returned (first for call " + std::to_string(c.number) +
+            " of the tape).",
         what + why);
   }
   return w.value;

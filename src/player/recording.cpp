@@ -24,14 +24,16 @@ void tell_troubles(const tape::reader& from, std::vector<std::string>& to) {
   if (d.any())
     to.push_back("the tape is damaged (" + count_of(d.bad_records + d.lost_parts, "bad record") + ", " +
                  count_of(d.cut_chunks, "cut chunk") + ", " + count_of(d.skipped_bytes, "byte") +
-                 " that cannot be read): what is left of it is answered from");
+                 " cannot be read): the rest of it is used");
   for (const auto& note : d.notes) to.push_back("the tape is damaged: " + note);
   if (const auto n = d.missing_records)
-    to.push_back(count_of(n, "record") + " of the tape have been overwritten or lost: such calls cannot be answered");
+    to.push_back(count_of(n, "record") +
+                 " of the tape were overwritten or lost: there is no recorded result for those calls");
   if (from.header().features & tape::feature_filtered)
-    to.emplace_back("the tape was recorded with a filter: calls that the filter left out cannot be answered");
+    to.emplace_back(
+        "the tape was recorded with a filter: there is no recorded result for calls that the filter left out");
   if (from.header().stopped != 0 || from.counter(tape::counter::no_space) != 0)
-    to.emplace_back("the recording ended before the process did: what came after cannot be answered");
+    to.emplace_back("the recording stopped before the process ended: there is no recorded result for later calls");
 }
 
 }  // namespace
@@ -43,7 +45,7 @@ story::story(const std::string& file) : objects(1), by_function(cryptoki::functi
   pid = from.header().pid;
   if (from.word_size() != sizeof(CK_ULONG))
     throw tape::tape_error(file + " was recorded in a process of another word size (" +
-                           std::to_string(from.word_size() * 8) + " bits); play it in such a process");
+                           std::to_string(from.word_size() * 8) + " bits); it can only be played in such a process");
   recorded = reencode::recorder_profile(from);
 
   const auto structs = our_numbers(from.rows());
@@ -72,10 +74,10 @@ story::story(const std::string& file) : objects(1), by_function(cryptoki::functi
   }
   tell_troubles(from, troubles);
   if (strangers != 0)
-    troubles.push_back(count_of(strangers, "call") + " of the tape cannot be read whole, and cannot be answered from");
+    troubles.push_back(count_of(strangers, "call") + " of the tape cannot be read completely and are not used");
   if (calls.empty()) {
     const auto why = from.property("module.error");
-    throw tape::tape_error(file + " holds no calls" +
+    throw tape::tape_error(file + ": the tape contains no calls" +
                            (why.empty() ? "" : ": the module could not be loaded: " + std::string(why)));
   }
   story_teller(*this).tell();

@@ -32,7 +32,7 @@ CK_RV player::initialize(const u64* words) {
   for (const auto& trouble : story_->troubles) say(trouble);
   CK_RV value = CKR_OK;
   if (index == none) {
-    say("C_Initialize is not on the tape, and succeeds");
+    say("C_Initialize is not on the tape; it returns CKR_OK");
   } else {
     value = give(q, {index, false, false});
   }
@@ -149,7 +149,7 @@ CK_RV player::wait_for_slot(question& q) {
   if (const auto m = find(q); m && !m.repeated && story_->calls[m.index].returned()) return give(q, m);
   if ((q.word(q.role->flags) & CKF_DONT_BLOCK) != 0) return CKR_NO_EVENT;
   delay_ = 1'000'000'000;
-  return refuse(q, "nothing more happened to the slots");
+  return refuse(q, "the tape contains no further slot events");
 }
 
 }  // namespace p11tape::player

@@ -12,8 +12,9 @@ using cryptoki::effect;
 using cryptoki::function;
 using model::operation;
 
-constexpr std::array<const char*, 6> names = {"C_Initialize", "slots and tokens", "sessions, objects before login",
-                                              "C_Login",      "finding the key",  "first private-key operation"};
+constexpr std::array<const char*, 6> names = {
+    "C_Initialize", "slots and tokens", "sessions and objects before the login",
+    "C_Login",      "finding the key",  "first private-key operation"};
 
 bool is_private(operation o) noexcept {
   return o == operation::sign || o == operation::decrypt || o == operation::message_sign ||

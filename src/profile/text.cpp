@@ -93,8 +93,8 @@ void writer::way(const startup_phases& a, std::string_view which) {
 
 void writer::crowded(const concurrency& c) {
   if (c.overlapping() == 0) return;
-  heading(cat("Concurrency: ", counted(c.overlapping(), "call"), " began while another was in flight, at most ",
-              c.most_in_flight(), " at once (call ", c.most_in(), ")"));
+  heading(cat("Concurrency: ", counted(c.overlapping(), "call"), " started while another was in progress, at most ",
+              c.most_in_flight(), " at the same time (call ", c.most_in(), ")"));
   std::size_t shown = 0;
   for (const auto& f : c.findings()) {
     if (++shown > 5) break;
@@ -102,7 +102,7 @@ void writer::crowded(const concurrency& c) {
                 f.one_at_a_time() ? "one at a time"
                 : f.in_parallel() ? "in parallel"
                                   : "partly in parallel",
-                "; median by calls in flight:");
+                "; median by number of calls in progress:");
     const auto& levels = *c.of(f.which);
     for (std::size_t l = 0; l < levels.size(); ++l)
       if (levels[l].calls != 0)
@@ -110,7 +110,7 @@ void writer::crowded(const concurrency& c) {
                     ")");
     out_ += cat("; waited ", in_words(f.waited), "\n");
   }
-  if (shown == 0) out_ += "  Too few calls of one function met, or none was ever alone: nothing can be compared.\n";
+  if (shown == 0) out_ += "  Too few calls of one function overlapped, or none ever ran alone: nothing to compare.\n";
 }
 
 void writer::slow(const std::vector<slow_call>& all) {
@@ -153,7 +153,7 @@ void tell(const measured& all, std::size_t i, std::string& out) {
     w.way(a, shown == 1 ? "From C_Initialize: " : "From another C_Initialize: ");
   }
   if (m.logins.count() > most_anatomies)
-    out += cat("  ", m.logins.count() - most_anatomies, " more; ", m.logins.count(), " in all took ",
+    out += cat("  ", m.logins.count() - most_anatomies, " more; ", m.logins.count(), " in total took ",
                in_words(m.logins.elapsed()), "\n");
   const auto functions = b.functions();
   w.rows("Function", functions, {}, 0, whole);
@@ -175,7 +175,7 @@ void tell(const measured& all, std::size_t i, std::string& out) {
   if (!found.empty()) w.heading("Findings");
   for (const auto* f : found)
     out += cat("  ", f->id, "  ", f->say, "\n", f->advice.empty() ? "" : "       " + f->advice + "\n");
-  if (d.filtered) out += "# Filters left calls out: the figures are of those that are on the tape.\n";
+  if (d.filtered) out += "# Recording filters left out calls: the figures cover only the calls on the tape.\n";
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ void say_way(const anatomist& logins, u64 span, std::vector<statement>& all) {
   const auto own = elapsed > in_module ? elapsed - in_module : 0;
   if (own > most.time)
     all.push_back({own, cat(where, ", ", in_words(own), " (", share(own, elapsed),
-                            ") were spent by the program itself, between its calls.")});
+                            ") were spent in the program itself, between calls.")});
   else
     all.push_back({most.time, cat(where, ", ", were(most.time, elapsed, most.calls, most.which), ".")});
 }
@@ -102,7 +102,7 @@ void say_card(const breakdown& b, std::vector<statement>& all) {
   const auto& t = b.total();
   if (t.exchanges == 0 || t.time == 0) return;
   all.push_back({t.card_time / 2, cat("The card took ", in_words(t.card_time), " of it (", share(t.card_time, t.time),
-                                      "), in ", counted(t.exchanges, "exchange"), "; the rest is the module's own.")});
+                                      "), in ", counted(t.exchanges, "exchange"), "; the module spent the rest.")});
 }
 
 void say_crowd(const concurrency& c, std::vector<statement>& all) {
@@ -112,13 +112,13 @@ void say_crowd(const concurrency& c, std::vector<statement>& all) {
   char gain[32];
   std::snprintf(gain, sizeof gain, "%.1f", f.gain);
   const auto numbers = cat(diagnose::name_of(f.which), " takes ", in_words(f.alone), " alone and ", in_words(f.crowded),
-                           " with ", concurrency::names[f.level], " in flight");
+                           " with ", concurrency::names[f.level], " in progress");
   if (f.in_parallel())
     all.push_back({0, cat("The module works in parallel: ", numbers, ".")});
   else
     all.push_back({f.waited, cat(f.one_at_a_time() ? "Calls wait for each other inside the module: "
-                                                   : "Calls hinder each other inside the module: ",
-                                 numbers, "; together they get done ", gain, " times as fast as one by one, and ",
+                                                   : "Calls slow each other down inside the module: ",
+                                 numbers, "; together they complete ", gain, " times as fast as one at a time, and ",
                                  in_words(f.waited), " was spent waiting.")});
 }
 
@@ -127,14 +127,14 @@ void say_rest(const measurement& m, const diagnose::process_facts& d, std::vecto
   const auto busy = std::min(d.pace.busy, span);
   const auto& widest = m.between.widest();
   const auto gap = widest.empty() ? std::string()
-                                  : cat(" The widest gap, ", in_words(widest[0].time), ", ends with call ",
+                                  : cat(" The longest gap, ", in_words(widest[0].time), ", ends with call ",
                                         widest[0].before, " (", diagnose::name_of(widest[0].which), ").");
   const bool idle = busy < span / 10;
   const bool always = busy >= span - span / 100;
   all.push_back({idle ? span - busy : 0,
                  cat("Of ", in_words(span), " from the first call to the last, the module worked ",
                      always ? std::string("nearly all the time.")
-                            : cat(in_words(busy), " (", share(busy, span), "); the rest is the program's own."),
+                            : cat(in_words(busy), " (", share(busy, span), "); the program spent the rest."),
                      idle ? gap : std::string())});
 }
 
@@ -149,7 +149,7 @@ std::vector<std::string> in_order(std::vector<statement> all) {
 
 std::vector<std::string> verdict(const measurement& m, const diagnose::process_facts& d,
                                  const diagnose::diagnosis& findings) {
-  if (d.tally.total().calls == 0) return {"There are no calls on the tape."};
+  if (d.tally.total().calls == 0) return {"The tape contains no calls."};
   std::vector<statement> all;
   say_hot(m.breakdown, d.pace.busy, all);
   say_way(m.logins, d.pace.last_end - d.pace.first_start, all);
@@ -167,7 +167,7 @@ std::vector<std::string> verdict(const measured& all) {
   say_hot(all.total, 0, said);
   say_card(all.total, said);
   auto sentences = in_order(std::move(said));
-  if (sentences.empty()) sentences.emplace_back("There are no calls on the tapes.");
+  if (sentences.empty()) sentences.emplace_back("The tapes contain no calls.");
   return sentences;
 }
 

@@ -74,7 +74,7 @@ void append_exchanges(const call_view& call, std::string& out) {
                                      [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
     if (const auto used = static_cast<std::size_t>(width); used < text_column) out.append(text_column - used, ' ');
     card::append_line(d, out);
-    if (d.raw.has(tape::exchange_inferred)) out += "  (by another thread; this was the only call in flight)";
+    if (d.raw.has(tape::exchange_inferred)) out += "  (by another thread; this was the only call in progress)";
     out += '\n';
   }
 }

@@ -20,9 +20,9 @@ std::string_view words_of(tape::call_state s, bool stopped) noexcept {
       return stopped ? "nothing: recording stopped while the call was running"
                      : "nothing: the call was still running when the tape ended";
     case tape::call_state::left:
-      return "nothing: the thread left the call (cancelled, ended, an exception, or longjmp)";
+      return "nothing: the thread left the call (cancellation, thread exit, exception or longjmp)";
     case tape::call_state::result_lost:
-      return "not known: this part of the tape is lost";
+      return "unknown: this part of the tape is lost";
     default:
       return "";
   }
@@ -53,7 +53,7 @@ class text_writer : public visitor {
     }
     out_ += '\n';
     if (call.state == tape::call_state::result_only)
-      note("its beginning is not on the tape: overwritten, or made by a process before a fork");
+      note("its start is not on the tape: overwritten, or made by the parent process before a fork");
     if (call.arguments_lost) note("its arguments are lost with a damaged part of the tape");
     if (call.result_lost) note("its result is lost with a damaged part of the tape");
     if (call.function() == nullptr) note("the tape does not describe this function");
@@ -102,13 +102,13 @@ class text_writer : public visitor {
     append_exchanges(call, out_);
     out_ += "  Returned: ";
     if (call.result_lost) {
-      out_ += "not known: this part of the tape is lost";
+      out_ += "unknown: this part of the tape is lost";
     } else if (call.has_result()) {
       const auto code = tape::result_view(call.leave).return_value();
       append_code(code, out_);
       const auto name = return_name(code);
       out_ += ' ';
-      out_ += name.empty() ? "(no return value of the standard)" : name;
+      out_ += name.empty() ? "(not a return value of the standard)" : name;
     } else {
       out_ += words_of(call.state, call.recording_stopped);
     }

@@ -13,13 +13,13 @@ constexpr struct {
   std::uint32_t bit;
   std::string_view words;
 } anomalies[] = {
-    {tape::pin_blank_at_end, "a blank at an end"},
-    {tape::pin_line_break, "a line break"},
-    {tape::pin_nul, "a NUL inside"},
+    {tape::pin_blank_at_end, "leading or trailing space"},
+    {tape::pin_line_break, "newline"},
+    {tape::pin_nul, "embedded NUL"},
     {tape::pin_quote, "a quote"},
     {tape::pin_semicolon, "a semicolon"},
-    {tape::pin_non_ascii, "characters outside ASCII"},
-    {tape::pin_protected, "the beginning of a protected password, <P11>!"},
+    {tape::pin_non_ascii, "characters other than ASCII"},
+    {tape::pin_protected, "starts like a protected password, <P11>!"},
 };
 
 void append_flags(std::string_view meaning, std::uint64_t bits, std::string& out) {
@@ -85,9 +85,9 @@ void append_pin(const value& v, std::string& out) {
 
 void append_nothing(const value& v, std::string& out) {
   if (v.marks & mark_unavailable) {
-    out += "CK_UNAVAILABLE_INFORMATION: the module gave no value";
+    out += "CK_UNAVAILABLE_INFORMATION: the module returned no value";
   } else if (v.marks & mark_asks_length) {
-    out += "NULL: asks for the length";
+    out += "NULL: queries the length";
   } else if (v.marks & mark_needs) {
     append_count(v.length, "byte", out);
     out += " needed";
@@ -120,9 +120,9 @@ void append_nothing(const value& v, std::string& out) {
 }  // namespace
 
 void append_marks(std::uint32_t marks, std::string& out) {
-  if (marks & mark_cut) out += " (cut: the tape does not hold all of it)";
-  if (marks & mark_unreadable) out += " (could not be read wholly)";
-  if (marks & mark_wrong_size) out += " (its length does not fit its type)";
+  if (marks & mark_cut) out += " (truncated: the tape does not contain all of it)";
+  if (marks & mark_unreadable) out += " (could not be read completely)";
+  if (marks & mark_wrong_size) out += " (its length does not match its type)";
   if (marks & mark_damaged) out += " (damaged on the tape)";
 }
 
@@ -175,7 +175,7 @@ void append_value(const label& which, const value& v, std::size_t most_bytes, st
       break;
     case value_kind::pointer:
       if (v.marks & mark_null) {
-        out += (v.marks & mark_asks_length) ? "NULL: asks for the length" : "NULL";
+        out += (v.marks & mark_asks_length) ? "NULL: queries the length" : "NULL";
       } else {
         out += "given";
       }

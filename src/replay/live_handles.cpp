@@ -53,7 +53,7 @@ std::string live_handles::find_slots() {
     slots_[i] = matched[i] < live.size() ? live[matched[i]].id : unset;
     if (!recorded.known.token) continue;
     told += model::describe(recorded.known) + " of the tape is " +
-            (matched[i] < live.size() ? replay::describe(live[matched[i]]) : std::string("not there")) + "\n";
+            (matched[i] < live.size() ? replay::describe(live[matched[i]]) : std::string("does not exist")) + "\n";
   }
   return told;
 }

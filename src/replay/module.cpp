@@ -10,7 +10,7 @@ using cryptoki::function;
 module::module(const std::string& path) :handle_(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
   if (handle_ != nullptr) return;
   const char* why = dlerror();
-  throw std::runtime_error("the module cannot be loaded: " + std::string(why != nullptr ? why : path));
+  throw std::runtime_error("cannot load the module: " + std::string(why != nullptr ? why : path));
 }
 
 bool module::choose(unsigned major, unsigned minor, std::string& trouble) {
@@ -27,17 +27,17 @@ bool module::choose(unsigned major, unsigned minor, std::string& trouble) {
         return true;
       }
     }
-    trouble = "the recorded program had the interface " + std::to_string(major) + "." + std::to_string(minor) +
+    trouble = "the recorded program used the interface " + std::to_string(major) + "." + std::to_string(minor) +
               ", which this module does not have: functions newer than 2.40 are missing";
   }
   CK_FUNCTION_LIST* list = nullptr;
   void* const get = cryptoki::exported(handle_, function::C_GetFunctionList);
   if (get == nullptr) {
-    trouble = "the module exports no C_GetFunctionList: it is no PKCS#11 module";
+    trouble = "the module does not export C_GetFunctionList, so it is not a PKCS#11 module";
     return false;
   }
   if (const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(get)(&list); rv != CKR_OK || list == nullptr) {
-    trouble = "C_GetFunctionList of the module gave no list";
+    trouble = "C_GetFunctionList of the module returned no function list";
     return false;
   }
   // By how it was obtained it has 68 functions, whatever its version says: some modules lie.

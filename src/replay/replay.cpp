@@ -115,7 +115,7 @@ void run_rounds(const plan& p, const settings& how, u64 rounds, results& mine, r
 ending replay(const plan& p, const settings& how, results& out) {
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child < 0) throw std::runtime_error("no process could be made for the module");
+  if (child < 0) throw std::runtime_error("cannot create a process for the module");
   if (child == 0) be_child(parent, out, [&] { run_once(p, how, out); });
   return wait_for(child, p, how, out);
 }
@@ -129,7 +129,7 @@ ending load(const plan& p, const settings& how, u64 rounds, u64 parallel, result
   for (auto& mine : theirs) {
     const pid_t child = fork();
     if (child < 0) {
-      out.set_trouble("not all processes could be made");
+      out.set_trouble("cannot create all processes");
       break;
     }
     if (child == 0) be_child(parent, *mine, [&] { run_rounds(p, how, rounds, *mine, out); });

@@ -52,10 +52,10 @@ void append_indented(std::string_view text, std::string& out) {
 }
 
 std::string ending_words(const replay::ending& e) {
-  if (e.hung) return "did not return, and was ended";
+  if (e.hung) return "did not return and was terminated";
   if (e.signal == 0) return "ended the process";
   const char* name = sigabbrev_np(e.signal);
-  return name != nullptr ? cat("died of SIG", name) : cat("died of signal ", e.signal);
+  return name != nullptr ? cat("was killed by SIG", name) : cat("was killed by signal ", e.signal);
 }
 
 void head(const replay_report& r, std::string& out) {
@@ -103,12 +103,12 @@ class text_report {
     switch (r_.judge()) {
       case verdict::same:
         paint("32;1", "SAME");
-        out_ += cat("  ", counted(c_.made, "call"), " made, and all answered as on the tape\n");
+        out_ += cat("  ", counted(c_.made, "call"), " made, all with the recorded results\n");
         break;
       case verdict::reproduced:
         paint("33;1", "REPRODUCED");
         out_ += cat("  the module ", ending_words(r_.ending), " in call ", at(c_.last).call.number, ", ",
-                    name_of(at(c_.last)), ", in which the tape ends, too\n");
+                    name_of(at(c_.last)), ", as on the tape\n");
         break;
       case verdict::diverged:
         diverged();
@@ -124,10 +124,10 @@ class text_report {
         break;
     }
     if (c_.no_result != 0)
-      out_ += cat("Of ", counted(c_.no_result, "call"), " that was made the tape has no result to compare with.\n");
+      out_ += cat("Of ", counted(c_.no_result, "call"), " made, for which the tape has no result to compare.\n");
     if (c_.made_up != 0)
-      out_ += cat("Payload that the tape does not have was made up, of the recorded length, in ",
-                  counted(c_.made_up, "call"), ": of what came out only the length was compared.\n");
+      out_ += cat("Payload that is not on the tape was generated with the recorded length in ",
+                  counted(c_.made_up, "call"), "; only the length of the output was compared.\n");
     if (c_.not_reached != 0) out_ += cat(counted(c_.not_reached, "call"), " not reached.\n");
   }
 
@@ -135,16 +135,16 @@ class text_report {
     if (const auto why = r_.results->trouble(); !why.empty()) return std::string(why);
     if (r_.ending.signal != 0 || !r_.ending.finished)
       return cat("the module ", ending_words(r_.ending), " between the calls of the tape");
-    return "no call of the tape could be made";
+    return "none of the recorded calls could be made";
   }
 
   void stopped() {
     const auto& s = at(c_.needs_pin);
     const bool so = s.pin == replay::pin_kind::so;
     paint("31;1", "STOPPED");
-    out_ += cat("  before call ", s.call.number, ", ", name_of(s), ": it needs the ",
-                so ? "security officer's PIN" : "user's PIN", ", which is on no tape, and none is guessed.\n",
-                "  Give it with ", so ? "--so-pin" : "--pin", " env:VAR, file:PATH or prompt.\n");
+    out_ += cat("  before call ", s.call.number, ", ", name_of(s), ": it needs the ", so ? "SO PIN" : "user PIN",
+                ", which is never on a tape and never guessed.\n", "  Give it with ", so ? "--so-pin" : "--pin",
+                " env:VAR, file:PATH or prompt.\n");
   }
 
   void diverged() {

@@ -47,7 +47,7 @@ std::string load_text(const replay::plan& p, const replay::results& r, u64 paral
                         " replays and ", rate(static_cast<double>(calls) / time), " calls a second\n");
   if (const auto bad = r.head().bad_rounds.load(); bad != 0) {
     out += cat("      ", counted(bad, "replay"), " of them differed from the tape",
-               r.head().give_up ? "; ended early, because a login failed" : "", "\n");
+               r.head().give_up ? "; stopped early because a login failed" : "", "\n");
     for (std::size_t i = 0; i < r.size(); ++i)
       if (r[i].is == replay::outcome::diverged)
         for (const auto& d : replay::from_text(r.text_of(r[i].text, r[i].size)))
@@ -90,10 +90,10 @@ std::string dry_run_text(const replay::plan& p) {
     }
     std::string more;
     if (s.prepares) more += ", before --from, because later calls need it";
-    if (s.pin == replay::pin_kind::user) more += ", with the user's PIN";
-    if (s.pin == replay::pin_kind::so) more += ", with the security officer's PIN";
-    if (s.pin == replay::pin_kind::wrong) more += ", with a PIN that is wrong";
-    if (s.synthesised) more += ", with payload that is made up";
+    if (s.pin == replay::pin_kind::user) more += ", with the user PIN";
+    if (s.pin == replay::pin_kind::so) more += ", with the SO PIN";
+    if (s.pin == replay::pin_kind::wrong) more += ", with a wrong PIN";
+    if (s.synthesised) more += ", with generated payload";
     out += cat(line, "made", more, "\n");
   }
   return out;

@@ -13,7 +13,7 @@ namespace p11tape::replay {
 results::results(std::size_t steps, std::size_t samples) : count_(steps), sample_room_(samples) {
   size_ = sizeof(header) + steps * sizeof(result) + samples * sizeof(sample) + text_room;
   memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory_ == MAP_FAILED) throw std::runtime_error("there is not enough memory for the results");
+  if (memory_ == MAP_FAILED) throw std::runtime_error("not enough memory for the results");
   auto* at = static_cast<std::byte*>(memory_);
   head_ = new (at) header{};
   steps_ = reinterpret_cast<result*>(at += sizeof(header));

@@ -82,7 +82,7 @@ void runner::begin() {
     if (f->C_Initialize != nullptr) rv = f->C_Initialize(&longer);
   });
   if (rv != CKR_OK)
-    return fail("C_Initialize, which the tape does not begin with, answered " + render::return_name(rv));
+    return fail("C_Initialize, which is not the first call of the tape, returned " + render::return_name(rv));
   initialised_ = true;
   told_ = world_.find_slots();
   out_.set_notes(told_);
@@ -276,7 +276,7 @@ void runner::compare(hand& with, u32 index, u64 value) {
   }
   if (with.arguments.dropped_pointer)
     found.front().where +=
-        " (the tape's pReserved is known to the client alone, and was left out; --init-args gives one)";
+        " (the tape does not contain the recorded pReserved, so none was passed; use --init-args to pass one)";
   out_.keep(as_text(found), r.text, r.size);
   r.is = outcome::diverged;
   diverged_ = true;

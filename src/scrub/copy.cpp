@@ -38,7 +38,7 @@ class output {
  public:
   explicit output(const std::string& path)
       : path_(path), descriptor_(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {
-    if (descriptor_ < 0) throw tape::tape_error("cannot make " + path + ": " + std::strerror(errno));
+    if (descriptor_ < 0) throw tape::tape_error("cannot create " + path + ": " + std::strerror(errno));
   }
   ~output() {
     if (descriptor_ >= 0) close(descriptor_);

@@ -56,11 +56,11 @@ std::string base64_core(std::string_view s, std::size_t shift) {
 search::search(std::string_view secret) {
   if (secret.empty()) return;
   const std::string backwards(secret.rbegin(), secret.rend());
-  add(secret, window_bytes, "as it is");
+  add(secret, window_bytes, "verbatim");
   add(backwards, window_bytes, "backwards");
   add(hex(secret, "0123456789abcdef"), 2 * window_bytes, "in hex");
   add(hex(secret, "0123456789ABCDEF"), 2 * window_bytes, "in hex");
-  add(hex(backwards, "0123456789abcdef"), 2 * window_bytes, "in hex, backwards");
+  add(hex(backwards, "0123456789abcdef"), 2 * window_bytes, "in hex, reversed");
   add(utf16(secret, false), 2 * window_bytes, "in UTF-16");
   add(utf16(secret, true), 2 * window_bytes, "in UTF-16, big-endian");
   // Windows of base64 text: ten characters hold at least seven and a half bytes.

@@ -146,19 +146,13 @@ void* adopt_interface_list(const CK_INTERFACE& interface) noexcept {
   CK_VERSION v{};
   std::memcpy(&v, real, sizeof v);
   if (std::strcmp(name, "PKCS 11") != 0 || v.major < 2) {
-    capture::say(
-        "the module's interface \"%s\" is passed through without being recorded: only \"PKCS 11\" has functions that "
-        "are known.",
-        name);
+    capture::say("the module's interface \"%s\" is not recorded: only the functions of \"PKCS 11\" are known.", name);
     return real;
   }
   const auto layout = v.major == 2 ? version::v2_40 : v.major == 3 && v.minor < 2 ? version::v3_0 : version::v3_2;
   void* ours = adopt_list(real, layout);
   if (ours == nullptr) {
-    capture::say(
-        "the module has more function lists than can be stood in for: one of version %u.%u is passed through "
-        "without being recorded.",
-        v.major, v.minor);
+    capture::say("the module has too many function lists: one of version %u.%u is not recorded.", v.major, v.minor);
     return real;
   }
   return ours;

@@ -84,14 +84,14 @@ any_function symbol(const char* name, const void* also_in) noexcept {
 // Where a settings file was found, or else where one would have been looked for.
 bool no_module() noexcept {
   if (settings.module_unclear)
-    return fail("no PKCS#11 module is loaded, because a setting is wrong: %.600s", settings.problems);
+    return fail("cannot load a PKCS#11 module because a setting is wrong: %.600s", settings.problems);
   if (settings.file[0] != 0)
-    return fail("no PKCS#11 module is named. Add a line such as `module: /usr/lib/softhsm/libsofthsm2.so` to %s",
+    return fail("no PKCS#11 module is named (add a line such as `module: /usr/lib/softhsm/libsofthsm2.so` to %s)",
                 settings.file);
   return fail(
-      "no PKCS#11 module is named. Set P11TAPE_MODULE to the path of the real module, for example "
-      "P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so, or write `module: PATH` into the file named like %.400s with "
-      ".yaml for .so",
+      "no PKCS#11 module is named (set P11TAPE_MODULE to the path of the real module, for example "
+      "P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so, or write `module: PATH` to the file named like %.400s, with "
+      ".yaml instead of .so)",
       shim_path);
 }
 
@@ -109,8 +109,8 @@ const char* watch_card() noexcept {
   const char* const debug = std::getenv("OPENSC_DEBUG");
   if (use == pcsc_use::used && debug != nullptr && std::strcmp(debug, "0") != 0)
     capture::say(
-        "OPENSC_DEBUG is set: OpenSC writes PINs in clear to its debug output. Unset it; the tape has what was said "
-        "to the card, without the PINs.");
+        "OPENSC_DEBUG is set: OpenSC writes PINs in clear text to its debug output. Unset it: the tape contains the "
+        "exchanges with the card, without the PINs.");
   if (use == pcsc_use::unknown) return "unknown";
   return which == exchanges::all ? "on" : "errors";
 }
@@ -130,26 +130,25 @@ bool open_module() noexcept {
   if (path[0] == 0) return no_module();
   const char* from = settings[capture::setting::module].from;
   if (same_file(path, shim_path))
-    return fail("%s names %s, which is p11tape itself. Set it to the path of the real module", from, path);
+    return fail("%s names %s, which is p11tape itself (set it to the path of the real module)", from, path);
   if (realpath(path, resolved) != nullptr) about.resolved = resolved;
   dlerror();
   handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = dlerror();
-    return fail("the PKCS#11 module %s (%s) cannot be loaded: %s", path, from,
-                why != nullptr ? why : "no reason given");
+    return fail("cannot load the PKCS#11 module %s (%s): %s", path, from, why != nullptr ? why : "no reason given");
   }
   link_map* map = nullptr;
   if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr)
     about.module_base = object_of(reinterpret_cast<const void*>(map->l_ld));
   if (about.module_base == me.dli_fbase)
-    return fail("%s names %s, which is p11tape itself. Set it to the path of the real module", from, path);
+    return fail("%s names %s, which is p11tape itself (set it to the path of the real module)", from, path);
 
   about.apdu = watch_card();
 
   void* get_list = dlsym(handle, "C_GetFunctionList");
   if (get_list == nullptr)
-    return fail("%s (%s) is no PKCS#11 module: it has no function C_GetFunctionList", path, from);
+    return fail("%s (%s) is not a PKCS#11 module: it does not export C_GetFunctionList", path, from);
   auto& set = targets[0].function;
   set[static_cast<int>(function::C_GetFunctionList)] = reinterpret_cast<any_function>(get_list);
   // A name that a host's RTLD_GLOBAL has led back to us is not the module's; dlsym on its handle never is.
@@ -160,7 +159,7 @@ bool open_module() noexcept {
   CK_FUNCTION_LIST_PTR list = nullptr;
   const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(get_list)(&list);
   if (rv != CKR_OK || list == nullptr)
-    return fail("C_GetFunctionList of the PKCS#11 module %s (%s) answers 0x%lx instead of a list", path, from, rv);
+    return fail("C_GetFunctionList of the PKCS#11 module %s (%s) returned 0x%lx and no list", path, from, rv);
   first_list = list;
   adopt_list(list, cryptoki::version::v2_40);
   return true;
@@ -175,7 +174,7 @@ void load() noexcept {
     return;
   }
   about.error = reason;
-  capture::say("%s. C_GetFunctionList answers CKR_GENERAL_ERROR.", reason);
+  capture::say("%s. C_GetFunctionList returns CKR_GENERAL_ERROR.", reason);
   capture::make_tape();
   state.store(failed, std::memory_order_release);
 }

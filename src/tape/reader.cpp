@@ -51,16 +51,17 @@ tape_file::~tape_file() { ::close(descriptor); }
 
 void tape_file::open() {
   descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) throw tape_error(path + " cannot be opened: " + std::strerror(errno));
+  if (descriptor < 0) throw tape_error(path + ": cannot open the tape: " + std::strerror(errno));
   struct stat st {};
   if (::fstat(descriptor, &st) == 0 && S_ISREG(st.st_mode)) return;
   ::close(descriptor);
-  throw tape_error(path + (S_ISDIR(st.st_mode) ? " is a directory, not a tape" : " is not a regular file, so no tape"));
+  throw tape_error(
+      path + (S_ISDIR(st.st_mode) ? ": not a tape (it is a directory)" : ": not a tape (it is not a regular file)"));
 }
 
 void tape_file::look() {
   struct stat st {};
-  if (::fstat(descriptor, &st) != 0) throw tape_error(path + " cannot be read: " + std::strerror(errno));
+  if (::fstat(descriptor, &st) != 0) throw tape_error(path + ": cannot read the tape: " + std::strerror(errno));
   size = static_cast<u64>(st.st_size);
   read_header();
   if (!texts_read_) read_texts();
@@ -75,7 +76,7 @@ std::size_t tape_file::read(void* into, std::size_t wanted, u64 offset) const {
     const auto n =
         ::pread(descriptor, static_cast<char*>(into) + have, wanted - have, static_cast<off_t>(offset + have));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw tape_error(path + " cannot be read: " + std::strerror(errno));
+    if (n < 0) throw tape_error(path + ": cannot read the tape: " + std::strerror(errno));
     if (n == 0) break;
     have += static_cast<std::size_t>(n);
   }
@@ -86,25 +87,24 @@ void tape_file::read_header() {
   file_header h{};
   const auto have = read(&h, sizeof h, 0);
   if (std::memcmp(h.magic, file_magic, sizeof file_magic) != 0) {
-    if (have == 0) throw tape_error(path + " is empty, so no tape");
+    if (have == 0) throw tape_error(path + ": not a tape (the file is empty)");
     const auto* first = reinterpret_cast<const char*>(&h);
     const bool zeros = std::all_of(first, first + have, [](char c) { return c == 0; });
-    throw tape_error(path + (zeros ? " holds only zeros where a tape begins: its recorder ended while it made the file"
-                                   : " is not a tape: it does not begin with the mark of one"));
+    throw tape_error(path + (zeros ? ": the tape has no header: the process ended while the recorder created the file"
+                                   : ": not a tape (it does not start with the signature of one)"));
   }
-  if (have < sizeof h) throw tape_error(path + " is cut off inside its header; nothing of it can be read");
+  if (have < sizeof h) throw tape_error(path + ": the tape is truncated inside its header, so nothing can be read");
   to_host(h);
   if (h.major > format_major)
-    throw tape_error(path + " is a tape of format " + std::to_string(h.major) +
-                     ", and this program reads up to format " + std::to_string(format_major) +
-                     "; use the p11tape that came with its recorder");
+    throw tape_error(path + ": tape format " + std::to_string(h.major) + ", but this program reads formats up to " +
+                     std::to_string(format_major) + " (use the p11tape that belongs to its recorder)");
   header = h;
 }
 
 void tape_file::read_texts() {
   auto& h = header;
   if (h.word_size != 4 && h.word_size != 8) {
-    damage.notes.emplace_back("its header does not tell the size of a CK_ULONG; 8 bytes are assumed");
+    damage.notes.emplace_back("its header does not contain the size of a CK_ULONG; 8 bytes are assumed");
     h.word_size = 8;
   }
   std::string_view rest;
@@ -128,7 +128,7 @@ std::string tape_file::read_text(u64 offset, u64 text_size, const char* what) {
     text.resize(std::min(text_size, size - offset));
     text.resize(read(text.data(), text.size(), offset));
   }
-  if (text.size() != text_size) damage.notes.push_back("the file does not hold the whole of its " + std::string(what));
+  if (text.size() != text_size) damage.notes.push_back("the file does not contain all of its " + std::string(what));
   return text;
 }
 

@@ -172,13 +172,12 @@ schema schema::parse(std::string_view text, std::string& trouble) {
   for (std::string_view rest = r->text; !rest.empty();) {
     ++number;
     if (!p.take(next_line(rest))) {
-      trouble = "its description of itself is damaged in line " + std::to_string(number) +
-                ", and this program's own is used instead";
+      trouble = "its schema is damaged in line " + std::to_string(number) + ", so the schema of this program is used";
       return built_in();
     }
   }
   if (!p.finish()) {
-    trouble = "its description of itself is missing, and this program's own is used instead";
+    trouble = "its schema is missing, so the schema of this program is used";
     return built_in();
   }
   return schema(r);

@@ -23,17 +23,18 @@ std::vector<std::string> losses_of(const tape::reader& tape) {
     const char* one;
     const char* many;
   } sentences[] = {
-      {counter::no_space, "call was not recorded for lack of space", "calls were not recorded for lack of space"},
-      {counter::interrupted, "call was not recorded: a signal handler made it while it interrupted the recorder",
-       "calls were not recorded: signal handlers made them while they interrupted the recorder"},
-      {counter::orphan_results, "result was not recorded: its call began before a fork, in the parent",
-       "results were not recorded: their calls began before a fork, in the parent"},
-      {counter::shortened, "record was shortened because it was too large",
-       "records were shortened because they were too large"},
-      {counter::overwritten_chunks, "piece of the tape was overwritten by newer calls",
-       "pieces of the tape were overwritten by newer calls"},
-      {counter::loops, "call was refused: the module leads back to the recorder in an endless loop",
-       "calls were refused: the module leads back to the recorder in an endless loop"},
+      {counter::no_space, "call was not recorded because there was no space",
+       "calls were not recorded because there was no space"},
+      {counter::interrupted, "call was not recorded because a signal handler made it while interrupting the recorder",
+       "calls were not recorded because signal handlers made them while interrupting the recorder"},
+      {counter::orphan_results, "result was not recorded because its call began in the parent process, before a fork",
+       "results were not recorded because their calls began in the parent process, before a fork"},
+      {counter::shortened, "record was truncated because it was too large",
+       "records were truncated because they were too large"},
+      {counter::overwritten_chunks, "chunk of the tape was overwritten by newer calls",
+       "chunks of the tape were overwritten by newer calls"},
+      {counter::loops, "call was refused because the module calls the recorder in an endless loop",
+       "calls were refused because the module calls the recorder in an endless loop"},
       {counter::switched_off, "call was made while recording was switched off",
        "calls were made while recording was switched off"},
   };
@@ -44,19 +45,19 @@ std::vector<std::string> losses_of(const tape::reader& tape) {
     case tape::stop_reason::none:
       break;
     case tape::stop_reason::no_space:
-      all.emplace_back("recording ended early: there was no space left");
+      all.emplace_back("recording stopped early: no space left");
       break;
     case tape::stop_reason::full:
-      all.emplace_back("recording ended early: the tape had reached its limit");
+      all.emplace_back("recording stopped early: the tape reached its limit");
       break;
     case tape::stop_reason::cannot_grow:
-      all.emplace_back("recording ended early: the file could not be grown");
+      all.emplace_back("recording stopped early: the file could not be extended");
       break;
     case tape::stop_reason::switched_off:
       all.emplace_back("recording was switched off");
       break;
     default:
-      all.emplace_back("recording ended early, for a reason that a newer version knows");
+      all.emplace_back("recording stopped early, for a reason unknown to this version");
       break;
   }
   return all;
@@ -65,20 +66,20 @@ std::vector<std::string> losses_of(const tape::reader& tape) {
 std::vector<std::string> damages_of(const tape::reader& tape) {
   const auto& d = tape.damage();
   std::vector<std::string> all = d.notes;
-  if (d.skipped_bytes) all.push_back(text::counted(d.skipped_bytes, "byte", "bytes") + " of the file make no sense");
+  if (d.skipped_bytes) all.push_back(text::counted(d.skipped_bytes, "byte", "bytes") + " of the file are not valid");
   if (d.cut_chunks)
-    all.push_back(text::counted(d.cut_chunks, "piece", "pieces") + " of the tape are cut off: the file is too short");
+    all.push_back(text::counted(d.cut_chunks, "piece", "pieces") + " of the tape are missing: the file is truncated");
   if (d.bad_records)
     all.push_back(text::counted(d.bad_records, "record is damaged", "records are damaged") +
-                  "; what came behind in the same piece is lost");
+                  "; the rest of the same chunk is lost");
   // In a ring they were overwritten, which losses_of() tells.
   if (d.missing_records && tape.counter(tape::counter::overwritten_chunks) == 0)
     all.push_back(text::counted(d.missing_records, "record is", "records are") + " missing");
   if (d.lost_parts)
-    all.push_back(text::counted(d.lost_parts, "large record is not whole", "large records are not whole"));
+    all.push_back(text::counted(d.lost_parts, "large record is incomplete", "large records are incomplete"));
   if (d.overwritten)
-    all.push_back(text::counted(d.overwritten, "piece was", "pieces were") +
-                  " overwritten by the recorder while this was read");
+    all.push_back(text::counted(d.overwritten, "chunk was", "chunks were") +
+                  " overwritten by the recorder while the tape was read");
   return all;
 }
 

@@ -45,7 +45,7 @@ P11TAPE_PROFILE=payload taped pss_whole_again sign "$pin" SHA256-RSA-PKCS-PSS
 differ 0 pss_whole pss_whole_again
 says 'random by nature'
 differ 0 pss pss_whole
-says 'at least one of the tapes does not have the value'
+says 'the value is missing from at least one tape'
 
 differ 1 good other
 first 'C_SignInit'
@@ -128,7 +128,7 @@ END
 for who in nothing nobody p11tape-lookup; do taped "$who" run /usr/bin/python3 "$work/lookups.py" "$shim" "$who"; done
 differ 1 nothing nobody
 differ 0 nothing p11tape-lookup
-says "3 calls of B, look-ups of a replay's own"
+says "3 calls of B, look-ups made by a replay"
 
 # show: what handles mean, and what belongs to a login, a session, an object.
 shown() { "$program" show "$@" >"$work/answer" || fail "show $* ended with $?"; }

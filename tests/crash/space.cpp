@@ -104,7 +104,7 @@ TEST_CASE("disk full from the start: no tape, one message") {
   INFO(result.describe());
   CHECK(result.clean());
   CHECK(tapes(out.path()).empty());
-  CHECK(result.err.find("no room for a tape") != std::string::npos);
+  CHECK(result.err.find("not enough space for a tape") != std::string::npos);
 }
 
 TEST_CASE("quota: as a full disk") {

@@ -95,14 +95,14 @@ TEST_CASE("P9: its twelve sub-classes") {
     const bool can_match = p.id != std::string_view("P9b") && p.id != std::string_view("P9d");
     if (can_match) CHECK_FALSE(looked_at(p.configured, with_label(p.configured)).has_errors());
   }
-  SECTION("P9f: the name of something else") {
+  SECTION("P9f: the text is the name of something else") {
     auto set = with_label("mq-card");
     set.other_names.push_back({"the name of the provider", "mq-card"});
     const auto t = looked_at("mytoken", set);
     INFO(t.text());
     CHECK(t.first() == "P9f");
   }
-  SECTION("P9l: padded with NUL") {
+  SECTION("P9l: the label is padded with NUL") {
     auto label = std::string("my token");
     label.resize(32, '\0');
     const auto t = looked_at(label, with_label("my token"));

@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 mq_ini 'UserPIN (mytoken)'
 expect 1 doctor
-says "$work/mqclient.ini (in the current folder)"
+says "$work/mqclient.ini (in the current directory)"
 says '(P9g)'
 says 'Configure exactly "mytoken (UserPIN)"'
 says 'AMQ9669E'
@@ -21,7 +21,7 @@ expect 1 doctor --mq-ini mqclient.ini --pin file:wrong
 says 'CKR_PIN_INCORRECT'
 silent_on 'wrong-pin'
 expect 2 doctor --mq-ini mqclient.ini --pin "$pin"
-says 'not taken from the command line'
+says 'must not be on the command line'
 
 # The string in its other places, from a variable, and the output of a queue manager through a pipe.
 MQSSLCRYP="GSK_PKCS11=$module;mytoken;$pin;" expect 1 doctor --sslcryp env:MQSSLCRYP
@@ -29,7 +29,7 @@ says '(P9j)'
 expect 2 doctor --sslcryp 'nonsense'
 echo "   SSLCRYP(GSK_PKCS11=$module;mytoken (UserPIN);$pin;SYMMETRIC_CIPHER_OFF;)" > display
 expect 1 doctor --sslcryp - < display  # the wrong PIN of before is remembered by the token
-says 'Wrong PINs were given before'
+says 'Wrong PINs were given earlier'
 
 sed -i 's/\\;/;/g' mqclient.ini
 expect 1 doctor --mq-ini mqclient.ini
@@ -41,7 +41,7 @@ echo '{"channel":[{"name":"C","transmissionSecurity":{"cipherSpecification":"ANY
 expect 1 doctor --ccdt ccdt.json
 says 'A CCDT cannot name the driver'
 says "$work/mqclient.ini"
-says '"my_cert": no object can be seen'
+says '"my_cert": no object is visible'
 
 # The right PIN clears the token's count of wrong ones.
 GOOD=$pin expect 1 doctor --module "$module" --pin env:GOOD

@@ -29,7 +29,7 @@ expect 0 doctor --mq-ini mqclient.ini --pin file:right --no-load
 logged_in 0 'with --no-load'
 expect 1 doctor "${clients[@]}" --pin file:wrong
 says 'CKR_PIN_INCORRECT'
-says 'there is never more than one'
+says 'doctor never makes more than one'
 logged_in 1 'three clients of one token, and a wrong PIN'
 expect 1 doctor --module "$module" --token-label 'no such token' --pin file:wrong
 logged_in 0 'a token that is not there'
@@ -38,7 +38,7 @@ logged_in 1 'after a wrong PIN'
 
 # CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED
 FRONT_ADD=0x20000 expect 1 doctor --mq-ini mqclient.ini --pin file:wrong
-says 'One try is left'
+says 'Only one PIN try is left'
 says '--yes-final-try'
 logged_in 0 'on the last try'
 FRONT_ADD=0x20000 expect 1 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try

@@ -9,9 +9,9 @@ expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c" --dry-run
 says "+   SSLCryptoHardware=GSK_PKCS11=$work/c/p11mq.so"
 cmp mqclient.ini original || fail 'a dry run changed the file'
 expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c" --dir "$work/tapes"
-says 'To be restarted'
+says 'Restart:'
 expect 0 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/c"
-says 'in place already'
+says 'already in place'
 expect 0 doctor --mq-ini mqclient.ini
 says 'The recorder is in place'
 client pkcs11-tool --module "$work/c/p11mq.so" --list-token-slots > listed
@@ -30,7 +30,7 @@ expect 0 swap --mq-ini mqclient.ini --java java.cfg --shim "$shim" --into "$work
 [[ -e c/p11mq.so && -e c/p11java.so ]] || fail 'not each client has its copy'
 printf 'name = y\nlibrary = /usr/lib/other.so\n' > other.cfg
 expect 1 swap --java other.cfg --shim "$shim" --into "$work/c"
-says 'already stands for another module'
+says 'already records another module'
 expect 0 restore --mq-ini mqclient.ini --java java.cfg
 cmp mqclient.ini original || fail 'restore did not put the same bytes back'
 

@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
   const auto o = fuzz::parse(argc, argv, help);
   auto folder = std::filesystem::temp_directory_path().string() + "/p11tape-fuzz.XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) {
-    std::fprintf(stderr, "fuzz_arguments: cannot make a folder like %s\n", folder.c_str());
+    std::fprintf(stderr, "fuzz_arguments: cannot create a directory like %s\n", folder.c_str());
     return 2;
   }
   setenv("P11TAPE_DIR", folder.c_str(), 1);

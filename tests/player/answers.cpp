@@ -301,7 +301,7 @@ TEST_CASE("what the profile kept off the tape is made up, with its length, the s
     CHECK(p(function::C_Sign, s, "to be signed, too", 17, signature, &size) == player::cannot_answer);
   }
   CHECK(std::memcmp(out[0], out[1], sizeof out[0]) == 0);
-  CHECK(test::said().find("C_Sign: the tape does not have the output") != std::string::npos);
+  CHECK(test::said().find("C_Sign: the tape does not contain the output") != std::string::npos);
 }
 
 TEST_CASE("what the tape cannot answer has a code of its own") {
@@ -318,7 +318,7 @@ TEST_CASE("what the tape cannot answer has a code of its own") {
   CHECK(p(function::C_GetTokenInfo, 12345, nullptr) == CKR_SLOT_ID_INVALID);
   CHECK(p(function::C_GetFunctionStatus, s) == CKR_FUNCTION_NOT_PARALLEL);
   const auto all = test::said();
-  CHECK(all.find("C_GenerateKey cannot be answered: the tape has no call of this function") != std::string::npos);
+  CHECK(all.find("C_GenerateKey: no recorded result: the tape contains no call of this function") != std::string::npos);
   CHECK(all.find("a PIN of another length") == std::string::npos);
 }
 

@@ -42,13 +42,13 @@ grep -q '^Certificate Object' "$work/one_certificate.played/stdout" || fail "the
 record sign_default default sign
 play sign_default sign_default sign
 [[ $(stat -c %s "$work/sign_default.played/stdout.raw") -eq 256 ]] || fail "a made up signature has another length"
-expect_said sign_default 'C_Sign: the tape does not have the output'
+expect_said sign_default 'C_Sign: the tape does not contain the output'
 
 # What the tape cannot answer: a code of its own, explained once, and to be seen on a recording of the player.
 play list_objects digest digest
-expect_said digest 'C_DigestInit cannot be answered: the tape has no call of this function'
+expect_said digest 'C_DigestInit: no recorded result: the tape contains no call of this function'
 play wrong_pin longer_pin longer_pin
-expect_said longer_pin 'C_Login cannot be answered: the tape has 1 call of this function, but none with these arguments'
+expect_said longer_pin 'C_Login: no recorded result: the tape contains 1 call of this function, but none with these arguments'
 expect_said longer_pin 'nearest on the tape: call'
 expect_said longer_pin 'which returned CKR_PIN_INCORRECT'
 for scenario in digest longer_pin; do

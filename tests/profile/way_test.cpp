@@ -78,8 +78,8 @@ TEST_CASE("The verdict names the mechanism and the key, or the program itself") 
   idle.lasting(ms).initialize().slot_list({5}).wait(10 * second).open(5, 1);
   const auto verdict = profiled(idle).verdict();
   CHECK(verdict[0] ==
-        "Of 10.0 s from the first call to the last, the module worked 3.00 ms (<0.1 %); the rest is the program's own. "
-        "The widest gap, 10.0 s, ends with call 3 (C_OpenSession).");
+        "Of 10.0 s from the first call to the last, the module worked 3.00 ms (<0.1 %); the program spent the rest. "
+        "The longest gap, 10.0 s, ends with call 3 (C_OpenSession).");
 }
 
 TEST_CASE("A process that only looks has no way to a login; each C_Initialize has one of its own") {

@@ -42,7 +42,7 @@ expect sign 'SAME'
 # The PIN: none, and one that is wrong.
 replay no_pin 2
 expect no_pin 'STOPPED  before call'
-expect no_pin "C_Login: it needs the user's PIN"
+expect no_pin "C_Login: it needs the user PIN"
 replay refused 1 --continue --pin user=env:WRONG
 expect refused 'return value: CKR_OK on the tape, CKR_PIN_INCORRECT now'
 expect refused 'not reached'
@@ -53,7 +53,7 @@ expect refused 'not reached'
 tape=$wrong
 replay careful 0
 expect careful 'C_Login, call'
-expect careful '--allow-failed-logins lets it'
+expect careful 'allow with --allow-failed-logins'
 replay careless 0 --allow-failed-logins
 expect careless 'SAME'
 expect_not careless 'C_Login, call'
@@ -61,11 +61,11 @@ expect_not careless 'C_Login, call'
 # The default profile has no payload: it is made up for signing, and decryption is left out.
 tape=$default
 replay default 0 --pin user=env:PIN
-expect default 'Payload that the tape does not have was made up'
+expect default 'Payload that is not on the tape was generated'
 expect default 'C_Decrypt, call'
 expect default 'it needs bytes that are not on the tape'
 "$program" replay --dry-run "$tape" >"$work/dry" || fail 'a dry run failed'
-grep -q "C_Login .*made, with the user's PIN" "$work/dry" || fail "the dry run: $(cat "$work/dry")"
+grep -q "C_Login .*made, with the user PIN" "$work/dry" || fail "the dry run: $(cat "$work/dry")"
 
 # Calls that change the token.
 tape=$write

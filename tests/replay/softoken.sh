@@ -13,7 +13,7 @@ again=(--pin user=env:PIN --so-pin env:PIN --allow-writes --allow-failed-logins)
 arguments() { echo "configDir='sql:$work/$1' certPrefix='' keyPrefix='' secmod='' flags="; }
 
 replay without 1 "${again[@]}"
-expect without 'return value (the tape'\''s pReserved is known to the client alone, and was left out; --init-args gives one)'
+expect without 'return value (the tape does not contain the recorded pReserved, so none was passed; use --init-args to pass one)'
 
 # The message key is generated, so that what was encrypted with the recorded one cannot be decrypted again.
 replay with 0 "${again[@]}" --init-args "$(arguments other)"
@@ -24,4 +24,4 @@ expect with 'the replay'\''s key is another'
 # A module that has no 3.0 gets the calls of 2.40, and that is said.
 make_token
 replay older 1 --pin user=env:PIN --so-pin env:PIN
-expect older 'the recorded program had the interface 3.0, which this module does not have'
+expect older 'the recorded program used the interface 3.0, which this module does not have'

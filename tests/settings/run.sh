@@ -13,7 +13,7 @@ for client in "${clients[@]}"; do
   "$client" "$real" "$program" run --log "$work/$client.log" -- >"$work/$client.out" 2>"$work/$client.err" ||
     fail "$client ended with $?: $(cat "$work/$client.err")"
   expect_success "$client" "$work/$client.out"
-  expect_text 'p11tape run: recorded on th' "$work/$client.err"
+  expect_text 'p11tape: recorded on th' "$work/$client.err"
   tape=$(grep -o "$tapes/.*libsofthsm2.*\.p11tape" "$work/$client.err" | head -n 1)
   [[ -e $tape ]] || fail "$client: the tape that was named is not there: $(cat "$work/$client.err")"
   grep -aqx "module.path=$real" "$tape" || fail "$client: the tape is not of $real"
@@ -34,7 +34,7 @@ status 7 sh -c 'exit 7'
 status 137 sh -c 'kill -9 $$'
 status 0 echo '--module' 'a b'
 [[ $(cat "$work/out") == '--module a b' ]] || fail "arguments are changed: $(cat "$work/out")"
-expect_text 'no tape was made' "$work/err"
+expect_text 'no tape was written' "$work/err"
 status 127 no-such-command-here
 [[ -z ${LD_AUDIT-} ]]
 status 1 sh -c '[ -z "$LD_AUDIT" ]'
@@ -45,9 +45,9 @@ rm -rf "$tapes"
 diff <(by_thread <"$work/made") <(calls_on_tapes | by_thread) || fail "the tape (>) does not have the calls (<)"
 rm -rf "$tapes"
 "$program" run --module "$real" -- "$driver" "$mock" 1 3 >/dev/null 2>"$work/err"
-expect_text 'no tape was made' "$work/err"
+expect_text 'no tape was written' "$work/err"
 "$program" run --module /bin/true -- true 2>"$work/err" && fail "/bin/true is no module"
-expect_text 'is no PKCS#11 module' "$work/err"
+expect_text 'not a PKCS#11 module' "$work/err"
 
 # NSS's softoken is used by other functions as well, and is left alone.
 if command -v certutil >/dev/null; then
@@ -58,5 +58,5 @@ fi
 # A static program has no loader to ask.
 if echo 'int main(){}' | cc -static -x c -o "$work/static" - 2>/dev/null; then
   status 2 "$work/static"
-  expect_text 'is a static program' "$work/err"
+  expect_text 'statically linked' "$work/err"
 fi

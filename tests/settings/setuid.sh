@@ -32,12 +32,12 @@ diff <(by_thread <"$work/made") <(calls_on_tapes | by_thread) || fail "the tape 
 
 chmod 666 "$work/lib/p11tape.yaml"
 helper >/dev/null 2>"$work/err" && fail "a file that everybody can write to was believed"
-expect_text 'others than the file' "$work/err"
+expect_text 'users other than the owner' "$work/err"
 chmod 644 "$work/lib/p11tape.yaml"
 chown 12345 "$work/lib/p11tape.yaml"
 helper >/dev/null 2>"$work/err" && fail "a file of somebody else was believed"
-expect_text 'belongs to user id 12345 instead of root or user id 65534' "$work/err"
+expect_text 'belongs to user ID 12345 instead of root or user ID 65534' "$work/err"
 
 # p11tape run says that it cannot.
 if "$program" run -- "$work/helper" "$mock" 1 1 >/dev/null 2>"$work/err"; then fail "p11tape run ran a setuid program"; fi
-expect_text 'is a setuid or setgid program' "$work/err"
+expect_text 'ignores LD_AUDIT in setuid and setgid programs' "$work/err"

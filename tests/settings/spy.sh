@@ -14,7 +14,7 @@ diff <(by_thread <"$work/made") <(/usr/bin/python3 "$here/calls.py" text <"$work
 
 # Without a module nothing is guessed, and it is said what to do.
 P11TAPE_DIR=$tapes "$driver" "$shim" 1 5 >/dev/null 2>"$work/err" && fail "the driver ran without a module"
-expect_text 'no PKCS#11 module is named. Set P11TAPE_MODULE' "$work/err"
+expect_text 'no PKCS#11 module is named (set P11TAPE_MODULE' "$work/err"
 expect_text 'CKR_GENERAL_ERROR' "$work/err"
 cp "$shim" "$work/p11tape-mine.so"
 echo 'keep: 5' >"$work/p11tape-mine.yaml"

@@ -28,7 +28,7 @@ expect_text 'p11tape.so is not loaded' "$work/settings"
 # A call that hangs is told of by follow, too; following a process ends with it.
 "$program" follow --all "$hanging" >"$work/followed" 2>&1 & children+=($!)
 following=$!
-wait_until grep -q 'C_CloseSession has not returned for' "$work/followed"
+wait_until grep -q 'C_CloseSession has been running for' "$work/followed"
 kill "$hanging"
 wait "$following" || fail "follow ended with $?"
 [[ $(grep -c '^[0-9]*: C_GenerateRandom ' "$work/followed") -eq 10 ]] || fail "$(cat "$work/followed")"

@@ -36,7 +36,7 @@ bool control_file::look(const settings& s) noexcept {
   char why[256];
   std::size_t size = 0;
   if (!read_trusted(own_surroundings(nullptr), path, text, sizeof text, size, why)) {
-    if (why[0] != 0) say("the control file %s is not used: %s. Recording stays %s.", path, why, wanted_ ? "on" : "off");
+    if (why[0] != 0) say("cannot use the control file %s: %s. Recording stays %s.", path, why, wanted_ ? "on" : "off");
     return wanted_;
   }
   const char* word = text + std::strspn(text, " \t\r\n");
@@ -46,7 +46,7 @@ bool control_file::look(const settings& s) noexcept {
   const auto is = [&](const char* w) noexcept { return std::strlen(w) == length && strncasecmp(word, w, length) == 0; };
   if (is("on") || is("yes") || is("true") || is("1")) return wanted_ = true;
   if (is("off") || is("no") || is("false") || is("0")) return wanted_ = false;
-  say("the control file %s says `%.*s`, which is neither on nor off. Recording stays %s.", path,
+  say("the control file %s contains `%.*s`, which is neither on nor off. Recording stays %s.", path,
       static_cast<int>(length < 40 ? length : 40), word, wanted_ ? "on" : "off");
   return wanted_;
 }

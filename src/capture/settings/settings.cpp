@@ -55,7 +55,7 @@ found try_file(settings& s, const surroundings& where, const char* path) noexcep
   if (!read_trusted(where, path, text, sizeof text, size, why)) {
     if (why[0] == 0) return found::none;
     std::snprintf(s.file, sizeof s.file, "%s", path);
-    problem(s, "%s: the settings file is not used: %s.", path, why);
+    problem(s, "%s: the settings file is ignored: %s.", path, why);
     s.module_unclear = true;
     return found::unusable;
   }
@@ -69,7 +69,7 @@ void read_file(settings& s, const surroundings& where) noexcept {
   static char real[PATH_MAX];
   if (const char* named = variable(where, "P11TAPE_CONFIG"); named != nullptr) {
     if (try_file(s, where, named) != found::none) return;
-    problem(s, "P11TAPE_CONFIG: there is no file %s. No settings file is used.", named);
+    problem(s, "P11TAPE_CONFIG: the file %s does not exist. No settings file is used.", named);
     s.module_unclear = true;
     return;
   }
@@ -106,7 +106,7 @@ void read_variables(settings& s, const surroundings& where) noexcept {
     name[size] = 0;
     const char* meant = nearest_name(name, true);
     if (meant != nullptr && std::strcmp(meant, name) != 0)
-      problem(s, "%s: there is no such variable. Is %s meant?", name, meant);
+      problem(s, "%s: unknown environment variable (did you mean %s?).", name, meant);
   }
 }
 

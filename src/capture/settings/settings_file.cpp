@@ -25,7 +25,7 @@ class reading {
   void whole(std::string_view text) {
     const auto root = YAML::Load(std::string(text));
     if (root.IsNull()) return;
-    if (!root.IsMap()) return complain(root, "", "the file must consist of settings, a line each: `key: value`");
+    if (!root.IsMap()) return complain(root, "", "the file must contain one setting per line: `key: value`");
     section(root, "", true);
     if (const auto programs = root["programs"]; programs.IsDefined()) sections(programs);
   }
@@ -54,21 +54,22 @@ class reading {
   void sections(const YAML::Node& programs) {
     if (programs.IsNull()) return;
     if (!programs.IsMap())
-      return complain(programs, "programs", "it must name programs, with the settings of each below its name");
+      return complain(programs, "programs",
+                      "it must contain program names, with the settings of each program below its name");
     std::set<std::string> seen;
     for (const auto& one : programs) {
       if (!one.first.IsScalar()) {
-        complain(one.first, "programs", "a program's name must be a word");
+        complain(one.first, "programs", "the name of a program must be a word");
         continue;
       }
       const auto& name = one.first.Scalar();
       if (name.find('/') != std::string::npos)
-        complain(one.first, "programs", "`" + name + "`: a program is named by its file name, without folders");
+        complain(one.first, "programs", "`" + name + "`: a program is named by its file name, without directories");
       if (!seen.insert(name).second)
-        complain(one.first, "programs", "`" + name + "` is there twice; the last one counts");
+        complain(one.first, "programs", "`" + name + "` is given twice; the last one is used");
       if (one.second.IsNull()) continue;
       if (!one.second.IsMap()) {
-        complain(one.second, "programs." + name, "it must consist of settings, but is not a group of them");
+        complain(one.second, "programs." + name, "it must be a group of settings");
         continue;
       }
       section(one.second, "programs." + name + ".", name == program_);
@@ -80,7 +81,7 @@ class reading {
     std::set<std::string> seen;
     for (const auto& one : map) {
       if (!one.first.IsScalar()) {
-        complain(one.first, "", "a setting's name must be a word");
+        complain(one.first, "", "the name of a setting must be a word");
         continue;
       }
       const auto& key = one.first.Scalar();
@@ -89,11 +90,11 @@ class reading {
       if (index == setting_count) {
         const char* meant = nearest_name(key.c_str(), false);
         complain(one.first, prefix + key,
-                 std::string("there is no such setting") + (meant ? std::string("; is `") + meant + "` meant?" : "") +
-                     (meant ? " It is ignored" : "; it is ignored"));
+                 std::string("unknown setting") + (meant ? std::string(" (did you mean `") + meant + "`?)" : "") +
+                     "; it is ignored");
         continue;
       }
-      if (!seen.insert(key).second) complain(one.first, prefix + key, "it is there twice; the last one counts");
+      if (!seen.insert(key).second) complain(one.first, prefix + key, "it is given twice; the last one is used");
       value(one.first, one.second, static_cast<setting>(index), prefix + key, apply);
     }
   }
@@ -108,14 +109,14 @@ class reading {
         text += (text.empty() ? "" : ", ") + word.Scalar();
       }
     } else if (node.IsNull()) {
-      return refuse(name, which, key, apply, "it has no value; the default counts");
+      return refuse(name, which, key, apply, "it has no value; the default is used");
     } else if (!node.IsScalar()) {
       return refuse(name, which, key, apply, std::string("it must be one value, but is ") + kind_of(node));
     } else {
       text = node.Scalar();
     }
     if (text.empty() && row_of(which).standard[0] == 0) return;  // nothing, as by default
-    if (text.find('\0') != std::string::npos) return refuse(name, which, key, apply, "it has a NUL character inside");
+    if (text.find('\0') != std::string::npos) return refuse(name, which, key, apply, "it contains a NUL character");
     if (apply) return take_setting(s_, which, text.c_str(), place(name).c_str(), key.c_str());
     static settings scratch;
     scratch.problems[0] = 0;
@@ -140,10 +141,10 @@ void read_settings_text(settings& s, const char* path, const char* text, std::si
     reading(s, path, program).whole({text, size});
   } catch (const YAML::Exception& e) {
     s.module_unclear = true;
-    problem(s, "%s:%d: this is not YAML: %s. Nothing of the file is used.", path, e.mark.line + 1, e.msg.c_str());
+    problem(s, "%s:%d: the file is not valid YAML: %s. The file is ignored.", path, e.mark.line + 1, e.msg.c_str());
   } catch (const std::exception& e) {
     s.module_unclear = true;
-    problem(s, "%s: the settings file cannot be read: %s.", path, e.what());
+    problem(s, "%s: cannot read the settings file: %s.", path, e.what());
   }
 }
 

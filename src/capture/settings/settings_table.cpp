@@ -85,7 +85,7 @@ bool name_is_wrong(const char* text, char (&why)[160]) noexcept {
   static constexpr char known[] = "{program}{pid}{ppid}{start}{host}{uid}{module}{shim}";
   for (const char* at = text; (at = std::strpbrk(at, "{}/")) != nullptr; ++at) {
     if (*at == '/') {
-      std::snprintf(why, sizeof why, "is a file name, not a path: the folder is `dir`");
+      std::snprintf(why, sizeof why, "must be a file name, not a path (the directory is `dir`)");
       return true;
     }
     const char* end = std::strchr(at, '}');
@@ -93,7 +93,8 @@ bool name_is_wrong(const char* text, char (&why)[160]) noexcept {
     char word[32] = {};
     if (*at == '{' && size < sizeof word) std::memcpy(word, at, size);
     if (word[0] == 0 || std::strstr(known, word) == nullptr) {
-      std::snprintf(why, sizeof why, "knows {program} {pid} {ppid} {start} {host} {uid} {module} {shim}, not `%.20s`",
+      std::snprintf(why, sizeof why,
+                    "contains `%.20s`, which is not one of {program} {pid} {ppid} {start} {host} {uid} {module} {shim}",
                     at);
       return true;
     }
@@ -152,7 +153,7 @@ bool parse(settings& s, setting which, const char* text, u64& number, char (&why
       return parse_calls(s, text, why);
     case setting_kind::choice: {
       if (parse_choice(row.allowed, text, number)) return true;
-      std::size_t n = static_cast<std::size_t>(std::snprintf(why, sizeof why, "is none of "));
+      std::size_t n = static_cast<std::size_t>(std::snprintf(why, sizeof why, "is not one of "));
       for (const char* c = row.allowed; *c != 0 && n + 3 < sizeof why; ++c) {
         if (*c == '|') why[n++] = ',';
         why[n++] = *c == '|' ? ' ' : *c;
@@ -166,16 +167,16 @@ bool parse(settings& s, setting which, const char* text, u64& number, char (&why
       return false;
     case setting_kind::duration:
       if (parse_duration(text, number)) return true;
-      std::snprintf(why, sizeof why, "is no duration, such as 500us, 5ms or 2s");
+      std::snprintf(why, sizeof why, "is not a duration such as 500us, 5ms or 2s");
       return false;
     case setting_kind::size:
     case setting_kind::count:
       parse_range(row.allowed, least, most);
       if (parse_size(text, number) && number >= least && number <= most) return true;
-      std::snprintf(
-          why, sizeof why,
-          row.kind == setting_kind::size ? "is no size, such as 64M, in the range %s" : "is no number in the range %s",
-          row.allowed);
+      std::snprintf(why, sizeof why,
+                    row.kind == setting_kind::size ? "is not a size such as 64M in the range %s"
+                                                   : "is not a number in the range %s",
+                    row.allowed);
       return false;
   }
   return false;
@@ -333,7 +334,7 @@ void take_setting(settings& s, setting which, const char* text, const char* from
     return wrong(why);
   }
   for (const char* c = text; *c != 0; ++c)
-    if (*c == '\n' || *c == '\r') return wrong("has a line break inside");
+    if (*c == '\n' || *c == '\r') return wrong("contains a newline");
   if (!parse(s, which, text, value.number, why)) return wrong(why);
   std::memcpy(value.text, text, std::strlen(text) + 1);
 }

@@ -47,20 +47,21 @@ bool read_trusted(const surroundings& where, const char* path, char* into, std::
   const int fd = open_inside(where.root, path);
   if (fd < 0) {
     if (errno != ENOENT && errno != ENOTDIR)
-      std::snprintf(why, sizeof why, "user id %u cannot read it: %s", where.user, strerrordesc_np(errno));
+      std::snprintf(why, sizeof why, "user ID %u cannot read it: %s", where.user, strerrordesc_np(errno));
     return false;
   }
   struct stat st {};
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return refuse(fd, why, "it is not a regular file");
   if (where.secure && st.st_uid != 0 && st.st_uid != where.user) {
     std::snprintf(why, sizeof why,
-                  "this is a setuid program, and the file belongs to user id %u instead of root or user id %u",
-                  st.st_uid, where.user);
+                  "the program is setuid, and the file belongs to user ID %u instead of root or user ID %u", st.st_uid,
+                  where.user);
     kernel::close(fd);
     return false;
   }
   if (where.secure && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return refuse(fd, why, "this is a setuid program, and others than the file's owner can write to it (chmod go-w)");
+    return refuse(fd, why,
+                  "the program is setuid, and users other than the owner of the file can write to it (chmod go-w)");
   if (static_cast<u64>(st.st_size) >= size) return refuse(fd, why, "it is too large");
   while (read_size < size - 1) {
     const ssize_t n = kernel::read(fd, into + read_size, size - 1 - read_size);

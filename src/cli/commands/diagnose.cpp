@@ -88,26 +88,25 @@ int run(diagnose_options& o) {
 }  // namespace
 
 void add_diagnose(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("diagnose", "Says what went wrong on tapes, why, and what to do about it");
+  auto* command = app.add_subcommand("diagnose", "Find what went wrong, why, and how to fix it");
   auto o = std::make_shared<diagnose_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
-  command->add_flag("--json", o->json, "One JSON object");
+  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  command->add_flag("--json", o->json, "Output as one JSON object");
   o->clients.add_to(*command);
   command
       ->add_option("--token-label", o->token_label,
-                   "The token label that the client is configured with, where no file can be named")
+                   "Token label that the client is configured with, if there is no file to name")
       ->type_name("TEXT");
   command
       ->add_option("--amqerr", o->amqerr,
-                   "IBM MQ's error log (AMQERR01.LOG or .json), to be put beside the calls of the same seconds")
+                   "IBM MQ error log (AMQERR01.LOG or .json), shown beside the calls made at the same time")
       ->type_name("FILE");
   command->footer(
       "Examples:\n"
       "  p11tape diagnose /var/tmp/p11tape-1000\n"
       "  p11tape diagnose --mq-ini /var/mqm/mqclient.ini --amqerr /var/mqm/errors/AMQERR01.LOG my.p11tape\n"
       "  p11tape diagnose --sslcryp env:MQSSLCRYP my.p11tape\n"
-      "Exit status: 0 nothing of severity error; 1 findings of severity error; 2 where input cannot be used; 64 for "
-      "wrong usage.");
+      "Exit status: 0 no finding of severity error; 1 at least one; 2 unusable input; 64 usage error.");
   command->callback([o, &result] { result = run(*o); });
 }
 

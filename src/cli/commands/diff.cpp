@@ -27,8 +27,8 @@ std::unique_ptr<tape::reader> open_one(const std::string& path) {
   report(all);
   if (!all.troubles.empty() || all.tapes.empty()) return nullptr;
   if (all.tapes.size() == 1) return std::move(all.tapes.front());
-  std::fprintf(stderr, "p11tape diff: %s holds %zu tapes; name the one that is to be compared, as %s\n", path.c_str(),
-               all.tapes.size(), all.tapes.front()->path().c_str());
+  std::fprintf(stderr, "p11tape: %s: the directory contains %zu tapes (name the one to compare, for example %s)\n",
+               path.c_str(), all.tapes.size(), all.tapes.front()->path().c_str());
   return nullptr;
 }
 
@@ -49,7 +49,7 @@ int run(const diff_options& o) {
   if (!o.json) append_losses(both, out.text());
   out.flush();
   if (out.error() != 0) {
-    std::fprintf(stderr, "p11tape: standard output cannot be written to: %s\n", std::strerror(out.error()));
+    std::fprintf(stderr, "p11tape: cannot write to standard output: %s\n", std::strerror(out.error()));
     return exit_unusable;
   }
   return found.all != 0 ? exit_findings : exit_fine;
@@ -58,24 +58,25 @@ int run(const diff_options& o) {
 }  // namespace
 
 void add_diff(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("diff", "Says where two tapes part: what works here and fails there");
+  auto* command = app.add_subcommand("diff", "Find where two tapes differ: what works in one and fails in the other");
   auto o = std::make_shared<diff_options>();
-  command->add_option("A", o->a, "A tape, or a folder with one: the one that is right")->required();
-  command->add_option("B", o->b, "The tape to compare it with")->required();
-  command->add_flag("--json", o->json, "One JSON object");
-  command->add_option("--most", o->most, "So many differences are listed")->capture_default_str();
-  command->add_option("--window", o->window, "So many calls of each tape are compared, from its beginning")
+  command->add_option("A", o->a, "Reference tape, or a directory that contains it")->required();
+  command->add_option("B", o->b, "Tape to compare with it")->required();
+  command->add_flag("--json", o->json, "Output as one JSON object");
+  command->add_option("--most", o->most, "Maximum number of differences to list")->capture_default_str();
+  command->add_option("--window", o->window, "Maximum number of calls to compare, from the start of each tape")
       ->capture_default_str()
       ->check(CLI::Range(tape::u64{1}, tape::u64{50000000}));
   command->footer(
-      "Calls are aligned thread by thread. Handles are compared by what they mean, queries and polls that only one\n"
-      "program makes do no harm, and what is random by nature is not counted: what that was, the end of the report "
-      "says.\n"
-      "Calls that a replay made for itself are left out.\n"
+      "Calls are aligned thread by thread. Handles are compared by the object that they refer to. Queries and polls "
+      "that only\n"
+      "one program makes, and values that are random by nature, are not counted as differences. The end of the "
+      "report lists\n"
+      "them. Calls that a replay made for its own purposes are ignored.\n"
       "Examples:\n"
       "  p11tape diff pkcs11-tool.p11tape amqzmppa.p11tape\n"
       "  p11tape diff --json last-week/ today/ | jq '.differences[0]'\n"
-      "Exit status: 0 alike; 1 different; 2 where a tape cannot be read; 64 for wrong usage.");
+      "Exit status: 0 no differences; 1 differences; 2 a tape cannot be read; 64 usage error.");
   command->callback([o, &result] { result = run(*o); });
 }
 

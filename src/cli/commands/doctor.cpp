@@ -70,10 +70,10 @@ class examiner {
     around.home = home_folder();
     const auto search = find_mq_ini(around, exists);
     examination e;
-    e.title = "Where MQ looks for mqclient.ini, started here and with this environment";
+    e.title = "Where MQ looks for mqclient.ini when started from this directory with this environment";
     for (const auto& candidate : search.candidates)
       e.shown += (e.shown.empty() ? "" : "\n") + std::string(candidate.effective ? "-> " : "   ") + candidate.path +
-                 " (" + candidate.why + (candidate.exists ? ")" : "), not there");
+                 " (" + candidate.why + (candidate.exists ? ")" : "), does not exist");
     e.found = search.found;
     all_.push_back(std::move(e));
     if (!search.effective.empty()) all_.push_back(examine_file(client::mq_ini, search.effective, o_));
@@ -116,7 +116,7 @@ class examiner {
 file_user user_for(const doctor_command& c) {
   if (!c.user.empty()) {
     auto user = user_named(c.user);
-    if (!user) throw std::runtime_error("there is no user " + c.user + " on this machine (--user)");
+    if (!user) throw std::runtime_error("user " + c.user + " does not exist on this machine (check --user)");
     return *user;
   }
   const bool other_client = !c.clients.java.empty() || !c.clients.openssl.empty() || !c.clients.nss.empty() ||
@@ -149,7 +149,7 @@ int run(doctor_command& c) {
     out.flush();
     return status_of(all);
   } catch (const std::runtime_error& e) {
-    std::fprintf(stderr, "p11tape doctor: %s\n", e.what());
+    std::fprintf(stderr, "p11tape: %s\n", e.what());
     return exit_unusable;
   }
 }
@@ -158,38 +158,40 @@ int run(doctor_command& c) {
 
 void add_doctor(CLI::App& app, status& result) {
   auto c = std::make_shared<doctor_command>();
-  auto* command = app.add_subcommand("doctor", "Checks a client's configuration, its module and its token");
+  auto* command = app.add_subcommand("doctor", "Check a client's configuration, its module and its token");
   c->clients.add_to(*command);
   command->add_option("--ccdt", c->ccdt, "IBM MQ: a client channel definition table, JSON or AMQCLCHL.TAB")
       ->type_name("FILE");
   command->add_option("--nginx", c->nginx, "nginx: a file with ssl_certificate_key")->type_name("FILE");
   command->add_option("--httpd", c->httpd, "Apache httpd: a file with SSLCertificateKeyFile")->type_name("FILE");
   command->add_flag("--ssh", c->ssh, "OpenSSH: your ssh_config files, and whether ssh-agent accepts the modules");
-  command->add_option("--module", c->module, "A PKCS#11 module by itself")->type_name("SO");
-  command->add_option("--token-label", c->token_label, "The label to look for, where the configuration has none")
+  command->add_option("--module", c->module, "A PKCS#11 module, without a client")->type_name("SO");
+  command->add_option("--token-label", c->token_label, "Token label to look for, if the configuration has none")
       ->type_name("LABEL");
-  command->add_option("--pin", c->pin, "Log in once, with the PIN from env:VAR, file:PATH, prompt or -")
+  command->add_option("--pin", c->pin, "Log in once with the PIN from env:VAR, file:PATH, prompt or -")
       ->type_name("SOURCE");
-  command->add_flag("--yes-final-try", c->final_try, "Log in also where one wrong PIN would lock the token");
+  command->add_flag("--yes-final-try", c->final_try, "Log in even if one wrong PIN would lock the token");
   command
       ->add_option("--user", c->user,
-                   "Who runs the client, for permissions (default: mqm for MQ where there is one, else you)")
+                   "User that runs the client, for the permission checks (default: mqm for MQ if that user exists, "
+                   "otherwise you)")
       ->type_name("NAME");
-  command->add_flag("--no-load", c->no_load, "Do not load modules");
-  command->add_option("--timeout", c->timeout, "Seconds that a module may take")
+  command->add_flag("--no-load", c->no_load, "Check without loading the modules");
+  command->add_option("--timeout", c->timeout, "Maximum time that a module may take, in seconds")
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
-  command->add_flag("--json", c->json, "The result as JSON");
-  command->add_flag("--verbose,-v", c->verbose, "All hints too");
+  command->add_flag("--json", c->json, "Output as JSON");
+  command->add_flag("--verbose,-v", c->verbose, "Also show all hints");
   command->footer(
-      "Without a client: IBM MQ's mqclient.ini and MQSSLCRYP, as MQ would find them from here.\n"
-      "Modules are loaded in a process of their own. No login without --pin, and never more than one.\n"
+      "If no client is named, IBM MQ's mqclient.ini and MQSSLCRYP are checked, as MQ would find them from this "
+      "directory.\n"
+      "Modules are loaded in a separate process. There is no login without --pin, and never more than one.\n"
       "Passwords in configurations are never shown.\n"
       "Examples:\n"
       "  p11tape doctor --mq-ini /var/mqm/mqclient.ini\n"
       "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape doctor --sslcryp -\n"
       "  p11tape doctor --java pkcs11.cfg --token-label mytoken --pin prompt\n"
-      "Exit status: 0 fine; 1 findings; 2 where something could not be read; 64 for wrong usage.");
+      "Exit status: 0 no findings; 1 findings; 2 something could not be read; 64 usage error.");
   command->callback([c, &result] { result = run(*c); });
 }
 

@@ -22,7 +22,7 @@ int run(const explain_options& o) {
   for (const auto& word : o.words) {
     const auto all = diagnose::explain(word);
     if (all.empty()) {
-      std::fprintf(stderr, "p11tape explain: nothing is known of %s\n", label::printable(word).c_str());
+      std::fprintf(stderr, "p11tape: %s: unknown code or name\n", label::printable(word).c_str());
       status = exit_unusable;
     }
     if (o.json) {
@@ -40,19 +40,18 @@ int run(const explain_options& o) {
 }  // namespace
 
 void add_explain(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("explain", "Says what a code or a name means, and what usually causes it");
+  auto* command = app.add_subcommand("explain", "Explain a code or a name: its meaning, its usual cause and the fix");
   auto o = std::make_shared<explain_options>();
   command
-      ->add_option(
-          "WORD", o->words,
-          "A return value, a message of MQ or GSKit, a status word, a mechanism, an attribute, a function, a finding")
+      ->add_option("WORD", o->words,
+                   "Return value, message of MQ or GSKit, status word, mechanism, attribute, function or finding")
       ->required();
-  command->add_flag("--json", o->json, "One JSON object a line");
+  command->add_flag("--json", o->json, "Output as one JSON object per line");
   command->footer(
       "Examples:\n"
       "  p11tape explain 0xA0 AMQ9669E CTGSK2137W\n"
       "  p11tape explain 2382 63C2 CKM_RSA_PKCS_PSS P9g\n"
-      "Exit status: 0; 2 where nothing is known of a word; 64 for wrong usage.");
+      "Exit status: 0 all explained; 2 unknown code or name; 64 usage error.");
   command->callback([o, &result] { result = run(*o); });
 }
 

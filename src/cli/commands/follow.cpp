@@ -171,7 +171,7 @@ class follower {
       o.told = true;
       std::string text;
       render::append_heading(view::view_of(o.call, t.program, tapes_.size() > 1), text);
-      text += " has not returned for ";
+      text += " has been running for ";
       render::append_duration(now - o.call.start(), text);
       text += " (" + t.program + "[" + std::to_string(t.reader->header().pid) + "] thread " +
               std::to_string(thread.info.id) + ", since ";
@@ -242,8 +242,8 @@ int follow_process(follower& f, const follow_options& o) {
   const int pid = std::stoi(o.target);
   bool denied = false;
   if (program_path(pid, denied).empty()) {
-    std::fprintf(stderr, "p11tape follow: process %d %s.\n", pid,
-                 denied ? "belongs to another user: root can look into it" : "does not exist");
+    std::fprintf(stderr, "p11tape: process %d %s\n", pid,
+                 denied ? "belongs to another user (run as root)" : "does not exist");
     return exit_unusable;
   }
   bool from_start = o.all;
@@ -253,7 +253,7 @@ int follow_process(follower& f, const follow_options& o) {
         if (!f.has(t.reader->path())) f.add(std::move(t.reader), from_start);
     if (pass == 0 && f.empty())
       std::fprintf(stderr,
-                   "p11tape follow: process %d writes no tape yet; waiting. (p11tape settings --pid %d tells why.)\n",
+                   "p11tape: process %d is not writing a tape yet; waiting (p11tape settings --pid %d shows why)\n",
                    pid, pid);
     from_start = true;
     const bool alive = is_running(pid);
@@ -267,7 +267,7 @@ int follow_tape(follower& f, const follow_options& o) {
   try {
     f.add(std::make_unique<tape::reader>(o.target), o.all);
   } catch (const tape::tape_error& e) {
-    std::fprintf(stderr, "p11tape follow: %s\n", e.what());
+    std::fprintf(stderr, "p11tape: %s\n", e.what());
     return exit_unusable;
   }
   for (bool alive = true; alive && !f.closed();) {
@@ -281,7 +281,7 @@ int follow(follow_options o) {
   if (!o.slower_than.empty()) {
     std::uint64_t ns = 0;
     if (!parse_duration(o.slower_than, ns)) {
-      std::fprintf(stderr, "p11tape follow: --slower-than %s is no duration; write 5ms, 2.5s, 100us or 1min\n",
+      std::fprintf(stderr, "p11tape: --slower-than %s is not a duration (write 5ms, 2.5s, 100us or 1min)\n",
                    o.slower_than.c_str());
       return exit_usage;
     }
@@ -298,21 +298,21 @@ int follow(follow_options o) {
 }  // namespace
 
 void add_follow(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("follow", "Shows calls as they happen, without the recorded program noticing");
+  auto* command = app.add_subcommand("follow", "Show calls as they happen, without affecting the recorded program");
   auto o = std::make_shared<follow_options>();
-  command->add_option("WHAT", o->target, "A folder with tapes, a tape, or a process id; default: /var/tmp/p11tape-UID");
-  command->add_flag("--json", o->json, "One JSON object a line");
-  command->add_flag("--all", o->all, "Also the calls that are on the tapes already");
+  command->add_option("WHAT", o->target, "Tape, directory of tapes, or process ID (default: /var/tmp/p11tape-UID)");
+  command->add_flag("--json", o->json, "Output as one JSON object per line");
+  command->add_flag("--all", o->all, "Also show the calls that are already on the tapes");
   o->filter.add_to(*command);
   command->add_option("--slower-than", o->slower_than, "Only calls that took longer (5ms, 2.5s)");
   command->footer(
-      "A call is shown when it has ended; one that has not for 2 seconds is told of. Following a process or a tape "
-      "ends\n"
-      "with the process, following a folder ends with Ctrl-C.\n"
+      "A call is shown when it returns; a call still running after 2 s is reported. Following a process or a tape "
+      "ends with\n"
+      "the process; following a directory ends with Ctrl-C.\n"
       "Examples:\n"
       "  p11tape follow /var/tmp/p11tape-1000\n"
       "  p11tape follow --errors 4711\n"
-      "Exit status: 0; 2 where the tape or the process cannot be read; 64 for wrong usage.");
+      "Exit status: 0 done; 2 the tape or the process cannot be read; 64 usage error.");
   command->callback([o, &result] { result = follow(*o); });
 }
 

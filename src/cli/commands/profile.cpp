@@ -27,7 +27,7 @@ void write_file(const std::string& path, const std::string& content) {
   std::ofstream file(path, std::ios::binary);
   file.write(content.data(), static_cast<std::streamsize>(content.size()));
   file.close();
-  if (!file) throw std::runtime_error(path + " cannot be written: " + std::strerror(errno));
+  if (!file) throw std::runtime_error(path + ": cannot write the file: " + std::strerror(errno));
 }
 
 int run(const profile_options& o) {
@@ -66,11 +66,13 @@ int run(const profile_options& o) {
 
 void add_profile(CLI::App& app, status& result) {
   auto* command =
-      app.add_subcommand("profile", "Says where the time went: in which calls, with which key, between calls");
+      app.add_subcommand("profile", "Show where the time went: in which calls, with which key, between calls");
   auto o = std::make_shared<profile_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
-  command->add_flag("--json", o->json, "One JSON object");
-  command->add_option("--html", o->html, "Also write a page with time line, histograms, slowest calls and findings")
+  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  command->add_flag("--json", o->json, "Output as one JSON object");
+  command
+      ->add_option("--html", o->html,
+                   "Also write a page with time lines, histograms, the slowest calls and the findings")
       ->type_name("FILE");
   command->add_option("--perfetto", o->perfetto, "Also write every call as a trace for ui.perfetto.dev")
       ->type_name("FILE");
@@ -83,7 +85,7 @@ void add_profile(CLI::App& app, status& result) {
       "  p11tape profile /var/tmp/p11tape-1000\n"
       "  p11tape profile --html report.html --perfetto trace.json my.p11tape\n"
       "  p11tape profile --folded calls.folded my.p11tape && flamegraph.pl calls.folded > flames.svg\n"
-      "Exit status: 0 done; 2 where input cannot be used or a file cannot be written; 64 for wrong usage.");
+      "Exit status: 0 done; 2 unusable input, or a file cannot be written; 64 usage error.");
   command->callback([o, &result] { result = run(*o); });
 }
 

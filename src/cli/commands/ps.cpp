@@ -61,7 +61,7 @@ void append_tape(int pid, const std::string& program, const written_tape& t, std
   render::append_safe(std::filesystem::path(program).filename().string(), out);
   out += "   ";
   render::append_count(a.calls, "call", out);
-  if (t.reader->header().stopped != 0) out += ", recording is stopped";
+  if (t.reader->header().stopped != 0) out += ", recording has stopped";
   out += '\n';
   const auto resolved = t.reader->property("module.path");
   append_field("module", resolved.empty() ? t.reader->property("module") : resolved, out);
@@ -95,19 +95,19 @@ int ps() {
   if (found == 0) out.text() += "No process is being recorded.\n";
   out.flush();
   if (hidden != 0)
-    std::fprintf(stderr, "p11tape ps: %zu processes of other users could not be looked into; root can.\n", hidden);
+    std::fprintf(stderr, "p11tape: %zu processes of other users were not examined (run as root)\n", hidden);
   return exit_fine;
 }
 
 }  // namespace
 
 void add_ps(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("ps", "Lists the processes that are being recorded, and their calls in flight");
+  auto* command = app.add_subcommand("ps", "List the processes that are being recorded, and their calls in progress");
   command->footer(
-      "Answers: what hangs? A call in flight is shown with its age.\n"
+      "Shows what hangs: each call in progress is listed with its age.\n"
       "Example:\n"
       "  p11tape ps\n"
-      "Exit status: 0; 64 for wrong usage.");
+      "Exit status: 0 done; 64 usage error.");
   command->callback([&result] { result = ps(); });
 }
 

@@ -32,7 +32,7 @@ struct replay_options {
 };
 
 int wrong(const std::string& why) {
-  std::fprintf(stderr, "p11tape replay: %s\n", why.c_str());
+  std::fprintf(stderr, "p11tape: %s\n", why.c_str());
   return exit_usage;
 }
 
@@ -60,17 +60,18 @@ std::string understand(replay_options& o) {
     const auto* end = o.timing.data() + o.timing.size();
     const auto parsed = std::from_chars(o.timing.data(), end, s.pace);
     if (parsed.ec != std::errc() || parsed.ptr != end || !(s.pace > 0) || s.pace > 1e6)
-      return "--timing " + o.timing + ": write none, recorded, or a number by which the recorded pauses are multiplied";
+      return "--timing " + o.timing +
+             ": not a timing (write none, recorded, or a number that multiplies the recorded pauses)";
   }
   for (const auto& t : o.tokens) {
     const auto equals = t.find('=');
     if (equals == 0 || equals == std::string::npos || equals + 1 == t.size())
-      return "--token " + t + ": write OLD=NEW, each a label or a serial number";
+      return "--token " + t + ": not a token pair (write OLD=NEW, each a label or a serial number)";
     s.tokens.emplace_back(t.substr(0, equals), t.substr(equals + 1));
   }
   if (o.choice.to < o.choice.from) return "--to is before --from";
-  if (o.module.empty() && !o.dry_run) return "--module SO says on which module the calls are made";
-  if (o.parallel == 0 || o.parallel > 4096) return "--parallel is a number of processes from 1 to 4096";
+  if (o.module.empty() && !o.dry_run) return "no module is named (give --module SO, the module to make the calls on)";
+  if (o.parallel == 0 || o.parallel > 4096) return "--parallel must be a number of processes from 1 to 4096";
   if (o.parallel > 1 && o.repeat == 0) o.repeat = 1;
   s.one_thread = o.threads == "one";
   s.module = o.module;
@@ -88,11 +89,10 @@ bool needs(const replay::plan& p, const replay_options& o, replay::pin_kind kind
 void say_losses(const tape::reader& tape) {
   for (const auto& text : losses_of(tape)) std::fprintf(stderr, "p11tape: %s: %s\n", tape.path().c_str(), text.c_str());
   for (const auto& text : damages_of(tape))
-    std::fprintf(stderr, "p11tape: %s is damaged, and replayed as far as it goes: %s\n", tape.path().c_str(),
+    std::fprintf(stderr, "p11tape: %s: the tape is damaged and is replayed up to the damage: %s\n", tape.path().c_str(),
                  text.c_str());
   if (const auto n = filtered_calls(tape); n != 0)
-    std::fprintf(stderr,
-                 "p11tape: %s: %llu calls were left out by a filter of the recorder; what depends on them differs\n",
+    std::fprintf(stderr, "p11tape: %s: recording filters left out %llu calls; whatever depends on them will differ\n",
                  tape.path().c_str(), static_cast<unsigned long long>(n));
 }
 
@@ -125,7 +125,8 @@ int run(replay_options& o) {
   const auto tapes = open({o.tape});
   report(tapes);
   if (tapes.tapes.empty()) return exit_unusable;
-  if (tapes.tapes.size() > 1) return wrong(o.tape + " holds several tapes; a replay is of one process: name its tape");
+  if (tapes.tapes.size() > 1)
+    return wrong(o.tape + ": the directory contains several tapes (name one; a replay covers one process)");
   const auto& tape = *tapes.tapes.front();
   const auto plan = replay::make_plan(tape, o.choice);
   say_losses(tape);
@@ -136,12 +137,12 @@ int run(replay_options& o) {
 
   secret_buffer user, so;
   if (!user_source.empty() && needs(plan, o, replay::pin_kind::user)) {
-    user = read_secret(user_source, "user's PIN");
+    user = read_secret(user_source, "user PIN");
     o.settings.has_user_pin = true;
     o.settings.user_pin = user.view();
   }
   if (!o.so_pin.empty() && needs(plan, o, replay::pin_kind::so)) {
-    so = read_secret(o.so_pin, "security officer's PIN");
+    so = read_secret(o.so_pin, "SO PIN");
     o.settings.has_so_pin = true;
     o.settings.so_pin = so.view();
   }
@@ -160,55 +161,56 @@ int run(replay_options& o) {
 }  // namespace
 
 void add_replay(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("replay", "Makes the calls of a tape again, on a real module, and compares");
+  auto* command = app.add_subcommand("replay", "Repeat the calls of a tape on a real module, and compare the results");
   auto o = std::make_shared<replay_options>();
-  command->add_option("TAPE", o->tape, "The tape")->required();
-  command->add_option("--module", o->module, "The module, a shared object")->type_name("SO");
+  command->add_option("TAPE", o->tape, "Tape to replay")->required();
+  command->add_option("--module", o->module, "Module to make the calls on, a shared object")->type_name("SO");
   command
       ->add_option(
           "--pin", o->pins,
-          "The user's PIN: user=env:VAR, user=file:PATH or user=prompt; so=... is --so-pin. Never the PIN itself")
+          "User PIN: user=env:VAR, user=file:PATH or user=prompt (so=... is the same as --so-pin). Never the PIN "
+          "itself")
       ->type_name("SOURCE")
       ->take_all()
       ->allow_extra_args(false);
-  command->add_option("--so-pin", o->so_pin, "The security officer's PIN: env:VAR, file:PATH or prompt")
-      ->type_name("SOURCE");
-  command->add_option("--token", o->tokens, "Which token stands for a recorded one: label or serial number; repeatable")
+  command->add_option("--so-pin", o->so_pin, "SO PIN: env:VAR, file:PATH or prompt")->type_name("SOURCE");
+  command->add_option("--token", o->tokens, "Token that replaces a recorded one: label or serial number; repeatable")
       ->type_name("OLD=NEW")
       ->take_all()
       ->allow_extra_args(false);
   command
       ->add_option("--init-args", o->settings.init_args,
-                   "What C_Initialize is given as pReserved where the recorded program gave something, which is not on "
-                   "the tape. NSS: \"configdir='sql:/path' certPrefix='' keyPrefix='' secmod='secmod.db'\"")
+                   "Text for pReserved of C_Initialize, if the recorded program passed one (the tape does not contain "
+                   "it). NSS: \"configdir='sql:/path' certPrefix='' keyPrefix='' secmod='secmod.db'\"")
       ->type_name("TEXT");
   command
       ->add_option("--timing", o->timing,
-                   "Pauses between calls: none, recorded, or a number that the recorded ones are multiplied by")
+                   "Pauses between calls: none, recorded, or a number that multiplies the recorded pauses")
       ->capture_default_str();
-  command->add_option("--threads", o->threads, "as-recorded, or one")
+  command->add_option("--threads", o->threads, "Threads to use")
       ->check(CLI::IsMember({"as-recorded", "one"}))
       ->capture_default_str();
-  command->add_option("--from", o->choice.from, "From this call on, with the earlier ones that it needs");
-  command->add_option("--to", o->choice.to, "Up to this call");
-  command->add_flag("--continue", o->settings.go_on, "Go on after the first divergence");
-  command->add_flag("--allow-writes", o->choice.allow_writes, "Also calls that change a token");
+  command->add_option("--from", o->choice.from, "First call to make (earlier calls that it needs are made too)");
+  command->add_option("--to", o->choice.to, "Last call to make");
+  command->add_flag("--continue", o->settings.go_on, "Continue after the first divergence");
+  command->add_flag("--allow-writes", o->choice.allow_writes, "Also make calls that change a token");
   command->add_flag("--allow-failed-logins", o->choice.allow_failed_logins,
-                    "Also logins that failed, with a PIN that is wrong: this counts against the token's tries");
-  command->add_flag("--dry-run", o->dry_run, "Say which calls would be made, and make none");
-  command->add_option("--repeat", o->repeat, "As a load test: so many times in each process, after one to compare");
-  command->add_option("--parallel", o->parallel, "... in so many processes at once")->capture_default_str();
-  command->add_option("--timeout", o->timeout, "Seconds after which a call counts as hung")->capture_default_str();
-  command->add_flag("--json", o->json, "One JSON object; a second one for a load test");
+                    "Also repeat failed logins, with a wrong PIN: this uses up the token's PIN tries");
+  command->add_flag("--dry-run", o->dry_run, "List the calls that would be made, without making them");
+  command->add_option("--repeat", o->repeat, "Load test: number of replays per process, after one that is compared");
+  command->add_option("--parallel", o->parallel, "Load test: number of processes at the same time")
+      ->capture_default_str();
+  command->add_option("--timeout", o->timeout, "Time after which a call counts as hung, in seconds")
+      ->capture_default_str();
+  command->add_flag("--json", o->json, "Output as one JSON object (a second one for a load test)");
   command->footer(
       "Examples:\n"
       "  p11tape replay --dry-run my.p11tape\n"
       "  p11tape replay --module /usr/lib/softhsm/libsofthsm2.so --pin user=prompt my.p11tape\n"
       "  p11tape replay --module MODULE --pin user=env:PIN --token 'their token=my token' --repeat 100 --parallel 8 "
       "my.p11tape\n"
-      "Exit status: 0 as on the tape; 1 diverged; 2 could not be done, or stopped before a call that needs a PIN; 64 "
-      "for "
-      "wrong usage.");
+      "Exit status: 0 same as the tape; 1 diverged; 2 not possible, or stopped before a call that needs a PIN; 64 "
+      "usage error.");
   command->callback([o, &result] { result = run(*o); });
 }
 

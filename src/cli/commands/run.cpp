@@ -39,7 +39,7 @@ std::vector<std::string>& the_command() {
   return words;
 }
 
-void say(const std::string& text) { std::fprintf(stderr, "p11tape run: %s\n", text.c_str()); }
+void say(const std::string& text) { std::fprintf(stderr, "p11tape: %s\n", text.c_str()); }
 
 // As the shell finds it; "" where there is none.
 std::string find_command(const std::string& name) {
@@ -63,15 +63,15 @@ std::string obstacle(const std::string& path) {
   const bool other_group = (st.st_mode & S_ISGID) != 0 && st.st_gid != ::getegid();
   if (other_user || other_group)
     return path +
-           " is a setuid or setgid program: the loader ignores LD_AUDIT there. Put p11tape.so into its configuration "
-           "in place "
-           "of the module, with a settings file beside it";
+           ": the dynamic loader ignores LD_AUDIT in setuid and setgid programs (name p11tape.so in the program's "
+           "configuration instead of the module, with a settings file beside it)";
   if (::getxattr(path.c_str(), "security.capability", nullptr, 0) > 0)
     return path +
-           " has file capabilities: the loader ignores LD_AUDIT there. Put p11tape.so into its configuration instead";
+           ": the dynamic loader ignores LD_AUDIT in programs with file capabilities (name p11tape.so in the "
+           "program's configuration instead of the module)";
   const run::object file(path.c_str());
   if (file.ok() && !file.has_interpreter())
-    return path + " is a static program: it has no loader that could be asked, and probably opens no modules";
+    return path + ": the program is statically linked, so it has no dynamic loader and probably opens no modules";
   return "";
 }
 
@@ -135,12 +135,12 @@ int wait_for(pid_t child) {
 int run_command(const run_options& o) {
   const auto shim = find_shim(), library = find_run_library();
   if (shim.empty() || library.empty()) {
-    say((shim.empty() ? "p11tape.so" : "p11tape-run.so") + std::string(" was not found beside this program"));
+    say((shim.empty() ? "p11tape.so" : "p11tape-run.so") + std::string(": not found beside this program"));
     return exit_unusable;
   }
   const auto path = find_command(o.command.front());
   if (path.empty()) {
-    say("there is no command " + o.command.front());
+    say("command not found: " + o.command.front());
     return 127;
   }
   if (const auto why = obstacle(path); !why.empty()) {
@@ -148,12 +148,12 @@ int run_command(const run_options& o) {
     return exit_unusable;
   }
   if (!o.module.empty() && !run::object(o.module.c_str()).exports("C_GetFunctionList")) {
-    say("--module " + o.module + " is no PKCS#11 module: it has no function C_GetFunctionList");
+    say("--module " + o.module + ": not a PKCS#11 module (it does not export C_GetFunctionList)");
     return exit_unusable;
   }
   char folder[] = "/tmp/p11tape-run.XXXXXX";
   if (::mkdtemp(folder) == nullptr) {
-    say(std::string("no folder can be made in /tmp: ") + std::strerror(errno));
+    say(std::string("/tmp: cannot create a directory: ") + std::strerror(errno));
     return exit_unusable;
   }
   const auto tapes_folder = pass_on_settings(shim, o, fs::path(path).filename().string());
@@ -169,11 +169,11 @@ int run_command(const run_options& o) {
     for (const auto& word : o.command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     ::execv(path.c_str(), arguments.data());
-    say(path + " cannot be started: " + std::strerror(errno));
+    say(path + ": cannot start the program: " + std::strerror(errno));
     ::_exit(126);
   }
   if (child < 0) {
-    say(std::string("no process can be made: ") + std::strerror(errno));
+    say(std::string("cannot create a process: ") + std::strerror(errno));
     return exit_unusable;
   }
   const int status = wait_for(child);
@@ -181,7 +181,7 @@ int run_command(const run_options& o) {
   std::error_code ignored;
   fs::remove_all(folder, ignored);
   if (tapes.empty()) {
-    say("no tape was made in " + tapes_folder + ": the command opened no PKCS#11 module" +
+    say("no tape was written to " + tapes_folder + ": the command opened no PKCS#11 module" +
         (o.module.empty() ? "" : " " + o.module) + ", or only in setuid or static programs that it started");
   } else {
     say(tapes.size() == 1 ? "recorded on this tape:" : "recorded on these tapes:");
@@ -201,20 +201,20 @@ int take_command(int argc, char** argv) {
 }
 
 void add_run(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("run", "Runs a command, recording the PKCS#11 modules that it opens");
+  auto* command = app.add_subcommand("run", "Run a command and record the PKCS#11 modules that it opens");
   auto o = std::make_shared<run_options>();
-  command->add_option("--module", o->module, "Only this module, by its path; default: each that is opened");
-  command->add_option("--log", o->log, "Also write the calls as text to this file, to stderr or to syslog");
+  command->add_option("--module", o->module,
+                      "Path of the only module to record (default: every module that is opened)");
+  command->add_option("--log", o->log, "Also write the calls as text to a file, to stderr or to syslog");
   command->footer(
-      "No configuration is changed: the loader is asked to open a copy of p11tape.so where the command opens a "
+      "No configuration is changed: the dynamic loader opens a copy of p11tape.so whenever the command opens a "
       "module.\n"
       "Setuid and static programs cannot be recorded this way.\n"
       "Examples:\n"
       "  p11tape run -- pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so -L\n"
       "  p11tape run --log stderr -- ssh-keygen -D /usr/lib/softhsm/libsofthsm2.so\n"
-      "Exit status: the command's own (128 + N where signal N ended it); 2 where it cannot be recorded; 127 where "
-      "there is no\n"
-      "such command.");
+      "Exit status: that of the command (128 + N if signal N killed it); 2 if it cannot be recorded; 127 if it is "
+      "not found.");
   command->callback([o, &result] {
     o->command = the_command();
     if (o->command.empty()) throw CLI::RequiredError("-- COMMAND");

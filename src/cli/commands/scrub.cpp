@@ -30,10 +30,10 @@ int run_scrub(const scrub_options& o) {
   try {
     const tape::reader tape(o.in);
     const auto done = scrub::write_copy(tape, o.out, profiles.at(o.profile));
-    std::printf("%s holds what the profile %s lets through: %llu records", o.out.c_str(), o.profile.c_str(),
+    std::printf("%s contains what profile %s allows: %llu records", o.out.c_str(), o.profile.c_str(),
                 static_cast<unsigned long long>(done.records));
     if (done.dropped != 0)
-      std::printf("; %llu that could not be understood were left out", static_cast<unsigned long long>(done.dropped));
+      std::printf("; %llu unknown records were removed", static_cast<unsigned long long>(done.dropped));
     std::printf(".\n");
     return exit_fine;
   } catch (const tape::tape_error& e) {
@@ -90,22 +90,22 @@ bool search_shown(scrub::search& s, const tape::reader& tape, const std::string&
     json ? render::append_json(view, whole, text) : render::append_text(view, whole, text);
     s.feed(text);
   }
-  return report_hits(s, path + (json ? " shown as JSON" : " shown as text"));
+  return report_hits(s, path + (json ? " (as JSON)" : " (as text)"));
 }
 
 int run_verify(const verify_options& o) {
   std::string secret;
   if (!read_all(o.secret_from, secret)) {
-    std::fprintf(stderr, "p11tape: the secret cannot be read from %s\n", o.secret_from.c_str());
+    std::fprintf(stderr, "p11tape: %s: cannot read the secret\n", o.secret_from.c_str());
     return exit_unusable;
   }
   if (!secret.empty() && secret.back() == '\n') secret.pop_back();
   if (secret.empty()) {
-    std::fprintf(stderr, "p11tape: %s holds no secret to look for\n", o.secret_from.c_str());
+    std::fprintf(stderr, "p11tape: %s: the file is empty, so there is no secret to look for\n", o.secret_from.c_str());
     return exit_unusable;
   }
   if (secret.size() < scrub::shortest_certain)
-    std::fprintf(stderr, "p11tape: the secret is shorter than %zu bytes: it may be found by chance\n",
+    std::fprintf(stderr, "p11tape: the secret is shorter than %zu bytes, so matches may be coincidental\n",
                  scrub::shortest_certain);
   const auto tapes = open(o.tapes);
   report(tapes);
@@ -119,7 +119,7 @@ int run_verify(const verify_options& o) {
   }
   if (!tapes.troubles.empty() || tapes.tapes.empty()) return exit_unusable;
   if (!found)
-    std::printf("The secret is not in %zu tape%s, nor in what is shown of %s.\n", tapes.tapes.size(),
+    std::printf("The secret was not found in %zu tape%s, nor in the text and JSON shown for %s.\n", tapes.tapes.size(),
                 tapes.tapes.size() == 1 ? "" : "s", tapes.tapes.size() == 1 ? "it" : "them");
   return found ? exit_findings : exit_fine;
 }
@@ -128,29 +128,31 @@ int run_verify(const verify_options& o) {
 
 void add_scrub(CLI::App& app, status& result) {
   auto o = std::make_shared<scrub_options>();
-  auto* c = app.add_subcommand("scrub", "Write a copy of a tape that holds less");
+  auto* c = app.add_subcommand("scrub", "Write a copy of a tape that contains less");
   c->footer(
-      "Takes out what a stricter profile would not have recorded; nothing that is gone comes back.\n"
+      "Removes what a stricter profile would not have recorded.\n"
       "Example:\n"
       "  p11tape scrub pkcs11-tool.4711.p11tape for-the-bug-report.p11tape\n"
-      "Exit status: 0; 2 where the tape cannot be read or the copy cannot be written; 64 for wrong usage.");
-  c->add_option("IN", o->in, "The tape")->required();
-  c->add_option("OUT", o->out, "The copy; it must not exist")->required();
-  c->add_option("--profile", o->profile, "What may stay")->check(CLI::IsMember(profiles))->capture_default_str();
+      "Exit status: 0 done; 2 the tape cannot be read or the copy cannot be written; 64 usage error.");
+  c->add_option("IN", o->in, "Tape to copy")->required();
+  c->add_option("OUT", o->out, "Path of the copy, which must not exist")->required();
+  c->add_option("--profile", o->profile, "Redaction profile of the copy")
+      ->check(CLI::IsMember(profiles))
+      ->capture_default_str();
   c->callback([o, &result] { result = run_scrub(*o); });
 }
 
 void add_verify_clean(CLI::App& app, status& result) {
   auto o = std::make_shared<verify_options>();
-  auto* c = app.add_subcommand("verify-clean", "Look for a secret in tapes and in what is shown of them");
+  auto* c = app.add_subcommand("verify-clean", "Search tapes, and the output shown for them, for a secret");
   c->footer(
-      "The secret is looked for as it is, in hex, base64 and UTF-16, and backwards; of a long one, any eight bytes in "
-      "a row.\n"
+      "Searches for the secret itself, in hex, base64 and UTF-16, and reversed; if it is long, for any eight "
+      "consecutive bytes.\n"
       "Example:\n"
       "  p11tape verify-clean --secret-from pin.txt tapes/\n"
-      "Exit status: 0 not found; 1 found; 2 where a tape or the secret cannot be read; 64 for wrong usage.");
-  c->add_option("TAPE", o->tapes, "Tapes, or folders of tapes")->required();
-  c->add_option("--secret-from", o->secret_from, "A file that holds the secret, or - for standard input")->required();
+      "Exit status: 0 not found; 1 found; 2 a tape or the secret cannot be read; 64 usage error.");
+  c->add_option("TAPE", o->tapes, "Tapes, or directories of tapes")->required();
+  c->add_option("--secret-from", o->secret_from, "File that contains the secret, or - for standard input")->required();
   c->callback([o, &result] { result = run_verify(*o); });
 }
 

@@ -40,9 +40,9 @@ bool append_computed(const capture::surroundings& where, std::string& out) {
   static capture::settings s;
   capture::read_settings(s, where);
   append_line("settings file", s.file[0] != 0 ? s.file : "none", out);
-  append_line("module", s.module_path[0] != 0 ? s.module_path : "none is named", out);
+  append_line("module", s.module_path[0] != 0 ? s.module_path : "not set", out);
   append_settings(shown(s), out);
-  if (s.problems[0] != 0) out += "What is wrong:\n";
+  if (s.problems[0] != 0) out += "Problems:\n";
   append_problems(s.problems, out);
   return s.problems[0] != 0 || s.module_path[0] == 0;
 }
@@ -50,7 +50,7 @@ bool append_computed(const capture::surroundings& where, std::string& out) {
 int for_program(const settings_options& o) {
   const auto shim = o.shim.empty() ? find_shim() : fs::absolute(o.shim).string();
   if (shim.empty()) {
-    std::fprintf(stderr, "p11tape settings: p11tape.so was not found beside this program; name it with --shim.\n");
+    std::fprintf(stderr, "p11tape: p11tape.so: not found beside this program (name it with --shim)\n");
     return exit_unusable;
   }
   output out;
@@ -60,7 +60,7 @@ int for_program(const settings_options& o) {
   auto where = capture::own_surroundings(shim.c_str());
   where.program = name.c_str();
   const bool wrong = append_computed(where, out.text());
-  out.text() += "Variables are those of this shell. A service has its own: look at it with --pid.\n";
+  out.text() += "Environment variables are those of this shell. A service has its own: use --pid.\n";
   out.flush();
   return wrong ? exit_findings : exit_fine;
 }
@@ -97,12 +97,11 @@ bool append_of_process(int pid, const std::string& shim, const std::string& prog
 
 // What the recorder found out about the module's way to cards.
 std::string_view in_words(std::string_view apdu) {
-  if (apdu == "on") return "what the module says to cards through PC/SC is recorded";
-  if (apdu == "errors") return "of what the module says to cards through PC/SC, errors and PIN commands are recorded";
-  if (apdu == "off") return "not recorded, by the setting apdu";
-  if (apdu == "unknown")
-    return "it could not be found out whether the module uses PC/SC; what it does there is recorded";
-  return "this module does not use PC/SC, or has it (or a USB driver) linked into it, where it is not seen";
+  if (apdu == "on") return "what the module sends to cards through PC/SC is recorded";
+  if (apdu == "errors") return "of what the module sends to cards through PC/SC, errors and PIN commands are recorded";
+  if (apdu == "off") return "not recorded (setting apdu)";
+  if (apdu == "unknown") return "unknown whether the module uses PC/SC; if it does, its exchanges are recorded";
+  return "this module does not use PC/SC, or is statically linked with PC/SC or a USB driver, which cannot be recorded";
 }
 
 void append_recorded(const written_tape& t, std::string& out) {
@@ -116,7 +115,7 @@ void append_recorded(const written_tape& t, std::string& out) {
   append_line("settings file", file.empty() ? "none" : file, out);
   append_settings(shown(tape), out);
   const auto problems = tape.property("note");
-  if (!problems.empty()) out += "What is wrong:\n";
+  if (!problems.empty()) out += "Problems:\n";
   append_problems(problems, out);
 }
 
@@ -124,8 +123,8 @@ int for_process(int pid) {
   bool denied = false;
   const auto program = program_path(pid, denied);
   if (program.empty()) {
-    std::fprintf(stderr, "p11tape settings: process %d %s.\n", pid,
-                 denied ? "belongs to another user: root can look into it" : "does not exist, or has no program");
+    std::fprintf(stderr, "p11tape: process %d %s\n", pid,
+                 denied ? "belongs to another user (run as root)" : "does not exist, or has no executable");
     return exit_unusable;
   }
   const auto shims = loaded_shims(pid);
@@ -138,7 +137,9 @@ int for_process(int pid) {
   }
   bool wrong = false;
   for (const auto& t : tapes) {
-    out.text() += "\nAs its recorder read them when it began:\n";
+    out.text() +=
+        "\n"
+        "As its recorder read them at the start:\n";
     append_recorded(t, out.text());
     wrong |= !t.reader->property("note").empty();
   }
@@ -152,7 +153,7 @@ int for_process(int pid) {
     if (std::any_of(tapes.begin(), tapes.end(), is_its)) continue;
     out.text() += "\n";
     append_line("shim", shim + " (loaded)", out.text());
-    append_line("tape", "none: no call was made yet, or recording is off", out.text());
+    append_line("tape", "none: no call has been made yet, or recording is off", out.text());
     wrong |= append_of_process(pid, shim, program, out.text());
   }
   out.flush();
@@ -171,13 +172,15 @@ int show_settings(const settings_options& o) {
 }  // namespace
 
 void add_settings(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("settings", "Shows which settings count, and where each comes from");
+  auto* command = app.add_subcommand("settings", "Show the effective settings, and where each comes from");
   auto o = std::make_shared<settings_options>();
-  auto* as = command->add_option("--as", o->program, "For this program: its executable's name, or path");
-  auto* shim = command->add_option("--shim", o->shim, "For this copy of p11tape.so");
-  auto* pid = command->add_option("--pid", o->pid, "Of this running process")->check(CLI::PositiveNumber);
+  auto* as =
+      command->add_option("--as", o->program, "Program to show the settings for: name or path of its executable");
+  auto* shim = command->add_option("--shim", o->shim, "Copy of p11tape.so to show the settings for");
+  auto* pid =
+      command->add_option("--pid", o->pid, "Running process to show the settings of")->check(CLI::PositiveNumber);
   auto* example =
-      command->add_flag("--example", o->example, "Prints a settings file with every setting and its default");
+      command->add_flag("--example", o->example, "Print a settings file with every setting and its default");
   pid->excludes(as)->excludes(shim);
   example->excludes(as)->excludes(shim)->excludes(pid);
   command->footer(
@@ -185,9 +188,9 @@ void add_settings(CLI::App& app, status& result) {
       "  p11tape settings --as amqrmppa\n"
       "  p11tape settings --pid 1234\n"
       "  p11tape settings --example > /etc/p11tape/p11tape.yaml\n"
-      "Exit status: 0; 1 where a setting is wrong, no module is named, or p11tape.so is not loaded in the process; 2 "
-      "where\n"
-      "the process cannot be looked into.");
+      "Exit status: 0 no problems; 1 a setting is wrong, no module is named, or p11tape.so is not loaded in the "
+      "process; 2 the\n"
+      "process cannot be examined.");
   command->callback([o, &result] { result = show_settings(*o); });
 }
 

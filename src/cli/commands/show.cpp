@@ -47,7 +47,7 @@ class meanings : public render::handle_words {
 };
 
 int wrong(const std::string& why) {
-  std::fprintf(stderr, "p11tape show: %s\n", why.c_str());
+  std::fprintf(stderr, "p11tape: %s\n", why.c_str());
   return exit_usage;
 }
 
@@ -57,13 +57,14 @@ std::string understand(show_options& o, const open_tapes& tapes) {
   for (const auto& t : tapes.tapes) start = std::min<std::uint64_t>(start, t->header().wall);
   if (!o.slower_than.empty()) {
     if (!parse_duration(o.slower_than, number))
-      return "--slower-than " + o.slower_than + " is no duration; write 5ms, 2.5s, 100us or 1min";
+      return "--slower-than " + o.slower_than + " is not a duration (write 5ms, 2.5s, 100us or 1min)";
     o.filter.slower_than = number;
   }
   const auto moment = [&](const char* option, const std::string& text, std::optional<std::uint64_t>& into) {
     if (text.empty()) return std::string();
     if (!parse_moment(text, start, number))
-      return std::string(option) + " " + text + " is no time; write 2026-11-21T18:05:01, 18:05:01 or +2.5 (seconds)";
+      return std::string(option) + " " + text +
+             " is not a time (write 2026-11-21T18:05:01, 18:05:01 or +2.5 for seconds)";
     into = number;
     return std::string();
   };
@@ -71,7 +72,7 @@ std::string understand(show_options& o, const open_tapes& tapes) {
   if (trouble.empty()) trouble = moment("--to", o.to, o.filter.to);
   if (!trouble.empty()) return trouble;
   if (const auto unknown = o.filter.prepare(tapes.readers()); !unknown.empty())
-    return "--function " + unknown + ": PKCS#11 has no function of this name; patterns such as C_Sign* are understood";
+    return "--function " + unknown + ": PKCS#11 has no function with this name (patterns such as C_Sign* work)";
   return o.about.prepare(tapes.readers());
 }
 
@@ -116,8 +117,8 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
   if (const auto n = exchanges.of_no_call(); n != 0 && !o.json)
     out.text() +=
         "# " + std::to_string(n) +
-        " exchanges with a card came from threads of the module's own while several calls were in flight, and "
-        "could not be put under one\n";
+        " card exchanges were made by threads of the module while several calls were in progress, so they belong to "
+        "no single call\n";
 }
 
 // A user's names for vendor constants; false, with the reason said, where the file cannot be used.
@@ -126,7 +127,7 @@ bool learn_constants(const std::string& file, const open_tapes& tapes) {
   std::vector<std::string> modules;
   for (const auto& t : tapes.tapes) modules.emplace_back(t->property("module.path"));
   const auto result = decode::load_constants(file, modules);
-  if (!result.error.empty()) std::fprintf(stderr, "p11tape show: %s\n", result.error.c_str());
+  if (!result.error.empty()) std::fprintf(stderr, "p11tape: %s\n", result.error.c_str());
   return result.error.empty();
 }
 
@@ -146,44 +147,44 @@ int show(show_options o) {
   if (!out.closed()) o.json ? append_end_json(tapes, counts, out.text()) : append_end_text(tapes, counts, out.text());
   out.flush();
   if (out.error() == 0) return status;
-  std::fprintf(stderr, "p11tape: standard output cannot be written to: %s\n", std::strerror(out.error()));
+  std::fprintf(stderr, "p11tape: cannot write to standard output: %s\n", std::strerror(out.error()));
   return exit_unusable;
 }
 
 }  // namespace
 
 void add_show(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("show", "Shows the calls of tapes, in the order in which they were made");
+  auto* command = app.add_subcommand("show", "Show the calls of tapes, in the order in which they were made");
   auto o = std::make_shared<show_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
-  command->add_flag("--json", o->json, "One JSON object a line");
-  command->add_flag("--full", o->full, "Byte strings whole, however long");
+  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  command->add_flag("--json", o->json, "Output as one JSON object per line");
+  command->add_flag("--full", o->full, "Show byte strings in full, however long");
   command->add_flag("--meaning", o->meaning,
-                    "Sessions, objects and slots as what they are, in the place of their handles");
+                    "Show what handles refer to (sessions, objects, slots) instead of numbers");
   command
       ->add_option("--session", o->about.session,
-                   "Only the calls of the Nth session that was opened, as --meaning "
-                   "counts them, its C_OpenSession included")
+                   "Only calls of the Nth session that was opened, including its C_OpenSession (--meaning shows the "
+                   "numbers)")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--object", o->about.object,
-                   "Only calls that look for, make, find or use the object with this handle (0x2a, 42) or label")
+                   "Only calls that search for, create, find or use the object with this handle (0x2a, 42) or label")
       ->type_name("HANDLE|LABEL");
   command
       ->add_option("--login", o->about.login,
-                   "Only the Nth login: the calls on its token from the C_OpenSession of the session that calls "
-                   "C_Login up to the end of the login: C_Logout, the end of the token's last session, or "
-                   "C_Finalize. A login that failed ends with its C_Login")
+                   "Only calls of the Nth login, on its token: from the C_OpenSession of the session that calls "
+                   "C_Login to C_Logout, the close of the token's last session, or C_Finalize. A failed login ends "
+                   "with its C_Login")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   o->filter.add_to(*command);
   command->add_option("--slower-than", o->slower_than, "Only calls that took longer (5ms, 2.5s) or never returned");
   command->add_option("--from", o->from,
-                      "Only calls from this time on: 2026-11-21T18:05:01, 18:05:01, or +2.5 seconds");
+                      "Only calls from this time on: 2026-11-21T18:05:01, 18:05:01, or +2.5 (seconds from the start)");
   command->add_option("--to", o->to, "Only calls up to this time");
   command->add_option("--constants", o->constants,
-                      "A file of names for vendor constants; sections apply to the modules that they name");
+                      "File with names of vendor constants; each section applies to the modules that it names");
   command->footer(
       "Examples:\n"
       "  p11tape show /var/tmp/p11tape-1000\n"
@@ -191,7 +192,7 @@ void add_show(CLI::App& app, status& result) {
       "  p11tape show --meaning --login 1 my.p11tape\n"
       "  p11tape show --meaning --object my_key3 my.p11tape\n"
       "  p11tape show --json --function 'C_Sign*' my.p11tape | jq .duration_ns\n"
-      "Exit status: 0; 2 where a tape cannot be read; 64 for wrong usage.");
+      "Exit status: 0 done; 2 a tape cannot be read; 64 usage error.");
   command->callback([o, &result] { result = show(*o); });
 }
 

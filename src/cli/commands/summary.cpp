@@ -85,14 +85,14 @@ int run(const summary_options& o) {
 }  // namespace
 
 void add_summary(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("summary", "Says what tapes are about: who, when, how many calls, which tokens");
+  auto* command = app.add_subcommand("summary", "Summarise tapes: program, time, number of calls, tokens");
   auto o = std::make_shared<summary_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or folders with tapes")->required();
-  command->add_flag("--json", o->json, "One JSON object a tape");
+  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  command->add_flag("--json", o->json, "Output as one JSON object per tape");
   command->footer(
       "Example:\n"
       "  p11tape summary /var/tmp/p11tape-1000\n"
-      "Exit status: 0; 2 where a tape cannot be read; 64 for wrong usage.");
+      "Exit status: 0 done; 2 a tape cannot be read; 64 usage error.");
   command->callback([o, &result] { result = run(*o); });
 }
 

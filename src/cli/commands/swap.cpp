@@ -33,7 +33,7 @@ void put_report(std::string& out, const swap_result& r, bool dry_run) {
 
 void put_restart(std::string& out, const swap_result& r, bool dry_run) {
   if (dry_run || r.what != outcome::done || r.restart.empty()) return;
-  out += "To be restarted:\n";
+  out += "Restart:\n";
   for (const auto& line : r.restart) out += "  " + line + '\n';
 }
 
@@ -65,7 +65,7 @@ std::string absolute(const std::string& path) {
 template <typename File, typename String>
 int run(const char* name, swap_command& c, File each_file, String each_string) {
   if (!c.clients.any()) {
-    std::fprintf(stderr, "p11tape %s: no client is named; see p11tape %s --help\n", name, name);
+    std::fprintf(stderr, "p11tape: no client is named (p11tape %s --help lists them)\n", name);
     return exit_usage;
   }
   output out;
@@ -101,7 +101,7 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
 int swap_all(swap_command& c) {
   if (c.shim.empty()) c.shim = installed_recorder();
   if (c.shim.empty()) {
-    std::fprintf(stderr, "p11tape swap: p11tape.so is not beside this program; name it with --shim\n");
+    std::fprintf(stderr, "p11tape: p11tape.so: not found beside this program (name it with --shim)\n");
     return exit_unusable;
   }
   const swap_request base{client::mq_string,  "",     absolute(c.shim), absolute(c.into),
@@ -130,36 +130,36 @@ int restore_all(swap_command& c) {
 
 void add_swap(CLI::App& app, status& result) {
   auto c = std::make_shared<swap_command>();
-  auto* in = app.add_subcommand("swap", "Puts the recorder into the place of a client's PKCS#11 module");
+  auto* in = app.add_subcommand("swap", "Replace a client's PKCS#11 module with the recorder");
   c->clients.add_to(*in);
-  in->add_option("--shim", c->shim, "The recorder (default: the one that belongs to this program)")->type_name("SO");
+  in->add_option("--shim", c->shim, "Recorder to use (default: the one installed with this program)")->type_name("SO");
   in->add_option("--into", c->into,
-                 "Folder of the client's own copy (default: the recorder's). Short paths are good for MQ")
+                 "Directory for the client's own copy (default: that of the recorder). MQ needs short paths")
       ->type_name("DIR");
-  in->add_option("--dir", c->folder, "Folder of the tapes, written into the copy's settings")->type_name("DIR");
-  in->add_option("--only", c->only, "Name or path of the module, where the file has several")->type_name("NAME");
-  in->add_flag("--dry-run", c->dry_run, "Show the difference and change nothing");
+  in->add_option("--dir", c->folder, "Directory of the tapes, written to the settings of the copy")->type_name("DIR");
+  in->add_option("--only", c->only, "Name or path of the module, if the file names several")->type_name("NAME");
+  in->add_flag("--dry-run", c->dry_run, "Show the difference without changing anything");
   in->footer(
-      "Each client gets its own copy of the recorder (p11mq.so, p11java.so, ...), with a settings file beside it that "
-      "names the\n"
-      "real module. Of the configuration nothing but the module's path is changed; restore puts the very same file "
+      "Each client gets its own copy of the recorder (p11mq.so, p11java.so, ...), with a settings file beside it "
+      "that names the\n"
+      "real module. Only the module's path in the configuration is changed. p11tape restore puts the original file "
       "back.\n"
       "Examples:\n"
       "  p11tape swap --mq-ini /var/mqm/mqclient.ini --dir /var/mqm/trace/tapes\n"
       "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape swap --sslcryp -\n"
       "  p11tape swap --p11-kit softhsm2 --dry-run\n"
-      "Exit status: 0 done, or it was so already; 1 refused; 2 something cannot be read or written.");
+      "Exit status: 0 done, or nothing to do; 1 refused; 2 something cannot be read or written.");
   in->callback([c, &result] { result = swap_all(*c); });
 
   auto d = std::make_shared<swap_command>();
-  auto* out = app.add_subcommand("restore", "Takes the recorder out again");
+  auto* out = app.add_subcommand("restore", "Put a client's own PKCS#11 module back");
   d->clients.add_to(*out);
   out->add_flag("--remove-copy", d->remove_copy, "Also remove the client's copy of the recorder and its settings");
-  out->add_flag("--dry-run", d->dry_run, "Show the difference and change nothing");
+  out->add_flag("--dry-run", d->dry_run, "Show the difference without changing anything");
   out->footer(
       "Example:\n"
       "  p11tape restore --mq-ini /var/mqm/mqclient.ini\n"
-      "Exit status: 0 done, or it was so already; 1 refused; 2 something cannot be read or written.");
+      "Exit status: 0 done, or nothing to do; 1 refused; 2 something cannot be read or written.");
   out->callback([d, &result] { result = restore_all(*d); });
 }
 

@@ -33,7 +33,7 @@ client_options::target p11_kit_file(const std::string& name) {
   if (found.path.empty()) {
     std::string where;
     for (const auto& folder : clients::p11_kit_folders(config_folder())) where += (where.empty() ? "" : ", ") + folder;
-    return {client::p11_kit, "", name + " is in none of " + where + ".", ""};
+    return {client::p11_kit, "", name + " was not found in " + where + ".", ""};
   }
   std::string note;
   for (const auto& path : found.also) note += (note.empty() ? found.path + " overrides " : ", ") + path;
@@ -48,20 +48,19 @@ std::string home_folder() {
 }
 
 void client_options::add_to(CLI::App& command) {
-  command.add_option("--mq-ini", mq_ini, "IBM MQ: a mqclient.ini")->type_name("FILE");
+  command.add_option("--mq-ini", mq_ini, "IBM MQ: an mqclient.ini")->type_name("FILE");
   command
       .add_option("--sslcryp", sslcryp,
-                  "IBM MQ: the string of SSLCRYP, MQSSLCRYP or MQSCO, or what DISPLAY QMGR printed. Better env:VAR, "
-                  "file:PATH or - "
-                  "(standard input): others can read the command line")
+                  "IBM MQ: the string of SSLCRYP, MQSSLCRYP or MQSCO, or the output of DISPLAY QMGR. Prefer env:VAR, "
+                  "file:PATH or - (standard input), because other users can read the command line")
       ->type_name("STRING");
-  command.add_option("--keystore-conf", keystore_conf, "IBM MQ: keystore.conf of Advanced Message Security")
+  command.add_option("--keystore-conf", keystore_conf, "IBM MQ: the keystore.conf of Advanced Message Security")
       ->type_name("FILE");
-  command.add_option("--java", java, "Java: configuration of SunPKCS11 or IBMPKCS11Impl")->type_name("FILE");
+  command.add_option("--java", java, "Java: a configuration file of SunPKCS11 or IBMPKCS11Impl")->type_name("FILE");
   command.add_option("--openssl", openssl, "OpenSSL: an openssl.cnf with an engine or provider section")
       ->type_name("FILE");
-  command.add_option("--nss", nss, "NSS, Firefox, Chrome: folder of the database")->type_name("DIR");
-  command.add_option("--p11-kit", p11_kit, "p11-kit: name of a .module file, or its path")->type_name("NAME");
+  command.add_option("--nss", nss, "NSS, Firefox, Chrome: the database directory")->type_name("DIR");
+  command.add_option("--p11-kit", p11_kit, "p11-kit: the name of a .module file, or its path")->type_name("NAME");
   command.add_option("--strongswan", strongswan, "strongSwan: the file with the pkcs11 section")->type_name("FILE");
   command.add_option("--ssh-config", ssh_config, "OpenSSH: a file with PKCS11Provider")->type_name("FILE");
 }

@@ -26,10 +26,10 @@ bool answers_to(std::string_view name, const std::string& pattern) {
 }  // namespace
 
 void call_filter::add_to(CLI::App& command) {
-  command.add_option("--function", functions, "Only functions of this name or pattern (Login, C_Sign*); repeatable")
+  command.add_option("--function", functions, "Only functions with this name or pattern (Login, C_Sign*); repeatable")
       ->take_all()
       ->allow_extra_args(false);
-  command.add_option("--thread", threads, "Only calls of the thread with this id; repeatable")->allow_extra_args(false);
+  command.add_option("--thread", threads, "Only calls of the thread with this ID; repeatable")->allow_extra_args(false);
   command.add_flag("--errors", errors, "Only calls that did not return CKR_OK");
 }
 

@@ -71,8 +71,7 @@ void say(int fd, std::string_view text) {
 
 secret_buffer ask(const std::string& what) {
   const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
-  if (terminal < 0)
-    throw std::runtime_error("there is no terminal to ask for the " + what + "; use env:VAR or file:PATH");
+  if (terminal < 0) throw std::runtime_error("no terminal to ask for the " + what + " (use env:VAR or file:PATH)");
   say(terminal, what + ": ");
   secret_buffer answer;
   {
@@ -96,7 +95,7 @@ secret_buffer read_secret(const std::string& source, const std::string& what) {
   if (source.starts_with("env:")) {
     const char* value = std::getenv(source.c_str() + 4);
     if (value == nullptr)
-      throw std::runtime_error("the variable " + source.substr(4) + " for the " + what + " is not set");
+      throw std::runtime_error("environment variable " + source.substr(4) + " for the " + what + " is not set");
     return secret_buffer(std::string_view(value));
   }
   if (source.starts_with("file:")) {
@@ -106,7 +105,7 @@ secret_buffer read_secret(const std::string& source, const std::string& what) {
   // Not quoted back: it may be the secret itself.
   throw std::runtime_error(
       "the " + what +
-      " is not taken from the command line, where others can read it; write env:VAR, file:PATH, prompt or -");
+      " must not be on the command line, where other users can read it (write env:VAR, file:PATH, prompt or -)");
 }
 
 secret_buffer read_string_or_secret(std::string& given, const std::string& what) {

@@ -69,24 +69,19 @@ std::string example_value(const setting_row& row) {
 std::string settings_example() {
   std::string out;
   append_comment(
-      "Settings of p11tape.so: every one there is. Those with # in front show the default, or an example where there "
-      "is no "
-      "default.",
+      "All settings of p11tape.so. A line that starts with # shows the default, or an example if there is no default.",
       out);
   out += "#\n";
   append_comment(
-      "Name this file like the shared object that is to read it (p11tape.so: p11tape.yaml, p11tape-luna.so: "
-      "p11tape-luna.yaml) and put it beside it or into /etc/p11tape. P11TAPE_CONFIG may name any other file. Each "
-      "setting "
-      "also has a variable of the environment, which counts for more than the file; setuid programs ignore variables, "
-      "and "
-      "read only files that nobody but root and their own user can write to.",
+      "Name this file after the shared object that reads it (p11tape.so: p11tape.yaml, p11tape-luna.so: "
+      "p11tape-luna.yaml), and put it beside the shared object or into /etc/p11tape. P11TAPE_CONFIG can name any "
+      "other file. Each setting also has an environment variable, which overrides the file. Setuid programs ignore "
+      "the variables, and read only files that nobody but root and their own user can write to.",
       out);
   out += "#\n";
   append_comment(
-      "p11tape settings shows which settings count for a program, and where each comes from. What is wrong here is "
-      "said on "
-      "stderr and syslog and is on the tape; then the default counts.",
+      "p11tape settings shows the effective settings of a program, and where each comes from. Errors in this file are "
+      "reported on stderr, in syslog and on the tape, and the default is used.",
       out);
   for (const auto& row : capture::setting_rows) {
     out += '\n';
@@ -100,8 +95,7 @@ std::string settings_example() {
     out += std::string("#") + row.key + ": " + example_value(row) + '\n';
   }
   out += '\n';
-  append_comment(
-      "Settings for one program only, by the name of its executable file; they count for more than those above.", out);
+  append_comment("Settings for one program only, by the name of its executable. They override those above.", out);
   out +=
       "#programs:\n"
       "#  amqrmppa:\n"

@@ -60,11 +60,10 @@ void append_tape_text(const tape::reader& tape, std::string& out) {
   line("module ", std::string(module) + (resolved.empty() || resolved == module ? "" : " -> " + std::string(resolved)),
        out);
   line("the module could not be loaded: ", tape.property("module.error"), out);
-  line("in a child of fork; its parent's tape is ", tape.property("forked_from"), out);
+  line("child of fork; its parent's tape is ", tape.property("forked_from"), out);
   if (profile_of(tape) != "default") line("redaction profile: ", profile_of(tape), out);
   if (h.features & tape::feature_filtered)
-    line("", "some calls were left out on purpose, by the recorder's filters: " + std::to_string(filtered_calls(tape)),
-         out);
+    line("", "some calls were left out by recording filters: " + std::to_string(filtered_calls(tape)), out);
   for (const auto& [key, value] : tape.properties())
     if (key == "note") line("note: ", value, out);
   out += '\n';

@@ -16,8 +16,8 @@ std::vector<std::string> tapes_in(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error))
     if (i->path().extension() == ".p11tape") found.push_back(i->path().string());
-  if (error) throw tape::tape_error(folder + " cannot be read: " + error.message());
-  if (found.empty()) throw tape::tape_error(folder + " holds no tape (no file named *.p11tape)");
+  if (error) throw tape::tape_error(folder + ": cannot read the directory: " + error.message());
+  if (found.empty()) throw tape::tape_error(folder + ": the directory contains no tape (no file named *.p11tape)");
   std::sort(found.begin(), found.end());
   return found;
 }

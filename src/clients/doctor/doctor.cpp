@@ -17,7 +17,7 @@ namespace {
 // Asks with the PIN, on the one token that is meant, where its state allows it.
 void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_options& options) {
   if (meant == label::none) {
-    out.add(code::CFG616, "It is not certain which token is meant.");
+    out.add(code::CFG616, "The intended token cannot be determined.");
     return;
   }
   const auto& token = m.probe->tokens[meant];
@@ -27,18 +27,20 @@ void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_o
   }
   // A wrong PIN for two clients of one token would be two of the few tries that it has.
   if (options.logged_in != nullptr && std::exchange(*options.logged_in, true)) {
-    out.add(code::CFG616, "One login was tried already, and there is never more than one. Examine this one by itself.");
+    out.add(code::CFG616,
+            "One login was already tried, and doctor never makes more than one. Check this configuration separately.");
     return;
   }
   auto again = probe_module({m.loaded, token.slot, options.pin, options.timeout, options.program});
   if (!again.login.tried) {
-    out.add(code::CFG616, "The module did not get so far" + (again.trouble.empty() ? "." : ": " + again.trouble + "."));
+    out.add(code::CFG616,
+            "The module did not get that far" + (again.trouble.empty() ? "." : ": " + again.trouble + "."));
     return;
   }
   const bool fine = again.login.answer == "CKR_OK" || again.login.answer == "CKR_USER_ALREADY_LOGGED_IN";
   std::string detail = again.login.answer + ", PIN of " + std::to_string(options.pin->size()) + " bytes";
   if (!fine && meant < m.probe->min_pin.size())
-    detail += "; the token takes " + std::to_string(m.probe->min_pin[meant]) + " to " +
+    detail += "; the token accepts " + std::to_string(m.probe->min_pin[meant]) + " to " +
               std::to_string(m.probe->max_pin[meant]);
   out.add(fine ? code::CFG614 : code::CFG615, detail + ".");
   m.probe = std::move(again);  // with the private objects

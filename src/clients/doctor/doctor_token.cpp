@@ -28,10 +28,10 @@ std::string list_of(const std::vector<label::token>& tokens) {
 // The label as it must be written in the file; empty where that is the label itself.
 std::string as_written(client kind, const std::string& text) {
   if (text.find(';') != std::string::npos && (kind == client::mq_ini || kind == client::mq_string))
-    return " But a label with a semicolon cannot be configured in MQ: give the token another label.";
+    return " However, a label that contains a semicolon cannot be configured in MQ: give the token another label.";
   if (kind != client::mq_ini) return "";
   const std::string written = escape(text, escaping::mq_ini);
-  return written == text ? "" : " In mqclient.ini it is written " + written + ".";
+  return written == text ? "" : " In mqclient.ini, write " + written + ".";
 }
 
 void judge_label(findings& out, const label::verdict& v, const reading& r, const std::vector<label::token>& tokens) {
@@ -42,8 +42,8 @@ void judge_label(findings& out, const label::verdict& v, const reading& r, const
   }
   if (r.label_may_be_pin) {
     auto& f = out.add(code::CFG605,
-                      "The label field looks like a PIN, is on no token, and is not shown.\n" + list_of(tokens));
-    f.advice = "Write the label of one of these tokens there, and the PIN behind it.";
+                      "The label field looks like a PIN and matches no token, so it is not shown.\n" + list_of(tokens));
+    f.advice = "Put the label of one of these tokens there, and the PIN after it.";
     return;
   }
   auto& f = out.add(code::CFG605, v.say + (v.byte_diff.empty() ? "" : "\n\n" + v.byte_diff));
@@ -88,7 +88,7 @@ void judge_probe(findings& out, const probe_result& probe) {
       out.add(code::CFG603, "It crashed: " + probe.trouble + ".");
       break;
     case probe_end::timed_out:
-      out.add(code::CFG603, "It did not answer in time and was ended.");
+      out.add(code::CFG603, "It timed out and was terminated.");
       break;
     case probe_end::no_answer:
       out.add(code::CFG603, probe.trouble + ".");
@@ -121,7 +121,8 @@ std::string reason_not_to_log_in(const label::token& token, const doctor_options
   if (!flag(CKF_TOKEN_INITIALIZED)) return "The token is not initialised.";
   if (flag(CKF_USER_PIN_LOCKED)) return "The PIN is locked.";
   if (flag(CKF_USER_PIN_FINAL_TRY) && !options.yes_final_try)
-    return "One try is left; a wrong PIN would lock the token. Where you are sure of the PIN, give --yes-final-try.";
+    return "Only one PIN try is left, and a wrong PIN would lock the token. If you are sure of the PIN, add "
+           "--yes-final-try.";
   return "";
 }
 
@@ -147,8 +148,8 @@ void check_certificates(findings& out, const std::vector<std::string>& labels,
     std::string others;
     for (std::size_t i = 0; i < seen.size() && i < 20; i += 2)
       others += (others.empty() ? "" : ", ") + label::quoted(seen[i]);
-    out.add(code::CFG611, label::quoted(wanted) + (others.empty() ? ": no object can be seen without a login."
-                                                                  : ". Seen are " + others + "."));
+    out.add(code::CFG611, label::quoted(wanted) + (others.empty() ? ": no object is visible without a login."
+                                                                  : ". Visible: " + others + "."));
   }
 }
 

@@ -165,14 +165,14 @@ probe_result probe_module(const probe_request& request) {
   char* arguments[] = {name.data(), command.data(), module.data(), slot.empty() ? nullptr : slot.data(), nullptr};
   pipe_ends in, out;
   if (in.read < 0 || out.read < 0) {
-    r.trouble = "no pipe could be made";
+    r.trouble = "cannot create a pipe";
     return r;
   }
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) become_child(program.c_str(), arguments, in, out, parent);
   if (child < 0) {
-    r.trouble = "no process could be made";
+    r.trouble = "cannot create a process";
     return r;
   }
   in.close_read();
@@ -181,7 +181,7 @@ probe_result probe_module(const probe_request& request) {
     // A PIN is far shorter than a pipe holds, so this does not wait; a child that is gone is seen below.
     const auto old = signal(SIGPIPE, SIG_IGN);
     const auto pin = request.pin->view();
-    if (write(in.write, pin.data(), pin.size()) < 0) r.trouble = "the PIN could not be handed over";
+    if (write(in.write, pin.data(), pin.size()) < 0) r.trouble = "cannot pass the PIN to the helper process";
     signal(SIGPIPE, old);
   }
   in.close_write();

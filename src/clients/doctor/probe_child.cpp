@@ -76,7 +76,7 @@ class questions {
     const bool whole = f_->C_Initialize && f_->C_Finalize && f_->C_GetSlotList && f_->C_GetSlotInfo &&
                        f_->C_GetTokenInfo && f_->C_OpenSession && f_->C_CloseSession && f_->C_Login &&
                        f_->C_FindObjectsInit && f_->C_FindObjects && f_->C_FindObjectsFinal && f_->C_GetAttributeValue;
-    if (!whole) say({{"stage", "loading"}, {"trouble", "its function list has holes"}});
+    if (!whole) say({{"stage", "loading"}, {"trouble", "its function list contains null pointers"}});
     return whole;
   }
 
@@ -85,7 +85,7 @@ class questions {
     arguments.flags = CKF_OS_LOCKING_OK;
     const CK_RV rv = f_->C_Initialize(&arguments);
     if (rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return true;
-    say({{"stage", "starting"}, {"trouble", "C_Initialize answered " + name_of(rv)}});
+    say({{"stage", "starting"}, {"trouble", "C_Initialize returned " + name_of(rv)}});
     return false;
   }
 
@@ -217,9 +217,9 @@ int answer_probe(const char* module, const char* login_slot) {
   CK_FUNCTION_LIST* functions = nullptr;
   const CK_RV rv = entry != nullptr ? entry(&functions) : CKR_FUNCTION_NOT_SUPPORTED;
   if (rv != CKR_OK || functions == nullptr) {
-    nobody.say(
-        {{"stage", "loading"},
-         {"trouble", entry == nullptr ? "it has no C_GetFunctionList" : "C_GetFunctionList answered " + name_of(rv)}});
+    nobody.say({{"stage", "loading"},
+                {"trouble", entry == nullptr ? "it does not export C_GetFunctionList"
+                                             : "C_GetFunctionList returned " + name_of(rv)}});
     return 0;
   }
   questions ask(out, functions);

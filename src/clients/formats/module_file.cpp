@@ -100,7 +100,7 @@ void check_folders(findings& out, const std::string& path, const file_user& user
       return;
     }
     const bool open_to_all = (st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0;
-    if (open_to_all && !out.has(code::CFG510)) out.add(code::CFG510, "Everyone may write to " + folder + ".");
+    if (open_to_all && !out.has(code::CFG510)) out.add(code::CFG510, "All users can write to " + folder + ".");
   }
 }
 
@@ -182,7 +182,7 @@ module_file inspect_module(const std::string& path, const file_user& user) {
   if (path.starts_with('/')) check_folders(m.found, path, user);
   if (m.real_path != path && !m.found.has(code::CFG508)) check_folders(m.found, m.real_path, user);
   if (!allowed(st, user, 4)) m.found.add(code::CFG509, "User " + user.name + ", file " + m.real_path + ".");
-  if ((st.st_mode & S_IWOTH) != 0) m.found.add(code::CFG510, "Everyone may write to " + m.real_path + ".");
+  if ((st.st_mode & S_IWOTH) != 0) m.found.add(code::CFG510, "All users can write to " + m.real_path + ".");
   check_place(m.found, m.real_path);
   check_content(m);
   if (m.loadable && is_recorder(m.real_path)) {
@@ -190,7 +190,7 @@ module_file inspect_module(const std::string& path, const file_user& user) {
     const auto settings = read_copy_settings(settings_beside(path));
     if (settings) m.recorded = settings->module;
     m.found.add(settings ? code::CFG513 : code::CFG514,
-                settings ? "It stands for " + settings->module + "." : settings_beside(path));
+                settings ? "It records " + settings->module + "." : settings_beside(path));
   }
   return m;
 }

@@ -46,11 +46,11 @@ bool looks_misspelt(const ini_line& l) noexcept {
 void check_stanza(reading& r, const ini_document& doc, const ini_line& l) {
   const std::string_view after = l.text.substr(l.text.find(':') + 1);
   if (after.find('=') != std::string_view::npos && after.find("GSK_PKCS11") != std::string_view::npos)
-    r.found.add(code::CFG207, "The line begins the stanza " + label::quoted(l.name) + "; the rest of it is not read.",
+    r.found.add(code::CFG207, "The line starts the stanza " + label::quoted(l.name) + "; the rest of it is not read.",
                 l.number);
   const ini_line* first = doc.find_stanza(l.name);
   if (first != &l)
-    r.found.add(code::CFG204, std::string(l.name) + ": stands already on line " + std::to_string(first->number) + ".",
+    r.found.add(code::CFG204, std::string(l.name) + ": already given on line " + std::to_string(first->number) + ".",
                 l.number);
 }
 
@@ -61,11 +61,10 @@ void check_attribute(reading& r, const ini_document& doc, const ini_line& l) {
     return;
   }
   const ini_line& head = doc.lines()[l.stanza];
-  if (looks_misspelt(l)) r.found.add(code::CFG208, "It reads " + label::quoted(l.name) + ".", l.number);
+  if (looks_misspelt(l)) r.found.add(code::CFG208, "The name is " + label::quoted(l.name) + ".", l.number);
   if (is_driver && doc.find_stanza(stanza_name) != &head)
     r.found.add(code::CFG206,
-                "It stands below " + std::string(head.name) + ": of line " + std::to_string(head.number) + ".",
-                l.number);
+                "It is below " + std::string(head.name) + ": from line " + std::to_string(head.number) + ".", l.number);
   if (!l.has_equals) r.found.add(code::CFG209, "", l.number);
   if (l.text.ends_with('\\') && !l.text.ends_with("\\\\")) r.found.add(code::CFG210, "", l.number);
   const bool again = std::any_of(doc.lines().begin(), doc.lines().end(), [&](const ini_line& o) {
@@ -99,7 +98,7 @@ void read_driver(reading& r, std::string_view text, const ini_line& l) {
   }
   if (s.found.has(code::CFG109) && !l.comment.empty() && l.comment.front() == '#' &&
       l.value.data() + l.value.size() == l.comment.data())
-    r.found.add(code::CFG202, "A comment begins right behind the value, without a blank.", l.number);
+    r.found.add(code::CFG202, "A comment follows the value without a space.", l.number);
   if (!s.path.empty()) {
     // The path in the file: behind the prefix, up to the first separator, which is escaped there.
     const std::size_t start = l.value.find('=') + 1;

@@ -36,16 +36,16 @@ mq_search_result find_mq_ini(const mq_surroundings& around, const std::function<
     consider(path_of_url(around.mqclntcf), "MQCLNTCF names it");
     if (result.effective.empty()) result.found.add(code::CFG303, result.candidates[0].path);
   }
-  in_folder(around.current_folder, "in the current folder");
-  in_folder(around.data_folder, "in MQ's data folder");
-  in_folder(around.home, "in the user's home");
+  in_folder(around.current_folder, "in the current directory");
+  in_folder(around.data_folder, "in MQ's data directory");
+  in_folder(around.home, "in the user's home directory");
 
   for (std::size_t i = 0; i < result.candidates.size(); ++i) {
     const auto& c = result.candidates[i];
     if (!c.effective) continue;
     result.found.add(code::CFG301, c.path + ": " + c.why + ".");
     for (std::size_t j = i + 1; j < result.candidates.size(); ++j)
-      if (result.candidates[j].exists && result.candidates[j].path != c.path && c.why == "in the current folder")
+      if (result.candidates[j].exists && result.candidates[j].path != c.path && c.why == "in the current directory")
         result.found.add(code::CFG302, c.path + " hides " + result.candidates[j].path + ".");
   }
   if (result.effective.empty() && !around.has_mqsslcryp) result.found.add(code::CFG306);

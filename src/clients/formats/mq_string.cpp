@@ -48,7 +48,8 @@ bool looks_like_pin(std::string_view text) noexcept {
 }
 
 void check_path(mq_string& s, std::string_view path, mq_place where, std::size_t line) {
-  const std::string shown = looks_like_path(path) ? label::quoted(path) : "It is not shown: it may be something else.";
+  const std::string shown =
+      looks_like_path(path) ? label::quoted(path) : "It is not shown, because it may be something else.";
   if (trim(path).empty()) {
     s.found.add(code::CFG112, "", line);
     return;
@@ -92,7 +93,7 @@ void check_cipher(mq_string& s, std::string_view field, std::size_t line) {
   if ((on || off) && field != (on ? "SYMMETRIC_CIPHER_ON" : "SYMMETRIC_CIPHER_OFF"))
     s.found.add(code::CFG152, "", line);
   if (s.cipher == symmetric::unknown && !s.found.has(code::CFG123))
-    s.found.add(code::CFG107, "Its text is not shown: it may be part of a password.", line);
+    s.found.add(code::CFG107, "Its text is not shown, because it may be part of a password.", line);
 }
 
 std::string count_of(std::size_t n) { return std::to_string(n) + (n == 1 ? " field is there." : " fields are there."); }
@@ -111,8 +112,7 @@ void parse_fields(mq_string& s, std::string_view rest, mq_place where, std::size
     return;
   }
   if (fields.size() == 2 || cipher_early) {
-    s.found.add(code::CFG105, count_of(fields.size()) + " Which of them is missing cannot be told, so none is shown.",
-                line);
+    s.found.add(code::CFG105, count_of(fields.size()) + " It is unknown which one is missing, so none is shown.", line);
     return;
   }
   if (fields.size() > 4) {

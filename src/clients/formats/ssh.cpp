@@ -68,7 +68,7 @@ reading read_ssh_config(std::string_view text) {
 
 void check_ssh_agent(findings& out, std::string_view path, std::string_view real_path) {
   const bool linked = path != real_path;
-  const std::string detail = label::quoted(path) + (linked ? ", in truth " + label::quoted(real_path) : "") +
+  const std::string detail = label::quoted(path) + (linked ? ", resolved to " + label::quoted(real_path) : "") +
                              "; accepted are " + std::string(ssh_agent_patterns);
   out.add(ssh_agent_accepts(real_path) ? code::CFG782 : code::CFG781, detail);
 }

@@ -32,7 +32,7 @@ swap_result restore(const restore_request& request, const before_step& step) {
 
   if (paths.empty() && !(unedited && before.view() != text.view())) {
     result.what = outcome::nothing_to_do;
-    result.report.push_back(file + ": no recorder is in it.");
+    result.report.push_back(file + ": does not name the recorder.");
     if (!request.dry_run) remove_leftover(file);
     if (request.dry_run || !unedited) return result;
     // A swap that was interrupted before its last step, or a restore that was: the backup has served.
@@ -50,14 +50,14 @@ swap_result restore(const restore_request& request, const before_step& step) {
   } else {
     replace_file(file, back.view(), step);
     result.report.push_back("Put the module back into " + file +
-                            "; it was edited after the swap, so nothing else was changed.");
-    if (has_backup) result.report.push_back("The file as it was before the swap is kept in " + backup + ".");
+                            "; the file was edited after the swap, so nothing else was changed.");
+    if (has_backup) result.report.push_back("The file from before the swap is kept as " + backup + ".");
   }
   for (const auto& copy : copies) {
     if (!request.remove_copy) {
-      result.report.push_back("The recorder's copy " + copy +
-                              " stays: programs that run may still load it. Remove it, and " + settings_beside(copy) +
-                              ", after they were restarted.");
+      result.report.push_back("The copy of the recorder " + copy +
+                              " is kept, because running programs may still load it. Remove it and " +
+                              settings_beside(copy) + " after you have restarted them.");
       continue;
     }
     remove_file(copy, step);
@@ -73,7 +73,7 @@ string_swap restore_string(std::string_view text) {
   const auto settings = r.modules.empty() ? std::nullopt : read_copy_settings(settings_beside(r.modules[0].path));
   if (!settings || !is_recorder(r.modules[0].path)) {
     out.result.what = outcome::nothing_to_do;
-    out.result.report.push_back("No recorder is named in the string.");
+    out.result.report.push_back("The string does not name the recorder.");
     return out;
   }
   put_into_words(out, r, settings->configured);

@@ -35,10 +35,8 @@ std::string settings_beside(std::string_view library) {
 bool is_recorder(const std::string& path) {
   try {
     const secret_buffer bytes = read_whole(path, largest_library);
-    return bytes.view().starts_with(
-               "\x7F"
-               "ELF") &&
-           bytes.view().find(mark) != std::string_view::npos && bytes.view().find(entry) != std::string_view::npos;
+    return bytes.view().starts_with("\x7FELF") && bytes.view().find(mark) != std::string_view::npos &&
+           bytes.view().find(entry) != std::string_view::npos;
   } catch (const file_error&) {
     return false;
   }
@@ -67,8 +65,9 @@ std::optional<copy_settings> read_copy_settings(const std::string& settings) {
 }
 
 std::string compose_settings(const copy_settings& s, std::string_view client) {
-  std::string out = "# Settings of the recorder that stands in for a PKCS#11 module of " + std::string(client) +
-                    ".\n# Written by p11tape swap; p11tape restore takes the recorder out again.\n" +
+  std::string out = "# Settings of the recorder that replaces a PKCS#11 module of " + std::string(client) +
+                    ".\n"
+                    "# Written by p11tape swap. p11tape restore puts the module back.\n" +
                     std::string(configured_line) + s.configured + "\nmodule: " + in_quotes(s.module) + '\n';
   if (!s.tape_folder.empty()) out += "dir: " + in_quotes(s.tape_folder) + '\n';
   return out;

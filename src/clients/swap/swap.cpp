@@ -43,16 +43,16 @@ class placement {
 
   /// Why this place cannot be taken for that module; empty where it can.
   std::string conflict(const std::string& module) const {
-    if (!is_recorder(request_.shim)) return request_.shim + " is not the recorder p11tape.so. Name it with --shim.";
-    if (!copy_.library.starts_with('/')) return "The folder of the copy must be given as an absolute path.";
+    if (!is_recorder(request_.shim)) return request_.shim + ": not the recorder p11tape.so (name it with --shim).";
+    if (!copy_.library.starts_with('/')) return "The directory of the copy must be an absolute path.";
     const auto settings = read_copy_settings(copy_.settings);
     if (exists(copy_.settings) && !settings)
-      return copy_.settings + " is there, but names no module. Remove it, or name another folder (--into).";
+      return copy_.settings + ": exists, but names no module (remove it, or name another directory with --into).";
     if (settings && settings->module != module)
-      return copy_.library + " already stands for another module, " + settings->module +
-             ". Name another folder (--into), or restore that client first.";
+      return copy_.library + ": already records another module, " + settings->module +
+             " (name another directory with --into, or restore that client first).";
     if (!settings && exists(copy_.library) && !is_recorder(copy_.library))
-      return copy_.library + " is there, and is no recorder.";
+      return copy_.library + ": exists, but is not the recorder.";
     return "";
   }
 
@@ -64,8 +64,8 @@ class placement {
     if (!same) {
       // Mode 0755: other users' programs load it. The rename leaves running programs the file that they have mapped.
       write_file(copy_.library, recorder.view(), 0755, step);
-      result.report.push_back((there ? "Renewed the recorder's copy " : "Copied the recorder to ") + copy_.library +
-                              ".");
+      result.report.push_back((there ? "Updated the copy of the recorder " : "Copied the recorder to ") +
+                              copy_.library + ".");
     }
     if (!exists(copy_.settings)) {
       write_file(copy_.settings, compose_settings(settings, name_of(request_.kind)), 0644, step);
@@ -75,19 +75,19 @@ class placement {
     // What a user wrote there stays; but whoever names a folder now must not look for the tapes in vain.
     const auto kept = read_copy_settings(copy_.settings);
     if (!kept || settings.tape_folder.empty() || kept->tape_folder == settings.tape_folder) return;
-    result.report.push_back("Kept the settings " + copy_.settings + " as they are: tapes go to " +
-                            (kept->tape_folder.empty() ? "the recorder's own folder" : kept->tape_folder) +
-                            ", not to " + settings.tape_folder + ". Change `dir` there where that is wanted.");
+    result.report.push_back("Kept the settings " + copy_.settings + ": tapes go to " +
+                            (kept->tape_folder.empty() ? "the default directory" : kept->tape_folder) + ", not to " +
+                            settings.tape_folder + ". To change that, edit `dir` there.");
   }
 
  private:
   void make_folder(const before_step& step) const {
     const std::string folder = folder_of(copy_.library);
     if (exists(folder)) return;
-    step("make the folder");
+    step("create the directory");
     if (mkdir(folder.c_str(), 0755) != 0) {
       const char* why = strerrordesc_np(errno);
-      throw file_error(folder + ": cannot be made: " + (why != nullptr ? why : "unknown error"));
+      throw file_error(folder + ": cannot create the directory: " + (why != nullptr ? why : "unknown error"));
     }
   }
 
@@ -104,10 +104,10 @@ void keep_backup(const swap_request& request, const std::string& file, std::stri
     std::string aside;
     for (int n = 1; aside.empty() || exists(aside); ++n) aside = backup + "." + std::to_string(n);
     move_file(backup, aside, step);
-    result.report.push_back("An older backup is now " + aside + ".");
+    result.report.push_back("Renamed an older backup to " + aside + ".");
   }
   back_up(file, backup, step);
-  result.report.push_back("Kept the file as it was in " + backup + ".");
+  result.report.push_back("Kept the original file as " + backup + ".");
 }
 
 // What the swap will do, worked out before anything is touched.
@@ -123,10 +123,10 @@ std::string work_out(plan& p, const swap_request& request, const reading& r, std
   p.settings = {loadable(request.kind, place.path), place.path, request.tape_folder};
   if (p.settings.module.empty())
     return "The module's path " + label::quoted(place.path) +
-           " is relative or has a variable in it; write it in full first.";
+           " is relative or contains a variable. Write it in full first.";
   if (is_recorder(p.settings.module))
-    return "The recorder is already named there, " + place.path +
-           ", but not by p11tape swap: its settings name no module beside it.";
+    return "The file already names the recorder, " + place.path +
+           ", but not because of p11tape swap: there is no settings file beside it that names a module.";
   p.text = with_paths(text, r, {{p.index, copy.library}});
   return unlike_expected(r, read_as(request.kind, p.text.view(), file_of(file)), p.index, copy.library);
 }
@@ -148,7 +148,7 @@ swap_result swap_in(const swap_request& request, const before_step& step) {
   if (const auto there = read_copy_settings(settings_beside(configured)); there && is_recorder(configured)) {
     swap_result result;
     result.what = outcome::nothing_to_do;
-    result.report.push_back(file + ": the recorder " + configured + " is in place already, for " + there->module + ".");
+    result.report.push_back(file + ": the recorder " + configured + " is already in place, for " + there->module + ".");
     return result;
   }
   const placement place(request, tag_of(request.kind, file, request.only));
@@ -163,7 +163,7 @@ swap_result swap_in(const swap_request& request, const before_step& step) {
   result.restart = restart_advice(request.kind);
   if (request.dry_run) return result;
   if (!exists(p.settings.module) && p.settings.module.starts_with('/'))
-    result.report.push_back("Note: the module " + p.settings.module + " is not there; the tape will say so.");
+    result.report.push_back("Note: the module " + p.settings.module + " does not exist.");
   place.make(p.settings, result, step);
   keep_backup(request, file, text.view(), result, step);
   replace_file(file, p.text.view(), step);
@@ -181,7 +181,7 @@ string_swap swap_string(std::string_view text, const swap_request& request, cons
   const copy_settings settings{loadable(client::mq_string, r.modules[0].path), r.modules[0].path, request.tape_folder};
   if (settings.module.empty() || is_recorder(settings.module)) {
     out.result =
-        refuse(settings.module.empty() ? "The driver's path is relative." : "The recorder is named there already.");
+        refuse(settings.module.empty() ? "The driver's path is relative." : "The string already names the recorder.");
     return out;
   }
   const placement place(request, tag_of(client::mq_string, "", request.only));
@@ -192,7 +192,7 @@ string_swap swap_string(std::string_view text, const swap_request& request, cons
   const std::size_t old_path = r.modules[0].path.size(), new_path = place.copy().library.size();
   if (r.string_length - old_path + new_path > mq_string_size) {
     out.result = refuse(
-        "The string would be longer than the 256 bytes that MQ keeps. Name a folder with a shorter path (--into).");
+        "The string would be longer than the 256 bytes that MQ keeps. Name a directory with a shorter path (--into).");
     return out;
   }
   put_into_words(out, r, place.copy().library);

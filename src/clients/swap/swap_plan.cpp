@@ -29,7 +29,7 @@ std::string line_at(std::string_view text, std::size_t number) {
 
 // A line as it may be printed. Only MQ's line holds a password beside the path.
 std::string printable_line(client kind, const reading& r, std::string_view text, std::size_t number) {
-  if (kind == client::mq_ini) return "   SSLCryptoHardware=" + r.shown + "   (shown without escapes)";
+  if (kind == client::mq_ini) return "   SSLCryptoHardware=" + r.shown + "   (without escapes)";
   return label::printable(line_at(text, number));
 }
 
@@ -95,20 +95,21 @@ std::string reason_not_to(const reading& r) {
       return f.title + (f.line != 0 ? " (line " + std::to_string(f.line) + ")" : "") + ". " + f.advice + " [" +
              std::string(f.id()) + "]";
   if (!r.recognised) return "This does not look like a configuration of " + std::string(name_of(r.kind)) + ".";
-  if (r.modules.empty()) return "No module is named in it.";
+  if (r.modules.empty()) return "It names no module.";
   return "";
 }
 
 std::string unlike_expected(const reading& before, const reading& after, std::size_t index, std::string_view path) {
   if (after.found.has(code::CFG113) && !before.found.has(code::CFG113))
-    return "The string would be longer than the 256 bytes that MQ keeps. Name a folder with a shorter path (--into).";
+    return "The string would be longer than the 256 bytes that MQ keeps. Name a directory with a shorter path "
+           "(--into).";
   bool same = after.modules.size() == before.modules.size() && after.token_label == before.token_label &&
               after.password.length == before.password.length && after.recognised == before.recognised;
   for (std::size_t i = 0; same && i < after.modules.size(); ++i)
     same = after.modules[i].path == (i == index ? path : std::string_view(before.modules[i].path));
   return same ? ""
               : "The path " + label::quoted(path) +
-                    " cannot be written in this file so that it is read back. Name another folder (--into).";
+                    " cannot be written in the syntax of this file. Name another directory (--into).";
 }
 
 std::pair<std::optional<std::size_t>, std::string> choose_module(const reading& r, std::string_view only) {
@@ -118,10 +119,10 @@ std::pair<std::optional<std::size_t>, std::string> choose_module(const reading& 
     const auto& m = r.modules[i];
     names += (names.empty() ? "" : ", ") + (m.name.empty() ? "" : label::quoted(m.name) + " ") + m.path;
     if (!only.empty() && m.name != only && m.path != only) continue;
-    if (found) return {std::nullopt, "Several modules are named (" + names + " ...). Say which one (--only)."};
+    if (found) return {std::nullopt, "The file names several modules (" + names + " ...). Select one with --only."};
     found = i;
   }
-  if (!found) return {std::nullopt, "No module " + label::quoted(only) + " is named; there are: " + names + "."};
+  if (!found) return {std::nullopt, "No module " + label::quoted(only) + " is named. Named: " + names + "."};
   return {found, ""};
 }
 
@@ -162,23 +163,24 @@ void put_into_words(string_swap& out, const reading& r, const std::string& path)
 std::vector<std::string> restart_advice(client kind) {
   switch (kind) {
     case client::mq_ini:
-      return {"The MQ client programs: a running process keeps the driver that it loaded.",
-              "With a changed path in a running process MQ answers reason 2391 (MQRC_SSL_ALREADY_INITIALIZED)."};
+      return {"The MQ client programs: a running process keeps the driver that it has loaded.",
+              "If the path changes in a running process, MQ returns reason 2391 (MQRC_SSL_ALREADY_INITIALIZED)."};
     case client::mq_string:
-      return {"Queue manager: REFRESH SECURITY TYPE(SSL), or restart the channels, listener and channel initiator.",
-              "MQSSLCRYP: set it where the program is started, then restart the program."};
+      return {"The queue manager: REFRESH SECURITY TYPE(SSL), or restart the channels, listener and channel initiator.",
+              "MQSSLCRYP: set it in the environment that starts the program, then restart the program."};
     case client::ams:
       return {"The programs that use Advanced Message Security."};
     case client::java:
       return {"The Java programs that use this provider."};
     case client::openssl:
-      return {"The programs that read this openssl.cnf: servers, not single openssl commands."};
+      return {"The servers that read this openssl.cnf (single openssl commands need nothing)."};
     case client::nss:
-      return {"The browser or other program that uses this database (stop it before the change, too)."};
+      return {"The browser or other program that uses this database (stop it before the change)."};
     case client::p11_kit:
-      return {"The programs that use p11-kit, and p11-kit server where it runs."};
+      return {"The programs that use p11-kit, and p11-kit server if it is running."};
     case client::ssh:
-      return {"ssh-agent: ssh-add -e and ssh-add -s anew; it also keeps the environment of its own start."};
+      return {
+          "ssh-agent: run ssh-add -e and ssh-add -s again; the agent keeps the environment that it was started with."};
     case client::strongswan:
       return {"strongSwan: systemctl restart strongswan (or ipsec restart)."};
     case client::ccdt:

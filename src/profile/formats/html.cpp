@@ -137,10 +137,10 @@ void writer::time_line(const measurement& m, const diagnose::process_facts& d) {
   for (const char c : data) c == '<' ? safe += "\\u003c" : safe += c;
   heading("Time line");
   out_ +=
-      "<div class=\"timeline\"><p class=\"soft\">Wheel: closer and farther. Drag: along. Double click: all. Calls that "
-      "are too close to tell apart are drawn as one; red below: failed.</p><canvas></canvas><p class=\"hint\"></p>"
-      "<noscript><p>The time line is drawn by a script of this page.</p></noscript>"
-      "<script type=\"application/json\">" +
+      "<div class=\"timeline\"><p class=\"soft\">Use the wheel to zoom, drag to scroll, double-click to show "
+      "everything. Calls that are too close to tell apart are drawn as one; red below: "
+      "failed.</p><canvas></canvas><p class=\"hint\"></p><noscript><p>The time line needs JavaScript, which is part "
+      "of this page.</p></noscript><script type=\"application/json\">" +
       safe + "</script></div>\n";
 }
 
@@ -188,7 +188,7 @@ void writer::histograms(const breakdown& b) {
   // Of a handful of calls a histogram tells no more than the table does.
   auto all = b.functions();
   std::erase_if(all, [](const row& r) { return r.f.durations.total() < 10; });
-  if (all.empty()) out_ += "<p>No function was called ten times.</p>";
+  if (all.empty()) out_ += "<p>No function was called at least ten times.</p>";
   if (all.size() > most_histograms) all.resize(most_histograms);
   for (const auto& r : all) histogram(r);
   out_ += "</div>\n";
@@ -226,7 +226,7 @@ void writer::ways(const anatomist& logins) {
     end();
   }
   if (logins.count() > most_anatomies)
-    out_ += cat("<p class=\"soft\">", logins.count(), " in all; together they took ", in_words(logins.elapsed()),
+    out_ += cat("<p class=\"soft\">", logins.count(), " in total; together they took ", in_words(logins.elapsed()),
                 ".</p>\n");
 }
 
@@ -234,8 +234,8 @@ void writer::crowded(const concurrency& c) {
   const auto found = c.findings();
   if (found.empty()) return;
   heading("Concurrency");
-  head({"Function: median by calls in flight", "alone", "2", "3 to 4", "5 to 8", "9 to 16", "17 or more", "waited",
-        "so"});
+  head({"Function: median by number of calls in progress", "alone", "2", "3 to 4", "5 to 8", "9 to 16", "17 or more",
+        "waited", "so"});
   for (const auto& f : found) {
     out_ += "<tr>";
     cell(diagnose::name_of(f.which));
@@ -288,7 +288,7 @@ void writer::findings(const measured& all, std::size_t tape) {
     tell(f);
     for (const auto& c : f.consequences) tell(c);
   }
-  if (!any) out_ += "<p>p11tape diagnose finds nothing.</p>\n";
+  if (!any) out_ += "<p>p11tape diagnose found nothing.</p>\n";
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ void append_json_text(std::string_view text, std::string& out) { render::json_wr
 }  // namespace
 
 trace_file::trace_file(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "we")) {
-  if (!file_) throw std::runtime_error(path + " cannot be written: " + std::strerror(errno));
+  if (!file_) throw std::runtime_error(path + ": cannot write the file: " + std::strerror(errno));
   std::fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", file_.get());
 }
 
@@ -47,7 +47,7 @@ void trace_file::write(std::string& events) {
 void trace_file::finish() {
   std::fputs("\n]}\n", file_.get());
   if ((std::fflush(file_.get()) != 0 || std::ferror(file_.get()) != 0) && error_ == 0) error_ = errno;
-  if (error_ != 0) throw std::runtime_error(path_ + " cannot be written: " + std::strerror(error_));
+  if (error_ != 0) throw std::runtime_error(path_ + ": cannot write the file: " + std::strerror(error_));
 }
 
 trace_writer::trace_writer(trace_file& to, const tape::reader& tape, const std::string& program, u64 offset)

@@ -18,7 +18,7 @@ healthy 'signer, PrivateKeyEntry'
 by_hand java "${quick[@]}" "$here/story/Signer.java" java.cfg pin signer 4
 grep -qx '40 signatures on 4 threads' said || fail "the threads did not sign: $(cat said)"
 [[ $(p11tape summary --json tapes | /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["threads"])') -ge 4 ]] ||
-  fail 'the tape does not have the calls of four threads'
+  fail 'the tape does not contain the calls of four threads'
 
 broken wrong-pin P12 wrong_pin
 wanted_status=0 broken ids-differ P22 part_key_and_certificate

@@ -54,13 +54,13 @@ TEST_CASE("status words have meanings, all of them") {
   CHECK(status_meaning(0x63c2) == "wrong, 2 tries left");
   CHECK(status_meaning(0x63c1) == "wrong, 1 try left");
   CHECK(status_meaning(0x63c0) == "wrong, no tries left");
-  CHECK(status_meaning(0x6105) == "done, 5 bytes wait");
-  CHECK(status_meaning(0x6100) == "done, 256 or more bytes wait");
+  CHECK(status_meaning(0x6105) == "done, 5 bytes available");
+  CHECK(status_meaning(0x6100) == "done, 256 or more bytes available");
   CHECK(status_meaning(0x6c10) == "wrong expected length, 16 is right");
   CHECK(status_meaning(0x6a82) == "no such file or application");
   CHECK(status_meaning(0x69ff) == "command not allowed");
   CHECK(status_meaning(0x9001) == "done, with something particular to this card");
-  CHECK(status_meaning(0x1234) == "not a status word of the standard");
+  CHECK(status_meaning(0x1234) == "not a status word of ISO/IEC 7816");
   for (unsigned w = 0x6100; w < 0x7000; ++w)
     CHECK(status_meaning(static_cast<std::uint16_t>(w)).find("not a status") == std::string::npos);
 }
@@ -158,7 +158,7 @@ TEST_CASE("outcomes: wrong, blocked, asked, refused") {
   CHECK(d.what == outcome::tries_asked);
   CHECK(d.status == "not verified, 2 tries left");
   CHECK(!d.is_trouble());
-  CHECK(what(command(0, 0x20, 0, 0x80, 0x9000)).status == "verified already");
+  CHECK(what(command(0, 0x20, 0, 0x80, 0x9000)).status == "already verified");
   CHECK(what(command(0, 0x20, 0, 0x80, 0x63c0, with_pin)).what == outcome::blocked);
   CHECK(what(command(0, 0x20, 0, 0x80, 0x6983, with_pin)).what == outcome::blocked);
   CHECK(what(command(0, 0x20, 0, 0x80, 0x6300, with_pin)).what == outcome::wrong_pin);
@@ -200,7 +200,7 @@ TEST_CASE("lines for people") {
   auto chained = command(0x10, 0x2a, 0x9e, 0x9a, 0x9000, tape::exchange_has_data);
   chained.length = 255;
   CHECK(line(n.tell(chained)) ==
-        "10 2A 9E 9A  PERFORM SECURITY OPERATION sign, more to come, 255 bytes  ->  9000 done");
+        "10 2A 9E 9A  PERFORM SECURITY OPERATION sign, more follows, 255 bytes  ->  9000 done");
 }
 
 TEST_CASE("a damaged exchange is none") {

@@ -97,28 +97,27 @@ TEST_CASE("errors name the file, the line and the key", "[decode][constants_file
   CHECK(error_of("a:\n  mechanism:\n    CKM_X: much\n") ==
         "names.yaml:3: a.mechanism.CKM_X: much is not a number (0x80000010) or NAME+number (CKM_VENDOR_DEFINED+0x10)");
   CHECK(error_of("a:\n  mechanism:\n    CKM_X: CKM_NONE+1\n") ==
-        "names.yaml:3: a.mechanism.CKM_X: CKM_NONE is no name of PKCS#11");
+        "names.yaml:3: a.mechanism.CKM_X: CKM_NONE is not a name of PKCS#11");
   CHECK(error_of("a:\n  mechanism:\n    CKA_X: 1\n") ==
-        "names.yaml:3: a.mechanism.CKA_X: names of this group are words that begin with CKM_");
-  CHECK(error_of("a:\n  mechanism:\n    \"CKM_X\\e[2J\": 1\n").find("words that begin with") != std::string::npos);
+        "names.yaml:3: a.mechanism.CKA_X: names of this group are words that start with CKM_");
+  CHECK(error_of("a:\n  mechanism:\n    \"CKM_X\\e[2J\": 1\n").find("words that start with") != std::string::npos);
   CHECK(error_of("a:\n  mechanism:\n    CKM_AES_CBC: 0x80000001\n") ==
-        "names.yaml:3: a.mechanism.CKM_AES_CBC: the standard has this name for another value; choose another name");
+        "names.yaml:3: a.mechanism.CKM_AES_CBC: the standard uses this name for another value (choose another name)");
   CHECK(error_of("a:\n  mechanism:\n    CKM_X: 0x1082\n") ==
-        "names.yaml:3: a.mechanism.CKM_X: the standard has the name CKM_AES_CBC for this value; leave it out");
+        "names.yaml:3: a.mechanism.CKM_X: the standard already names this value: CKM_AES_CBC (remove this entry)");
   CHECK(error_of("a:\n  mechanism:\n    CKM_X: 0x80bb0001\n    CKM_X: 0x80bb0002\n") ==
-        "names.yaml:4: a.mechanism.CKM_X: this name is here twice");
-  CHECK(error_of("a:\n  modules: libx\n") ==
-        "names.yaml:2: a.modules: this must be a list of beginnings of file names");
-  CHECK(error_of("a:\n  modules: [\"\"]\n") == "names.yaml:2: a.modules: an empty name would fit every module");
+        "names.yaml:4: a.mechanism.CKM_X: this name is given twice");
+  CHECK(error_of("a:\n  modules: libx\n") == "names.yaml:2: a.modules: this must be a list of file name prefixes");
+  CHECK(error_of("a:\n  modules: [\"\"]\n") == "names.yaml:2: a.modules: an empty name would match every module");
   CHECK(error_of("a: 1\n") == "names.yaml:1: a: this must be a section with groups of names");
-  CHECK(error_of("[]\n") == "names.yaml:1: a constants file is a list of sections, one a vendor");
-  CHECK(error_of("a:\n  mechanism: {}\na:\n  mechanism: {}\n") == "names.yaml:3: a: this section is here twice");
+  CHECK(error_of("[]\n") == "names.yaml:1: a constants file is a list of sections, one per vendor");
+  CHECK(error_of("a:\n  mechanism: {}\na:\n  mechanism: {}\n") == "names.yaml:3: a: this section is given twice");
   CHECK(error_of("a:\n  mechanism: {CKM_Y: 0x80bb0003}\nb:\n  mechanism: {CKM_Y: 0x80bb0004}\n")
-            .find("CKM_Y: two sections have this name for different values") != std::string::npos);
+            .find("CKM_Y: two sections use this name for different values") != std::string::npos);
   CHECK(error_of("a:\n  mechanism:\n   - [\n").starts_with("names.yaml:"));
-  CHECK(error_of("a:\n\tmechanism: 1\n").find("this is no YAML: ") != std::string::npos);
+  CHECK(error_of("a:\n\tmechanism: 1\n").find("not valid YAML: ") != std::string::npos);
   CHECK(error_of("a:\n  mechanism: {CKM_Z: 0x1ffffffffffffffff}\n").find("is not a number") != std::string::npos);
-  CHECK(error_of("a:\n  mechanism: {CKM_Z: 0xffffffffffffffff+1}\n").find("is no name") != std::string::npos);
+  CHECK(error_of("a:\n  mechanism: {CKM_Z: 0xffffffffffffffff+1}\n").find("is not a name") != std::string::npos);
 }
 
 TEST_CASE("a broken file adds nothing", "[decode][constants_file]") {
@@ -130,7 +129,7 @@ TEST_CASE("a broken file adds nothing", "[decode][constants_file]") {
 TEST_CASE("a file that cannot be read", "[decode][constants_file]") {
   const auto result = load_constants("/nonexistent/names.yaml", {});
   CHECK(result.error == "/nonexistent/names.yaml: cannot read this constants file: No such file or directory");
-  CHECK(load_constants("/tmp", {}).error == "/tmp: this is a folder, not a constants file");
+  CHECK(load_constants("/tmp", {}).error == "/tmp: not a constants file (it is a directory)");
 }
 
 TEST_CASE("the file that we ship", "[decode][constants_file]") {

@@ -246,7 +246,7 @@ TEST_CASE("attributes find their decoder", "[decode][attribute]") {
   // A length that does not fit is named; what has no decoder says nothing.
   CHECK(attribute(CKA_TOKEN, unhex("01000000")).trouble == "a CK_BBOOL has 1 byte, this one has 4");
   CHECK(attribute(CKA_CLASS, unhex("010000")).trouble == "a CK_ULONG has 4 or 8 bytes, this one has 3");
-  CHECK(attribute(CKA_SERIAL_NUMBER, unhex("1234")).trouble == "these bytes are no DER INTEGER");
+  CHECK(attribute(CKA_SERIAL_NUMBER, unhex("1234")).trouble == "not a DER INTEGER");
   for (const auto type : {std::uint64_t{CKA_ID}, std::uint64_t{CKA_VALUE}, std::uint64_t{0x80000001}}) {
     const auto m = attribute(type, unhex("010203"));
     CHECK((m.text.empty() && m.trouble.empty() && m.facts.empty()));

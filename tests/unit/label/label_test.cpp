@@ -96,7 +96,7 @@ TEST_CASE("d: more than 32 bytes") {
   CHECK(check_one("production signing", shown("production")).what != cause::d_too_long);
 }
 
-TEST_CASE("e: another field of the token") {
+TEST_CASE("e: the text is another field of the token") {
   const token t = shown("mytoken");
   CHECK(check_one("8f3a2b1c0d9e7f60", t).what == cause::e_other_field);
   CHECK(check_one("SoftHSM v2", t).what == cause::e_other_field);
@@ -110,7 +110,7 @@ TEST_CASE("e: another field of the token") {
   CHECK(check_one("SoftHSM v3", t).what != cause::e_other_field);
 }
 
-TEST_CASE("f: the name of something else") {
+TEST_CASE("f: the text is the name of something else") {
   token t = shown("mytoken");
   t.objects = {"my_key3"};
   const auto object = check_one("my_key3", t);
@@ -145,7 +145,7 @@ TEST_CASE("g: the new form no longer fits") {
   CHECK(v.configure == now);
 }
 
-TEST_CASE("h: the closing bracket is lost") {
+TEST_CASE("h: the closing bracket is missing") {
   const auto v = check_one("User PIN (myCard)", shown("User PIN (myCard"));
   CHECK(v.what == cause::h_bracket);
   CHECK(v.configure == "User PIN (myCard");
@@ -189,7 +189,7 @@ TEST_CASE("k: encodings") {
   CHECK(check_one("Schl\u00FCssel", shown("Schlitten")).what != cause::k_encoding);
 }
 
-TEST_CASE("l: padded with NUL") {
+TEST_CASE("l: the label is padded with NUL") {
   token t = shown("");
   t.label = padded("mytoken", '\0');
   const auto v = check_one("mytoken", t);

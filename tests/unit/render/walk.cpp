@@ -50,7 +50,7 @@ TEST_CASE("pointers: NULL, bad, withheld, with and without their length") {
   CHECK_THAT(sign(1 | 2, 20, 1), Contains("pData = 20 bytes, a pointer to memory that cannot be read\n"));
   CHECK_THAT(sign(1 | 4 | 16, 32, 1), Contains("pData = up to 32 bytes, not recorded\n"));
   CHECK_THAT(sign(1 | 4 | 16, 32, 1), Contains("ulDataLen = up to 32\n"));
-  CHECK_THAT(sign(1 | 4, 20, 0), Contains("pSignature = NULL: asks for the length\n"));
+  CHECK_THAT(sign(1 | 4, 20, 0), Contains("pSignature = NULL: queries the length\n"));
   CHECK_THAT(sign(1 | 4, 20, 1), !Contains("pSignature"));
   const auto strict = render_call("C_Login", body().words({1, 1, 1 | 4 | 8, 0}));
   CHECK_THAT(strict.text, Contains("pPin = not recorded, nor its length\n"));
@@ -64,7 +64,7 @@ TEST_CASE("PINs are facts") {
   };
   CHECK_THAT(login(8, 0, 1).text, Contains("pPin = PIN #1, 8 bytes, not recorded\n"));
   CHECK_THAT(login(9, 3, 2).text,
-             Contains("PIN #2, 9 bytes, not recorded; it has a blank at an end and a line break\n"));
+             Contains("PIN #2, 9 bytes, not recorded; it has leading or trailing space and a line break\n"));
   CHECK_THAT(login(0, 0, 0).text, Contains("pPin = PIN, 0 bytes, not recorded\n"));
   CHECK_THAT(login(9, 64, 2).json,
              Contains(R"("pPin":{"pin":2,"anomalies":["protected"],"length":9,"recorded":false})"));
@@ -86,7 +86,7 @@ TEST_CASE("attributes whose bytes do not fit their type are shown raw, and that 
       render_call("C_FindObjectsInit",
                   body().words({1, 1, 3}).template_item(
                       1, body().attribute_bytes(0, "abcd").attribute_bytes(1, "\x05").attribute(0x102, 9, 0, "", 128)));
-  CHECK_THAT(r.text, Contains("CKA_CLASS = 4 bytes: 61626364 (its length does not fit its type)\n"));
+  CHECK_THAT(r.text, Contains("CKA_CLASS = 4 bytes: 61626364 (its length does not match its type)\n"));
   CHECK_THAT(r.text, Contains("CKA_TOKEN = 5, neither CK_TRUE nor CK_FALSE\n"));
   CHECK_THAT(r.text, Contains("CKA_ID = NULL, with a length of 9 bytes\n"));
 }
@@ -112,7 +112,7 @@ TEST_CASE("attributes: withheld, sums, lists, nested templates, unknown types") 
   CHECK_THAT(r.text, Contains("CKA_WRAP_TEMPLATE = 1 attribute\n            CKA_CLASS = 3 CKO_PRIVATE_KEY\n"));
   CHECK_THAT(r.text, Contains("CKA_VENDOR_DEFINED+0x1234 = 5 bytes, not recorded\n"));
   CHECK_THAT(r.text, Contains("0x7777 = 5 bytes, not recorded\n"));
-  CHECK_THAT(r.text, Contains("CKA_LABEL = \"label\" (cut: the tape does not hold all of it)\n"));
+  CHECK_THAT(r.text, Contains("CKA_LABEL = \"label\" (truncated: the tape does not contain all of it)\n"));
 }
 
 TEST_CASE("templates inside templates end somewhere") {

@@ -100,7 +100,7 @@ TEST_CASE("a setuid program takes no variables, and files of the right people on
   if (::geteuid() == 0) {  // only root can give files away
     ::chmod(f.path("p11tape.yaml").c_str(), 0644);
     REQUIRE(::chown(f.path("p11tape.yaml").c_str(), 12345, 12345) == 0);
-    CHECK(std::string(f.read({}, "tester", true).problems).find("belongs to user id 12345") != std::string::npos);
+    CHECK(std::string(f.read({}, "tester", true).problems).find("belongs to user ID 12345") != std::string::npos);
   }
 }
 

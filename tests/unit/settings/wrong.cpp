@@ -16,38 +16,39 @@ struct mistake {
 
 const mistake mistakes[] = {
     // Names
-    {"modul: /m.so\n", nullptr, "{F}:1: modul: there is no such setting; is `module` meant? It is ignored."},
-    {"keep: 5\n\nfrobnicate: 1\n", nullptr, "{F}:3: frobnicate: there is no such setting; it is ignored."},
-    {"Limit: 5M\n", nullptr, "{F}:1: Limit: there is no such setting; is `limit` meant? It is ignored."},
-    {"keep: 5\nkeep: 6\n", nullptr, "{F}:2: keep: it is there twice; the last one counts."},
-    {"[a]: 1\n", nullptr, "{F}:1: a setting's name must be a word."},
-    {"- keep\n", nullptr, "{F}:1: the file must consist of settings, a line each: `key: value`."},
-    {"keep 5\n", nullptr, "{F}:1: the file must consist of settings, a line each: `key: value`."},
-    {nullptr, "P11TAPE_MODUL=/m.so", "P11TAPE_MODUL: there is no such variable. Is P11TAPE_MODULE meant?"},
-    {nullptr, "P11TAPE_OF=1", "P11TAPE_OF: there is no such variable. Is P11TAPE_OFF meant?"},
+    {"modul: /m.so\n", nullptr, "{F}:1: modul: unknown setting (did you mean `module`?); it is ignored."},
+    {"keep: 5\n\nfrobnicate: 1\n", nullptr, "{F}:3: frobnicate: unknown setting; it is ignored."},
+    {"Limit: 5M\n", nullptr, "{F}:1: Limit: unknown setting (did you mean `limit`?); it is ignored."},
+    {"keep: 5\nkeep: 6\n", nullptr, "{F}:2: keep: it is given twice; the last one is used."},
+    {"[a]: 1\n", nullptr, "{F}:1: the name of a setting must be a word."},
+    {"- keep\n", nullptr, "{F}:1: the file must contain one setting per line: `key: value`."},
+    {"keep 5\n", nullptr, "{F}:1: the file must contain one setting per line: `key: value`."},
+    {nullptr, "P11TAPE_MODUL=/m.so", "P11TAPE_MODUL: unknown environment variable (did you mean P11TAPE_MODULE?)."},
+    {nullptr, "P11TAPE_OF=1", "P11TAPE_OF: unknown environment variable (did you mean P11TAPE_OFF?)."},
     // Kinds
     {"module: [/a.so, /b.so]\n", nullptr, "{F}:1: module: it must be one value, but is a list."},
-    {"module:\n", nullptr, "{F}:1: module: it has no value; the default counts."},
+    {"module:\n", nullptr, "{F}:1: module: it has no value; the default is used."},
     {"log:\n  level: errors\n", nullptr, "{F}:1: log: it must be one value, but is a group of settings."},
     {"limit: {a: b}\n", nullptr, "{F}:1: limit: it must be one value, but is a group of settings."},
     {"leave_out:\n  - [C_Sign]\n", nullptr, "{F}:2: leave_out: each element must be a word, but one is a list."},
     // Values
-    {"limit: much\n", nullptr, "{F}:1: limit: `much` is no size, such as 64M, in the range 1M..64G. `256M` is used."},
-    {"limit: 12\n", nullptr, "{F}:1: limit: `12` is no size, such as 64M, in the range 1M..64G. `256M` is used."},
+    {"limit: much\n", nullptr, "{F}:1: limit: `much` is not a size such as 64M in the range 1M..64G. `256M` is used."},
+    {"limit: 12\n", nullptr, "{F}:1: limit: `12` is not a size such as 64M in the range 1M..64G. `256M` is used."},
     {"limit: 99999999999999999999G\n", nullptr,
-     "{F}:1: limit: `99999999999999999999G` is no size, such as 64M, in the range 1M..64G. `256M` is used."},
-    {"keep: -1\n", nullptr, "{F}:1: keep: `-1` is no number in the range 0..1000000. `10` is used."},
-    {"keep: 2.5\n", nullptr, "{F}:1: keep: `2.5` is no number in the range 0..1000000. `10` is used."},
+     "{F}:1: limit: `99999999999999999999G` is not a size such as 64M in the range 1M..64G. `256M` is used."},
+    {"keep: -1\n", nullptr, "{F}:1: keep: `-1` is not a number in the range 0..1000000. `10` is used."},
+    {"keep: 2.5\n", nullptr, "{F}:1: keep: `2.5` is not a number in the range 0..1000000. `10` is used."},
     {"record: perhaps\n", nullptr, "{F}:1: record: `perhaps` is neither on nor off. `on` is used."},
     {"profile: everything\n", nullptr,
-     "{F}:1: profile: `everything` is none of default, strict, payload. `strict` is used."},
-    {"when_full: burst\n", nullptr, "{F}:1: when_full: `burst` is none of ring, stop. `ring` is used."},
-    {"slower_than: 5\n", nullptr, "{F}:1: slower_than: `5` is no duration, such as 500us, 5ms or 2s. `0` is used."},
+     "{F}:1: profile: `everything` is not one of default, strict, payload. `strict` is used."},
+    {"when_full: burst\n", nullptr, "{F}:1: when_full: `burst` is not one of ring, stop. `ring` is used."},
+    {"slower_than: 5\n", nullptr, "{F}:1: slower_than: `5` is not a duration such as 500us, 5ms or 2s. `0` is used."},
     {"name: \"{programm}\"\n", nullptr,
-     "{F}:1: name: `{programm}` knows {program} {pid} {ppid} {start} {host} {uid} {module} {shim}, not `{programm}`. "
+     "{F}:1: name: `{programm}` contains `{programm}`, which is not one of {program} {pid} {ppid} {start} {host} {uid} "
+     "{module} {shim}. "
      "`{program}.{pid}.{start}.{shim}` is used."},
     {"name: a/b\n", nullptr,
-     "{F}:1: name: `a/b` is a file name, not a path: the folder is `dir`. `{program}.{pid}.{start}.{shim}` is used."},
+     "{F}:1: name: `a/b` must be a file name, not a path (the directory is `dir`). `{program}.{pid}.{start}.{shim}` is used."},
     {"leave_out: C_Singn\n", nullptr,
      "{F}:1: leave_out: `C_Singn` names `C_Singn`, which is neither a function of PKCS#11, such as C_Sign, nor a "
      "family, such as "
@@ -57,26 +58,26 @@ const mistake mistakes[] = {
      "{F}:1: leave_out: `C_Login` names `C_Login`, which changes the state of the library and is always recorded. The "
      "default is "
      "used."},
-    {nullptr, "P11TAPE_KEEP=many", "P11TAPE_KEEP: keep: `many` is no number in the range 0..1000000. `10` is used."},
+    {nullptr, "P11TAPE_KEEP=many", "P11TAPE_KEEP: keep: `many` is not a number in the range 0..1000000. `10` is used."},
     {nullptr, "P11TAPE_LOG_LEVEL=debug",
-     "P11TAPE_LOG_LEVEL: log.level: `debug` is none of all, errors, slow. `all` is used."},
+     "P11TAPE_LOG_LEVEL: log.level: `debug` is not one of all, errors, slow. `all` is used."},
     {nullptr, "P11TAPE_CONFIG=/nowhere/at-all.yaml",
      "P11TAPE_CONFIG: there is no file /nowhere/at-all.yaml. No settings file is used."},
     // Programs
     {"programs: [java]\n", nullptr,
-     "{F}:1: programs: it must name programs, with the settings of each below its name."},
-    {"programs:\n  java: 5\n", nullptr,
-     "{F}:2: programs.java: it must consist of settings, but is not a group of them."},
+     "{F}:1: programs: it must contain program names, with the settings of each program below its name."},
+    {"programs:\n  java: 5\n", nullptr, "{F}:2: programs.java: it must be a group of settings."},
     {"programs:\n  java:\n    kep: 5\n", nullptr,
-     "{F}:3: programs.java.kep: there is no such setting; is `keep` meant? It is ignored."},
+     "{F}:3: programs.java.kep: unknown setting (did you mean `keep`?); it is ignored."},
     {"programs:\n  java:\n    keep: no\n", nullptr,
-     "{F}:3: programs.java.keep: `no` is no number in the range 0..1000000. `10` is used."},
+     "{F}:3: programs.java.keep: `no` is not a number in the range 0..1000000. `10` is used."},
     {"programs:\n  /usr/bin/java:\n    keep: 5\n", nullptr,
-     "{F}:2: programs: `/usr/bin/java`: a program is named by its file name, without folders."},
+     "{F}:2: programs: `/usr/bin/java`: a program is named by its file name, without directories."},
     // What is no YAML
-    {"keep: 5\n  limit: 6\n", nullptr, "{F}:2: this is not YAML: illegal map value. Nothing of the file is used."},
-    {"keep: [1, 2\n", nullptr, "{F}:2: this is not YAML: end of sequence flow not found. Nothing of the file is used."},
-    {"\tkeep: 5\n", nullptr, "{F}:1: this is not YAML: illegal map value. Nothing of the file is used."},
+    {"keep: 5\n  limit: 6\n", nullptr, "{F}:2: the file is not valid YAML: illegal map value. The file is ignored."},
+    {"keep: [1, 2\n", nullptr,
+     "{F}:2: the file is not valid YAML: end of sequence flow not found. The file is ignored."},
+    {"\tkeep: 5\n", nullptr, "{F}:1: the file is not valid YAML: illegal map value. The file is ignored."},
 };
 
 std::string expected(std::string text, const std::string& file) {
