@@ -17,6 +17,7 @@
 
 #include "clients/clients.hpp"
 #include "clients/files.hpp"
+#include "clients/swap/file_changes.hpp"
 
 namespace p11tape::clients {
 
