@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// A secret stands wherever a log of each kind can hold one. Neither the tapes nor the cleaned log may hold any of it.
+#include <catch2/catch.hpp>
+
+#include "collected.hpp"
+#include "scrub/search.hpp"
+
+using namespace p11tape::import;
+using namespace p11tape::import::test;
+
+namespace {
+
+const std::string canary = "c4nary:Kq7!vXz0";
+
+std::string hex(std::string_view between) {
+  std::string out;
+  char two[4];
+  for (const unsigned char c : canary) {
+    std::snprintf(two, sizeof two, "%02X", c);
+    out += two;
+    out += between;
+  }
+  return out;
+}
+
+std::string replaced(std::string log) {
+  const auto put = [&](std::string_view mark, const std::string& by) {
+    for (std::size_t at = 0; (at = log.find(mark, at)) != std::string::npos; at += by.size())
+      log.replace(at, mark.size(), by);
+  };
+  put("@begin ", hex(" ").substr(0, 33));
+  put("@end ", hex(" ").substr(33));
+  put("@hex ", hex(" "));
+  put("@hex", hex(""));
+  put("@dump", "    00000000  " + hex(" ") + "   " + canary);
+  put("@text", canary);
+  return log;
+}
+
+struct log_of_kind {
+  const char* kind;
+  const char* text;
+};
+
+// 15 bytes: the length of the canary.
+const log_of_kind logs[] = {
+    {"pkcs11-spy", R"(
+0: C_Login
+[in] hSession = 0x1
+[in] userType = CKU_USER
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+1: C_SetPIN
+[in] hSession = 0x1
+[in] pOldPin[ulOldLen] 00007ffd41d31f80 / 15
+@dump
+[in] pNewPin[ulNewLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+2: C_Decrypt
+[in] hSession = 0x1
+[in] pEncryptedData[ulEncryptedDataLen] 00007ffd41d31f80 / 15
+@dump
+[out] pData[*pulDataLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+3: C_CreateObject
+[in] hSession = 0x1
+[in] pTemplate[3]: 
+    CKA_CLASS             CKO_SECRET_KEY           
+    CKA_VALUE             000055f0c0d1e010 / 15
+@dump
+    CKA_PRIME_1           000055f0c0d1e010 / 15
+@dump
+[out] *phObject = 0x5
+Returned:  0 CKR_OK
+
+4: C_GenerateRandom
+[in] hSession = 0x1
+[out] RandomData[ulRandomLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+5: C_EncryptInit
+[in] hSession = 0x1
+[in] pMechanism->type = CKM_PKCS5_PBKD2
+[in] pMechanism->pParameter[ulParameterLen] 00007ffd41d31f80 / 15
+@dump
+[in] hKey = 0x5
+the module logs: pin @text
+Returned:  0 CKR_OK
+)"},
+    {"pkcs11-logger", R"(0x00000001 : 0x0000000000000002 : ******************************
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Entered C_Login
+0x00000001 : 0x0000000000000002 : Input
+0x00000001 : 0x0000000000000002 :  hSession: 1
+0x00000001 : 0x0000000000000002 :  userType: 1 (CKU_USER)
+0x00000001 : 0x0000000000000002 :  pPin: 0x55f0c0d1e010
+0x00000001 : 0x0000000000000002 :  *pPin: @text
+0x00000001 : 0x0000000000000002 :  ulPinLen: 15
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Calling C_Login
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Received response from C_Login
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Returning 0 (CKR_OK)
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Entered C_CreateObject
+0x00000001 : 0x0000000000000002 : Input
+0x00000001 : 0x0000000000000002 :  hSession: 1
+0x00000001 : 0x0000000000000002 :  pTemplate: 0x55f0c0d1e010
+0x00000001 : 0x0000000000000002 :   *** Begin attribute template ***
+0x00000001 : 0x0000000000000002 :   Attribute 0
+0x00000001 : 0x0000000000000002 :    Attribute: 17 (CKA_VALUE)
+0x00000001 : 0x0000000000000002 :    pValue: 0x55f0c0d1e010
+0x00000001 : 0x0000000000000002 :    ulValueLen: 15
+0x00000001 : 0x0000000000000002 :    *pValue: HEX(@hex)
+0x00000001 : 0x0000000000000002 :   *** End attribute template ***
+0x00000001 : 0x0000000000000002 : a line that nobody knows: @text
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Returning 0 (CKR_OK)
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Entered C_DecryptInit
+0x00000001 : 0x0000000000000002 : Input
+0x00000001 : 0x0000000000000002 :  hSession: 1
+0x00000001 : 0x0000000000000002 :  pMechanism: 0x55f0c0d1e010
+0x00000001 : 0x0000000000000002 :   mechanism: 4194304 (CKM_X)
+0x00000001 : 0x0000000000000002 :   pParameter: 0x55f0c0d1e010
+0x00000001 : 0x0000000000000002 :  *pParameter: HEX(@hex)
+0x00000001 : 0x0000000000000002 :   ulParameterLen: 15
+0x00000001 : 0x0000000000000002 :  hKey: 5
+0x00000001 : 0x0000000000000002 : 2026-11-28 17:40:01.123456 - Returning 0 (CKR_OK)
+)"},
+    {"libpkcs11shim", R"(
+[cnt] 0000000000000000 - C_Login
+[pid] 1
+[ppd] unforked
+[tid] 1
+[tic] 2026-11-28 17:40:01.123456
+[in ] hSession = 0x1
+[in ] userType = CKU_USER
+[in ] pPin[ulPinLen] 00007ffd41d31f80 / 15
+  @dump
+[toc] 2026-11-28 17:40:01.123457
+[lap] 0.000001
+[ret] 0 CKR_OK
+)"},
+    {"p11-kit", R"(C_Login
+  IN: hSession = S1
+  IN: userType = CKU_USER
+  IN: pPin = (15) "@text"
+C_Login = CKR_OK
+C_Encrypt
+  IN: hSession = S1
+  IN: pData = (15) "@text"
+ OUT: pEncryptedData = (15) "@text"
+C_Encrypt = CKR_OK
+C_GetAttributeValue
+  IN: hSession = S1
+  IN: hObject = H1
+  IN: pTemplate = (1) [ CKA_PRIME_1 ]
+ OUT: pTemplate = (1) [ { CKA_PRIME_1 = (15) "@text" } ]
+C_GetAttributeValue = CKR_OK
+)"},
+    {"opensc-debug",
+     R"(P:1; T:0x2 17:40:01.123 [opensc-pkcs11] pkcs11-session.c:347:C_Login: C_Login(0x55d0, 1)
+P:1; T:0x2 17:40:01.124 [opensc-pkcs11] pkcs15-pin.c:300:sc_pkcs15_verify_pin: PIN value is @text
+P:1; T:0x2 17:40:01.125 [opensc-pkcs11] reader-pcsc.c:323:pcsc_transmit: 
+Outgoing APDU (20 bytes):
+00 20 00 81 0F @begin . ...
+@end .
+P:1; T:0x2 17:40:01.125 [opensc-pkcs11] reader-pcsc.c:335:pcsc_transmit: 
+Incoming APDU (17 bytes):
+@hex 63 ................
+C2 .
+P:1; T:0x2 17:40:01.126 [opensc-pkcs11] pkcs11-session.c:384:C_Login: fLogin() rv 160
+P:1; T:0x2 17:40:01.127 [opensc-pkcs11] pkcs11-session.c:453:C_InitPIN: C_InitPIN() called, pin '@text'
+P:1; T:0x2 17:40:01.127 [opensc-pkcs11] pkcs11-object.c:118:C_CreateObject: C_CreateObject(): CKA_VALUE = @hex
+)"},
+};
+
+bool holds_canary(const std::string& text) {
+  p11tape::scrub::search s(canary);
+  s.feed(text);
+  return !s.hits().empty();
+}
+
+}  // namespace
+
+TEST_CASE("no secret of any kind of log survives") {
+  for (const auto& l : logs) {
+    CAPTURE(l.kind);
+    const auto log = replaced(l.text);
+    REQUIRE(holds_canary(log));
+    const directory folder;
+    const auto tapes = tapes_of(log, folder.path, l.kind);
+    REQUIRE_FALSE(tapes.empty());
+    for (const auto& path : tapes) CHECK_FALSE(holds_canary(file_text(path)));
+    const collected read(log, l.kind);
+    CHECK(!read.calls.empty());
+    CAPTURE(read.cleaned);
+    CHECK_FALSE(holds_canary(read.cleaned));
+    CHECK(collected(log).result.kind->name == l.kind);
+  }
+}
+
+TEST_CASE("a cleaned log says as much as before, but for the secrets") {
+  for (const auto& l : logs) {
+    if (l.kind == std::string("opensc-debug")) continue;
+    CAPTURE(l.kind);
+    const collected before(replaced(l.text), l.kind), after(before.cleaned, l.kind);
+    REQUIRE(after.calls.size() == before.calls.size());
+    for (std::size_t i = 0; i < before.calls.size(); ++i) {
+      CAPTURE(before.cleaned, before.calls[i].row().name);
+      CHECK(after.calls[i].function == before.calls[i].function);
+      CHECK(after.calls[i].result == before.calls[i].result);
+    }
+    CHECK(after.result.unknown_lines == 0);
+    CHECK(in(after.at("C_Login"), "ulPinLen").number == 15);
+  }
+}
+
+TEST_CASE("an OpenSC log has the card's answer under the call") {
+  const collected read(replaced(logs[4].text));
+  const auto& login = read.at("C_Login");
+  CHECK(login.result == CKR_PIN_INCORRECT);
+  REQUIRE(login.exchanges.size() == 1);
+  CHECK(login.exchanges[0].command.size() == 20);
+  CHECK(login.exchanges[0].response.substr(15) == "\x63\xc2");
+}
