@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   add_explain(app, result);
   add_scrub(app, result);
   add_verify_clean(app, result);
+  add_export(app, result);
   add_import(app, result);
   add_replay(app, result);
   add_follow(app, result);

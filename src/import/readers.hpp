@@ -11,5 +11,14 @@ extern const log_kind logger_log;
 extern const log_kind shim_log;
 extern const log_kind opensc_log;
 extern const log_kind p11kit_log;
+extern const log_kind nss_log;
+extern const log_kind nshield_log;
+extern const log_kind provider_log;
+extern const log_kind java_log;
+extern const log_kind ykcs11_log;
+extern const log_kind tpm2_log;
+extern const log_kind cryptoauth_log;
+extern const log_kind keychain_log;
+extern const log_kind helper_log;
 
 }  // namespace p11tape::import

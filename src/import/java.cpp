@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Java's SunPKCS11: no log of calls, but exceptions with a stack that begins in the call which failed.
+//
+//   Caused by: sun.security.pkcs11.wrapper.PKCS11Exception: CKR_PIN_INCORRECT
+//       at jdk.crypto.cryptoki/sun.security.pkcs11.wrapper.PKCS11.C_Login(Native Method)
+#include "import/bind.hpp"
+#include "import/readers.hpp"
+#include "import/scan.hpp"
+
+namespace p11tape::import {
+namespace {
+
+constexpr std::string_view exception = "PKCS11Exception: ", frame = "pkcs11.wrapper.PKCS11.C_";
+
+// The code behind "PKCS11Exception: ".
+bool code(std::string_view text, u64& result) noexcept {
+  const auto at = text.find(exception);
+  if (at == std::string_view::npos) return false;
+  scanner s(text.substr(at + exception.size()));
+  return s.rest.starts_with("CKR_") ? find_constant(s.name(), result) : s.rest.starts_with("0x") && s.hex(result);
+}
+
+class java_reader final : public reader {
+ public:
+  explicit java_reader(call_sink& to) : reader(to) { facts_.gaps = true; }
+
+  line_use take(const line& l) override {
+    u64 n = 0;
+    if (trimmed(l.text).empty()) return line_use::used;
+    if (code(l.text, n)) {
+      result_ = n;
+      return line_use::used;
+    }
+    const auto at = l.text.find(frame);
+    if (at == std::string_view::npos) return stack_line(l.text) ? line_use::used : line_use::unknown;
+    cryptoki::function f{};
+    scanner s(l.text.substr(at + frame.size() - 2));
+    if (!result_ || !find_function(s.name(), f)) return line_use::used;
+    call c;
+    c.begin(f, l.number);
+    c.result = result_;
+    result_.reset();
+    to_.add(c);
+    return line_use::used;
+  }
+  void finish() override {}
+
+ private:
+  static bool stack_line(std::string_view text) noexcept {
+    text = trimmed(text);
+    return text.starts_with("at ") && text.ends_with(")") && text.find_first_of("\"'=") == std::string_view::npos;
+  }
+  std::optional<u64> result_;
+};
+
+}  // namespace
+
+const log_kind java_log{
+    "java", "Java's SunPKCS11",
+    [](std::string_view text) {
+      u64 n = 0;
+      return code(text, n) || text.find(frame) != std::string_view::npos ? 2 : 0;
+    },
+    [](call_sink& to) -> std::unique_ptr<reader> { return std::make_unique<java_reader>(to); },
+    tape::lacks_inputs | tape::lacks_outputs | tape::lacks_failed_outputs | tape::lacks_pin_facts | tape::lacks_calls};
+
+}  // namespace p11tape::import

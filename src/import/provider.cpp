@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// pkcs11-provider for OpenSSL (PKCS11_PROVIDER_DEBUG=file:F,level:N):
+//
+//   [2026-11-28 17:40:01.123] [interface.gen.c:123] p11prov_Login(): Calling C_Login
+//   [2026-11-28 17:40:01.140] [interface.gen.c:123] p11prov_Login(): Error: 0x000000A0; Error returned by C_Login
+//
+// Only errors are logged behind a call, so what a call without one returned is not said.
+#include "import/bind.hpp"
+#include "import/readers.hpp"
+#include "import/scan.hpp"
+#include "import/steps.hpp"
+
+namespace p11tape::import {
+namespace {
+
+step parse(std::string_view text) {
+  step s;
+  scanner at(text);
+  at.blanks();
+  u64 time = 0, result = 0;
+  if (at.rest.starts_with("[2") && at.character('[') && scan_date_time(at, time)) {
+    s.time = time;
+    at.literal("] ");
+  }
+  const auto calling = at.rest.find("Calling C_"), by = at.rest.find("returned by C_");
+  if (calling != std::string_view::npos) {
+    scanner name(at.rest.substr(calling + 8));
+    if (find_function(name.name(), s.function)) s.what = step::kind::begins;
+    return s;
+  }
+  if (by == std::string_view::npos) return s;
+  scanner name(at.rest.substr(by + 12));
+  const auto error = at.rest.find("Error");
+  if (error == std::string_view::npos || !find_function(name.name(), s.function)) return s;
+  scanner code(at.rest.substr(error + 5));
+  code.character(':');
+  code.blanks();
+  if (!code.number(result)) return s;
+  s.what = step::kind::returns;
+  s.result = result;
+  return s;
+}
+
+}  // namespace
+
+const log_kind provider_log{"pkcs11-provider", "pkcs11-provider (OpenSSL)",
+                            [](std::string_view text) {
+                              if (parse(text).what == step::kind::none) return 0;
+                              return text.find("p11prov_") != std::string_view::npos ? 3 : 1;
+                            },
+                            [](call_sink& to) { return make_step_reader(to, parse); }, steps_lack};
+
+}  // namespace p11tape::import
