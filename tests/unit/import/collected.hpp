@@ -11,6 +11,7 @@
 
 #include "import/bind.hpp"
 #include "import/import.hpp"
+#include "import/scan.hpp"
 #include "import/tapes.hpp"
 
 namespace p11tape::import::test {

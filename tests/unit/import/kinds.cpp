@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other kinds of logs: each is recognised and says what it can.
+#include <catch2/catch.hpp>
+
+#include "collected.hpp"
+
+using namespace p11tape::import;
+using namespace p11tape::import::test;
+using kind = value::kind;
+
+TEST_CASE("pkcs11-logger 2.3 has the module's own time") {
+  const collected log(R"(0x00001267 : 0x00007f3a2c0d4740 : ******************************
+0x00001267 : 0x00007f3a2c0d4740 : 2026-11-28 17:40:01.100000 - Entered C_GetSlotList
+0x00001267 : 0x00007f3a2c0d4740 : Input
+0x00001267 : 0x00007f3a2c0d4740 :  tokenPresent: 1
+0x00001267 : 0x00007f3a2c0d4740 :  pSlotList: 0x55f0c0d1e010
+0x00001267 : 0x00007f3a2c0d4740 :  pulCount: 0x7ffd41d31f80
+0x00001267 : 0x00007f3a2c0d4740 :  *pulCount: 4
+0x00001267 : 0x00007f3a2c0d4740 : 2026-11-28 17:40:01.123456 - Calling C_GetSlotList
+0x00001267 : 0x00007f3a2c0d4740 : 2026-11-28 17:40:01.123556 - Received response from C_GetSlotList
+0x00001267 : 0x00007f3a2c0d4740 : Output
+0x00001267 : 0x00007f3a2c0d4740 :  pSlotList: 0x55f0c0d1e010
+0x00001267 : 0x00007f3a2c0d4740 :  pSlotList[0]: 5
+0x00001267 : 0x00007f3a2c0d4740 :  pulCount: 0x7ffd41d31f80
+0x00001267 : 0x00007f3a2c0d4740 :  *pulCount: 1
+0x00001267 : 0x00007f3a2c0d4740 : 2026-11-28 17:40:01.200000 - Returning 0 (CKR_OK)
+)");
+  CHECK(log.result.kind->name == "pkcs11-logger");
+  CHECK(log.result.unknown_lines == 0);
+  const auto& c = log.at("C_GetSlotList");
+  CHECK(*c.end - *c.start == 100'000);
+  CHECK(c.process == 0x1267);
+  CHECK(in(c, "pulCount").number == 4);
+  CHECK(out(c, "pSlotList").numbers == std::vector<p11tape::tape::u64>{5});
+}
+
+TEST_CASE("pkcs11-logger before 2.3, without prefixes, from 32-bit Windows") {
+  const collected log(R"(****************************** 2016-05-02 11:02:33 ***
+Calling C_GetAttributeValue
+Input
+ hSession: 1
+ hObject: 2
+ pTemplate: 0012FF44
+  *** Begin attribute template ***
+  Attribute 0
+   Attribute: 288 (CKA_MODULUS)
+   pValue: 00000000
+   ulValueLen: 0
+  *** End attribute template ***
+ ulCount: 1
+Output
+ pTemplate: 0012FF44
+  *** Begin attribute template ***
+  Attribute 0
+   Attribute: 288 (CKA_MODULUS)
+   pValue: 00000000
+   ulValueLen: 4294967295
+  *** End attribute template ***
+ ulCount: 1
+Returning 18 (CKR_ATTRIBUTE_TYPE_INVALID)
+)");
+  REQUIRE(log.result.kind != nullptr);
+  CHECK(log.result.kind->name == "pkcs11-logger");
+  const auto& c = log.at("C_GetAttributeValue");
+  CHECK(attribute(out(c, "pTemplate"), CKA_MODULUS).length == unavailable);
+  CHECK(c.result == CKR_ATTRIBUTE_TYPE_INVALID);
+  CHECK(log.result.facts.word_size == 4);
+  CHECK(c.start);
+}
+
+TEST_CASE("p11-kit: letters of handles, lists, structs") {
+  const collected log(R"(C_OpenSession
+  IN: slotID = SL18446744073709551615
+  IN: flags = 6 = CKF_SERIAL_SESSION | CKF_RW_SESSION
+  IN: pApplication = NULL
+  IN: Notify = NULL
+ OUT: phSession = 0x7FFD41D3 = S17
+C_OpenSession = CKR_OK
+C_SignInit
+  IN: hSession = S17
+  IN: pMechanism = {
+	mechanism: CKM_RSA_PKCS
+	pParameter: (0) NULL
+      }
+  IN: hKey = H3
+C_SignInit = CKR_0x80000123
+C_FindObjects
+  IN: hSession = S17
+  IN: max_object_count = 2
+ OUT: object = (2) [ H1, H2 ]
+C_FindObjects = CKR_OK
+C_WaitForSlotEvent
+  IN: flags = 0
+)");
+  CHECK(log.result.kind->name == "p11-kit");
+  CHECK(in(log.at("C_OpenSession"), "slotID").number == unavailable);
+  CHECK(in(log.at("C_OpenSession"), "flags").number == 6);
+  CHECK(out(log.at("C_OpenSession"), "phSession").number == 17);
+  CHECK(in(log.at("C_SignInit"), "pMechanism").number == CKM_RSA_PKCS);
+  CHECK(log.at("C_SignInit").result == 0x80000123);
+  CHECK(out(log.at("C_FindObjects"), "phObject").numbers.size() == 2);
+  CHECK_FALSE(log.at("C_WaitForSlotEvent").result);
+}
+
+TEST_CASE("logs that name functions and codes alone") {
+  const struct {
+    const char* kind;
+    const char* log;
+    p11tape::tape::u64 result;
+  } all[] = {
+      {"nss", "1024[805ef10]: C_Login\n1024[805ef10]:   hSession = 0x1\n1024[805ef10]: rv = 0xA0\n", 0xa0},
+      {"nss",
+       "2026-11-28 17:40:01.123456 UTC - [4711:Main Thread]: D/nss_mod_log C_Login\n"
+       "2026-11-28 17:40:01.223456 UTC - [4711:Main Thread]: D/nss_mod_log rv = CKR_PIN_INCORRECT\n",
+       0xa0},
+      {"nshield",
+       "2026-11-28 17:40:01 [4711] t7f3a2c0d4740: pkcs11: 00000001 >>   C_Login\n"
+       "2026-11-28 17:40:01 [4711] t7f3a2c0d4740: pkcs11: 00000001 >    userType 0x00000001\n"
+       "2026-11-28 17:40:02 [4711] t7f3a2c0d4740: pkcs11: 00000001 <    rv 0x000000A0 (CKR_PIN_INCORRECT)\n",
+       0xa0},
+      {"pkcs11-provider",
+       "[2026-11-28 17:40:01.123] [interface.gen.c:123] p11prov_Login(): Calling C_Login\n"
+       "[2026-11-28 17:40:01.140] [interface.gen.c:123] p11prov_Login(): Error: 0x000000A0; Error returned by C_Login\n",
+       0xa0},
+      {"java",
+       "Caused by: sun.security.pkcs11.wrapper.PKCS11Exception: CKR_PIN_INCORRECT\n"
+       "\tat jdk.crypto.cryptoki/sun.security.pkcs11.wrapper.PKCS11.C_Login(Native Method)\n",
+       0xa0},
+      {"tpm2-pkcs11",
+       "TRACE on line: \"1\" in file: \"src/pkcs11.c\": enter \"C_Login\"\n"
+       "TRACE on line: \"1\" in file: \"src/pkcs11.c\": return \"C_Login\" value: 160\n",
+       0xa0},
+      {"cryptoauthlib", "4711:4712:C_Login:1234:CKR_PIN_INCORRECT(a0)\n", 0xa0},
+      {"keychain-pkcs11", "C_Login called\nC_Login returning CKR_PIN_INCORRECT\n", 0xa0},
+      {"pkcs11-helper",
+       "PKCS#11: __pkcs11h_session_login entry session=1\n"
+       "PKCS#11: __pkcs11h_session_login return rv=160-'CKR_PIN_INCORRECT'\n",
+       0xa0},
+  };
+  for (const auto& a : all) {
+    CAPTURE(a.kind);
+    const collected log(a.log);
+    REQUIRE(log.result.kind != nullptr);
+    CHECK(log.result.kind->name == a.kind);
+    REQUIRE(log.calls.size() == 1);
+    CHECK(log.at("C_Login").result == a.result);
+    CHECK((log.result.kind->lacking & p11tape::tape::lacks_inputs) != 0);
+    const directory folder;
+    CHECK(tapes_of(a.log, folder.path).size() == 1);
+  }
+  const collected yubico(
+      "DBG ykcs11.c:1 (C_Sign): In\nDBG ykcs11.c:2 (C_Sign): a word\nDBG ykcs11.c:3 (C_Sign): Out\n");
+  CHECK(yubico.result.kind->name == "ykcs11");
+  CHECK(yubico.at("C_Sign").result_lost);
+}
+
+TEST_CASE("a text that is no log is none") {
+  CHECK(collected("Dear all,\n\nC_Login returns an error. What can I do?\n").result.kind == nullptr);
+  CHECK(collected("").result.kind == nullptr);
+  CHECK(collected(std::string(100000, '\0')).result.kind == nullptr);
+}
+
+TEST_CASE("times of logs") {
+  const auto parse = [](std::string_view text) {
+    scanner s(text);
+    std::uint64_t ns = 0;
+    return scan_date_time(s, ns) ? ns : 0;
+  };
+  CHECK(parse("1970-01-02 00:00:01") == 86401'000'000'000);
+  CHECK(parse("2026-11-28 17:40:01.5") == 1795887601'500'000'000);
+  CHECK(parse("2026-11-28T17:40:01.123456789Z") == 1795887601'123'456'789);
+  CHECK(parse("2026-13-28 17:40:01") == 0);
+  CHECK(parse("2026-11-28 17:40:61") == 0);
+}
