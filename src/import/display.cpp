@@ -36,7 +36,8 @@ bool address_and_length(std::string_view text, bool& null, u64& length, u64& wid
   s.blanks();
   auto rest = s.rest;
   length = length_of(rest);
-  return trimmed(rest).empty();
+  rest = trimmed(rest);
+  return rest.empty() || (length == unavailable && rest.starts_with("(CK_"));
 }
 
 // Up to `most` pairs of digits, each followed by one blank. What is behind them shows the same as characters.
@@ -168,6 +169,14 @@ bool display_lines::parameter(call& c, std::string_view text, bool out) {
   if (i < 0 && path == "flags" && c.function == cryptoki::function::C_Initialize)
     return initialize_flags(c, rest.substr(std::min(rest.find_first_not_of(" ="), rest.size())));
   if (i < 0) return path == "fakeVersion" || path == "pReserved" || path == "[compat]";
+  if (!out && c.row().arguments[static_cast<std::size_t>(i)].kind == shape::attributes) {  // pTemplate[3]
+    scanner s(path.substr(std::min(path.find('['), path.size())));
+    u64 count = 0;
+    if (s.character('[') && s.decimal(count)) {
+      set_count(c.row().arguments, c.in, static_cast<std::size_t>(i), count);
+      if (count == 0) return true;  // whether it is NULL is not shown
+    }
+  }
   return argument_value(c, static_cast<std::size_t>(i), out, path.starts_with('*'), rest);
 }
 
@@ -200,6 +209,10 @@ bool display_lines::argument_value(call& c, std::size_t index, bool out, bool st
       return true;
     }
     if (s.literal("(null)")) return true;
+    if (u64 type = 0; s.literal("Unknown Mechanism (") && s.hex(type)) {
+      v.set_number(type);
+      return true;
+    }
     if (s.literal("(nil)") || s.literal("NULL")) {
       v.what = kind::null;
       return true;

@@ -64,6 +64,28 @@ class item {
   std::size_t start_;
 };
 
+// Text is UTF-8 without control characters.
+bool is_text(std::string_view s) noexcept {
+  for (std::size_t i = 0; i < s.size();) {
+    const auto c = static_cast<u8>(s[i]);
+    const std::size_t more = c < 0x80                ? 0
+                             : c >= 0xc2 && c < 0xe0 ? 1
+                             : c >= 0xe0 && c < 0xf0 ? 2
+                             : c >= 0xf0 && c < 0xf5 ? 3
+                                                     : 9;
+    if (more == 9 || i + more >= s.size() || c < 0x20 || c == 0x7f) return false;
+    for (std::size_t k = 1; k <= more; ++k)
+      if ((static_cast<u8>(s[i + k]) & 0xc0) != 0x80) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
+u32 anomalies(std::string_view pin) {
+  const auto found = capture::anomalies_of_pin(reinterpret_cast<const u8*>(pin.data()), pin.size());
+  return found | (is_text(pin) ? 0 : tape::pin_not_text);
+}
+
 void not_known(body& out, std::size_t field) {
   const item i(out, static_cast<u16>(field), item_form::none, tape::item_unknown);
 }
@@ -167,7 +189,10 @@ void encoder::fields(body& out, row fields, const std::vector<value>& values, co
       } else if (written != nullptr && written->known()) {
         word = written->what == kind::null ? 0 : u64{tape::pointer_given};
       } else {
-        word = tape::pointer_given | tape::pointer_unknown;
+        // What the call writes to is given in all likelihood; of what it does not write, nothing is likely.
+        const bool likely =
+            f.kind == shape::bytes || f.kind == shape::attributes || f.kind == shape::mechanism || is_written(f.way);
+        word = (likely ? u64{tape::pointer_given} : 0) | tape::pointer_unknown;
       }
       set_word(out, words + 8 * i, word);
     } else if (!v.known()) {
@@ -218,7 +243,7 @@ u64 encoder::pointer(body& out, row fields, const std::vector<value>& values, st
       }
       return tape::pointer_given;
     case shape::attributes:
-      if (v.what == kind::attributes) attributes(out, index, v, depth);
+      if (v.what == kind::attributes) attributes(out, index, v, depth, f.way == flow::out);
       return tape::pointer_given;
     case shape::mechanism:
       if (v.what == kind::mechanism && !v.partial) {
@@ -254,7 +279,7 @@ u64 encoder::bytes(body& out, const field& f, const value& v, u16 index) const {
       const item i(out, index, item_form::pin, whole ? 0U : unsigned{tape::item_unknown});
       put_number(out, v.length);
       const u32 number = whole && v.length != 0 ? number_of_pin(*pins_, as_bytes(v.bytes), v.bytes.size()) : 0;
-      put_number(out, whole ? u64{number} << 32 | capture::anomalies_of_pin(as_bytes(v.bytes), v.bytes.size()) : 0);
+      put_number(out, whole ? u64{number} << 32 | anomalies(v.bytes) : 0);
       return tape::pointer_withheld;
     }
     default:
@@ -283,7 +308,7 @@ void encoder::output(body& out, row fields, const std::vector<value>& values, st
         put_bytes(out, index, v.bytes, false);
       return;
     case shape::attributes:
-      if (v.what == kind::attributes) attributes(out, index, v, 0);
+      if (v.what == kind::attributes) attributes(out, index, v, 0, false);
       return;
     case shape::records:
     case shape::function_list:
@@ -301,7 +326,8 @@ void encoder::structure(body& out, u16 index, const value& v, int depth) const {
   fields(out, cryptoki::records[v.id].fields, v.parts, nullptr, depth);
 }
 
-void encoder::attributes(body& out, u16 index, const value& v, int depth) const {
+// `request`: types and room for a call that reads attributes.
+void encoder::attributes(body& out, u16 index, const value& v, int depth, bool request) const {
   const bool cut = v.length_known && v.length != unavailable && v.length > v.parts.size();
   const item i(out, index, item_form::template_, cut ? tape::item_cut : 0);
   bool certificate = false;
@@ -310,10 +336,10 @@ void encoder::attributes(body& out, u16 index, const value& v, int depth) const 
       if (a.what == kind::number) certificate |= a.number == CKO_CERTIFICATE;
       if (a.what == kind::bytes && !a.partial) certificate |= number_in(a.bytes) == CKO_CERTIFICATE;
     }
-  for (const auto& a : v.parts) attribute(out, a, certificate, depth);
+  for (const auto& a : v.parts) attribute(out, a, certificate, depth, request);
 }
 
-void encoder::attribute(body& out, const value& a, bool certificate, int depth) const {
+void encoder::attribute(body& out, const value& a, bool certificate, int depth, bool request) const {
   const auto* r = cryptoki::find_attribute(a.type);
   const auto how_read = r != nullptr ? r->kind : form::bytes;
   auto secret = r != nullptr ? r->secret : redaction_class::key;
@@ -326,9 +352,11 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth) 
   const auto payload_at = out.size();
   if (a.what == kind::null) {
     flags |= tape::item_null;
+  } else if (request && a.what != kind::attributes) {
+    if (!a.length_known) flags |= tape::item_unknown;
   } else if (a.what == kind::attributes && depth < deepest) {
     h.form = static_cast<u8>(item_form::template_);
-    for (const auto& inner : a.parts) attribute(out, inner, false, depth + 1);
+    for (const auto& inner : a.parts) attribute(out, inner, false, depth + 1, request);
   } else if (a.what == kind::number) {
     if (!a.length_known) length = word_size_;
     if (secret == redaction_class::open && is_scalar(how_read)) {
@@ -337,7 +365,8 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth) 
     } else {
       flags |= tape::item_withheld;
     }
-  } else if (a.what == kind::bytes && !(a.partial && a.bytes.empty())) {
+  } else if ((a.what == kind::bytes && !(a.partial && a.bytes.empty())) ||
+             (a.what == kind::pointer && a.length_known && a.length == 0)) {
     const auto* at = as_bytes(a.bytes);
     const u64 size = a.bytes.size();
     if (secret == redaction_class::value)

@@ -38,8 +38,8 @@ class encoder {
   u64 bytes(body& out, const cryptoki::field& f, const value& v, u16 index) const;
   void output(body& out, row fields, const std::vector<value>& values, std::size_t index) const;
   void structure(body& out, u16 index, const value& v, int depth) const;
-  void attributes(body& out, u16 index, const value& v, int depth) const;
-  void attribute(body& out, const value& a, bool certificate, int depth) const;
+  void attributes(body& out, u16 index, const value& v, int depth, bool request) const;
+  void attribute(body& out, const value& a, bool certificate, int depth, bool request) const;
   void mechanism(body& out, u16 index, const value& m, int depth) const;
   bool parameter(body& out, const value& m, int depth) const;
   u64 stored_length(u64 n) const noexcept;

@@ -8,6 +8,7 @@ namespace p11tape::tape {
 
 inline constexpr u8 item_unknown = 8;
 inline constexpr u64 pointer_unknown = 32;
+inline constexpr u32 pin_not_text = 128;
 inline constexpr u64 feature_imported = 2;
 inline constexpr u8 record_no_start = 4, record_no_end = 8, record_no_result = 16, record_no_outputs = 32;
 inline constexpr u64 lacks_start_times = 1, lacks_end_times = 2, lacks_threads = 4, lacks_inputs = 8,

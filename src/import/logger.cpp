@@ -83,11 +83,21 @@ class logger_reader final : public reader {
       }
     u64 time = 0;
     const bool timed = scan_date_time(s, time) && s.literal(" - ");
+    std::string_view library;
+    if (s.literal("Loading library \"") && s.until('"', library)) {
+      process_start p;
+      p.module = library;
+      p.line = l.number;
+      if (!from.process) open_.give_up(false);
+      to_.begin_process(p);
+      return line_use::used;
+    }
+    if (banner(s.rest)) return line_use::used;
     if (const auto use = milestone(s, timed ? std::optional(time) : std::nullopt, from, l.number);
         use != line_use::unknown)
       return use;
     auto* const e = from.thread ? open_.of_thread(from.process, from.thread) : open_.current();
-    if (e == nullptr) return banner(text) ? line_use::used : line_use::unknown;
+    if (e == nullptr) return line_use::unknown;
     if (text == "Input" || text == "Output") {
       e->state.output = text == "Output";
       return line_use::used;
@@ -151,11 +161,14 @@ class logger_reader final : public reader {
     return line_use::used;
   }
 
+  // What the logger says of itself while it starts.
   static bool banner(std::string_view text) noexcept {
+    if ((text.starts_with("Calling ") || text.starts_with("Received ")) && text.ends_with(" function")) return true;
     for (const std::string_view known :
-         {"PKCS#11 logging proxy", "Developed as a part", "Please visit ", "NOTE: Memory contents",
+         {"PKCS#11 logging proxy", "Developed as a part", "Please visit ", "NOTE: Memory contents", "Memory contents",
           "Environment variable ", "Value of ", "Trying to load ", "Getting pointer to ", "Acquiring function list",
-          "C_GetFunctionList returned", "Function list acquired", "Flags: ", "Log file: "})
+          "C_GetFunctionList returned", "Function list acquired", "Flags: ", "Log file: ", "Successfully ",
+          "Retrieving function", "Original library", "Loading "})
       if (text.starts_with(known)) return true;
     return false;
   }
@@ -319,6 +332,7 @@ class logger_reader final : public reader {
       p.what = null ? kind::null : kind::pointer;
       return true;
     }
+    if (name == "ulParameterLen" && rest == "(nil)") return true;  // printed as if it were a pointer
     if (name == "ulParameterLen" && s.number(n)) {
       if (p.what == kind::pointer) p.set_length(n);
       return true;
@@ -338,7 +352,7 @@ class logger_reader final : public reader {
     const auto i = static_cast<std::size_t>(found);
     const auto& f = c.row().arguments[i];
     auto& v = (state.output ? c.out : c.in)[i];
-    if (!star && !element) {
+    if (!star && !element && cryptoki::is_pointer(f.kind)) {
       state.argument = found;
       state.version = nullptr;
     }

@@ -102,6 +102,7 @@ class shim_reader final : public reader {
       to_.begin_process(p);
       return line_use::used;
     }
+    if (s.rest.starts_with("* ") || s.rest.starts_with("library: ")) return line_use::used;
     for (const std::string_view known : {"PKCS11SHIM", "pid:", "ppid:", "[lib] ", "libpkcs11shim"})
       if (s.rest.starts_with(known)) return line_use::used;
     return line_use::unknown;

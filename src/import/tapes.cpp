@@ -33,6 +33,7 @@ tape::exchange_facts in_file_order(const tape::exchange_facts& f) {
   o.length = le(f.length);
   o.expected = le(f.expected);
   o.received = le(f.received);
+  o.began = le(f.began);
   o.data_size = le(f.data_size);
   return o;
 }
@@ -142,6 +143,7 @@ void tapes::add(call& c) {
     if (e.response.size() >= 2)
       capture::take_response(x, reinterpret_cast<const u8*>(e.response.data()), e.response.size());
     body b(sizeof x.facts + x.facts.data_size);
+    x.facts.began = e.time.value_or(p.last_time);
     const auto facts = in_file_order(x.facts);
     std::memcpy(b.data(), &facts, sizeof facts);
     std::memcpy(b.data() + sizeof facts, x.data, x.facts.data_size);
