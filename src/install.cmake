@@ -5,7 +5,7 @@
 # cryptographic hardware string (256 bytes in all), and in a folder from which ssh-agent accepts modules.
 set(P11TAPE_MODULE_DIR ${CMAKE_INSTALL_LIBDIR}/pkcs11 CACHE STRING "Folder of the installed p11tape.so")
 
-install(TARGETS p11tape_shim p11tape_player_module LIBRARY DESTINATION ${P11TAPE_MODULE_DIR})
+install(TARGETS p11tape_shim p11tape_player_module p11tape_run LIBRARY DESTINATION ${P11TAPE_MODULE_DIR})
 install(TARGETS p11tape RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/p11tape DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h")

@@ -119,7 +119,10 @@ bool stand_in(const char* module, const struct stat& st, char (&path)[PATH_MAX])
 
 extern "C" {
 
-__attribute__((visibility("default"))) unsigned la_version(unsigned) { return LAV_CURRENT; }
+// A loader takes no interface that is newer than its own. What we use of it is the same in all.
+__attribute__((visibility("default"))) unsigned la_version(unsigned loader) {
+  return loader < LAV_CURRENT ? loader : LAV_CURRENT;
+}
 
 __attribute__((visibility("default"))) void la_preinit(uintptr_t*) { started = true; }
 

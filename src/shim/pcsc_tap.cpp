@@ -20,8 +20,12 @@ namespace {
 constexpr unsigned jump_slot = R_X86_64_JUMP_SLOT, global_data = R_X86_64_GLOB_DAT, absolute = R_X86_64_64;
 #elif defined(__aarch64__)
 constexpr unsigned jump_slot = R_AARCH64_JUMP_SLOT, global_data = R_AARCH64_GLOB_DAT, absolute = R_AARCH64_ABS64;
+#elif defined(__s390x__)
+constexpr unsigned jump_slot = R_390_JMP_SLOT, global_data = R_390_GLOB_DAT, absolute = R_390_64;
 #else
-constexpr unsigned jump_slot = ~0u, global_data = ~0u, absolute = ~0u;  // other machines: no slot is known
+// Off. POWER: a call to another object cannot be a jump there, so that dlsym would take us for its caller. i386: its
+// relocations have no addends, and what a slot means cannot be told from them alone.
+constexpr unsigned jump_slot = ~0u, global_data = ~0u, absolute = ~0u;
 #endif
 
 constexpr int most_objects = 256;

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <ctime>
 
@@ -28,12 +29,29 @@ inline ssize_t write(int descriptor, const void* bytes, std::size_t size) noexce
   return syscall(SYS_write, descriptor, bytes, size);
 }
 inline ssize_t pwrite(int descriptor, const void* bytes, std::size_t size, off_t at) noexcept {
+#if defined(__i386__)
+  const auto place = static_cast<unsigned long long>(at);  // in two words, the lower one first
+  return syscall(SYS_pwrite64, descriptor, bytes, size, static_cast<unsigned long>(place),
+                 static_cast<unsigned long>(place >> 32));
+#else
   return syscall(SYS_pwrite64, descriptor, bytes, size, at);
+#endif
 }
 
 inline ssize_t sendto(int descriptor, const void* bytes, std::size_t size, int flags, const sockaddr* to,
                       socklen_t to_size) noexcept {
-  return syscall(SYS_sendto, descriptor, bytes, size, flags, to, to_size);
+  const ssize_t sent = syscall(SYS_sendto, descriptor, bytes, size, flags, to, to_size);
+#if defined(SYS_socketcall)
+  if (sent < 0 &&
+      errno == ENOSYS) {  // i386 and s390x before Linux 4.3 have one system call for all that concerns sockets
+    constexpr int sendto_of_socketcall = 11;
+    const unsigned long arguments[] = {
+        static_cast<unsigned long>(descriptor), reinterpret_cast<unsigned long>(bytes), size,
+        static_cast<unsigned long>(flags),      reinterpret_cast<unsigned long>(to),    to_size};
+    return syscall(SYS_socketcall, sendto_of_socketcall, arguments);
+  }
+#endif
+  return sent;
 }
 /// Of one descriptor; `patience` in ms.
 inline int poll(pollfd& one, int patience) noexcept {

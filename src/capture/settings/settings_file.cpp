@@ -10,11 +10,6 @@
 
 #include "capture/settings/settings_table.hpp"
 
-// Debian's libyaml-cpp.a is not position-independent: it reaches for this variable of libc directly, which a shared
-// object cannot do. With one of our own it finds what it looks for. 0: take the locks, there may be threads.
-extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;
-char __libc_single_threaded = 0;
-
 namespace p11tape::capture {
 namespace {
 

@@ -12,6 +12,7 @@
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/secret_input.hpp"
+#include "cli/support/shim_path.hpp"
 #include "clients/swap/shim_copy.hpp"
 #include "text/exit_codes.hpp"
 
@@ -99,7 +100,7 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
 }
 
 int swap_all(swap_command& c) {
-  if (c.shim.empty()) c.shim = installed_recorder();
+  if (c.shim.empty()) c.shim = find_shim();
   if (c.shim.empty()) {
     std::fprintf(stderr, "p11tape: p11tape.so: not found beside this program (name it with --shim)\n");
     return exit_unusable;

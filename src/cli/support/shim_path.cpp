@@ -11,11 +11,14 @@ namespace fs = std::filesystem;
 std::string find(const char* name) {
   std::error_code e;
   const auto here = fs::read_symlink("/proc/self/exe", e).parent_path();
-  for (const char* folder : {"../lib",
+  // Unpacked, all is beside the program; so it is where install.sh has installed it, with a shorter name further up
+  // that an upgrade keeps. Else the directory of a build, or of a package.
+  const bool versioned = here.parent_path().filename() == "versions";
+  for (const char* folder : {versioned ? "../.." : ".", ".", "../lib",
 #ifdef P11TAPE_LIBRARY_ARCHITECTURE
                              "../lib/" P11TAPE_LIBRARY_ARCHITECTURE "/pkcs11",
 #endif
-                             "../lib/pkcs11", "../lib64/pkcs11", "."}) {
+                             "../lib/pkcs11", "../lib64/pkcs11"}) {
     const auto path = (here / folder / name).lexically_normal();
     if (fs::exists(path, e)) return path.string();
   }

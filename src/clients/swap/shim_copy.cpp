@@ -130,22 +130,4 @@ std::optional<file_id> backup_noted_for(const copy_settings& s, const std::strin
   return std::nullopt;
 }
 
-std::string installed_recorder() {
-  std::string program;
-  try {
-    program = real_path("/proc/self/exe");
-  } catch (const file_error&) {
-    return "";
-  }
-  const std::string above = folder_of(folder_of(program));
-  for (const std::string_view place :
-       {"/lib/p11tape.so", "/lib/pkcs11/p11tape.so", "/lib64/pkcs11/p11tape.so",
-        "/lib/x86_64-linux-gnu/pkcs11/p11tape.so", "/lib/aarch64-linux-gnu/pkcs11/p11tape.so",
-        "/lib/s390x-linux-gnu/pkcs11/p11tape.so", "/lib/powerpc64le-linux-gnu/pkcs11/p11tape.so"}) {
-    const std::string path = (above == "/" ? "" : above) + std::string(place);
-    if (exists(path)) return path;
-  }
-  return "";
-}
-
 }  // namespace p11tape::clients

@@ -55,7 +55,4 @@ void forget_backup(const file_location& settings, const std::string& configurati
 /// The backup that is noted for the configuration.
 std::optional<file_id> backup_noted_for(const copy_settings& s, const std::string& configuration);
 
-/// The recorder that belongs to this program: beside it in a build, or where it was installed. "" where there is none.
-std::string installed_recorder();
-
 }  // namespace p11tape::clients

@@ -32,7 +32,7 @@ std::string put_u32(std::string bytes, std::size_t at, u32 value) {
 std::size_t data_of(const std::string& bytes) {
   u64 data = 0;
   std::memcpy(&data, bytes.data() + 96, sizeof data);
-  return data;
+  return tape::le(data);
 }
 
 // Everything that can be asked of a tape. Answers how many calls it has.

@@ -72,6 +72,7 @@ TEST_CASE("a chunk that was overwritten since the index was made is not mistaken
   auto bytes = tape.bytes();
   u64 data = 0;
   std::memcpy(&data, bytes.data() + 96, sizeof data);
+  data = tape::le(data);
   bytes[data + 16] = 77;  // the sequence
   rewrite(path, bytes);
   CHECK(drain(cursor).empty());

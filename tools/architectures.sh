@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts that build for other architectures share: names, and a directory of that architecture's packages.
+#
+# An architecture is called as the kernel calls it (x86_64, aarch64, ppc64le, s390x, i386); Debian, GNU and the ELF header
+# have names of their own for it.
+
+architectures=(x86_64 aarch64 ppc64le s390x i386)
+declare -A debian_of=([x86_64]=amd64 [aarch64]=arm64 [ppc64le]=ppc64el [s390x]=s390x [i386]=i386)
+declare -A triplet_of=(
+  [x86_64]=x86_64-linux-gnu [aarch64]=aarch64-linux-gnu [ppc64le]=powerpc64le-linux-gnu [s390x]=s390x-linux-gnu
+  [i386]=i686-linux-gnu
+)
+# Debian's name of the folders of its libraries, which on i386 is not the compiler's.
+declare -A multiarch_of=(
+  [x86_64]=x86_64-linux-gnu [aarch64]=aarch64-linux-gnu [ppc64le]=powerpc64le-linux-gnu [s390x]=s390x-linux-gnu
+  [i386]=i386-linux-gnu
+)
+native=$(uname -m)
+
+# Where downloaded packages and unpacked directories are kept between runs.
+cache=${P11TAPE_CACHE:-$root/build-foreign}
+
+known_architecture() {
+  [[ -n ${debian_of[$1]-} ]] || die "unknown architecture $1 (known: ${architectures[*]})"
+}
+
+# runs_here ARCH: whether this kernel runs programs of that architecture itself.
+runs_here() { [[ $1 == "$native" || $1 == i386 && $native == x86_64 ]]; }
+
+# install_now PACKAGE...: as tools/install-packages does it.
+install_now() { "$root/tools/install-packages" --only "$@"; }
+
+# apt_of NAME DEBIAN_ARCH ARGUMENT...: apt-get with lists and a state of its own, so that the machine's own packages play
+# no part. sources.list in its directory, if there is one, replaces the machine's sources.
+apt_of() {
+  local state=$cache/apt/$1 debian=$2 options
+  shift 2
+  mkdir -p "$state"/{lists/partial,archives/partial}
+  touch "$state/status"
+  options=(
+    -q -o "APT::Architecture=$debian" -o "APT::Architectures=$debian" -o APT::Sandbox::User=root
+    -o "Dir::State::Lists=$state/lists" -o "Dir::State::status=$state/status" -o "Dir::Cache::Archives=$state/archives"
+    -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
+  )
+  [[ ! -d $state/sources ]] || options+=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$state/sources")
+  apt-get "${options[@]}" "$@"
+}
+
+# unpack_packages NAME DEBIAN_ARCH INTO PACKAGE...: these packages and all that they depend on, unpacked. Nothing is
+# configured: what is unpacked is to compile against, and to run programs in. Done once for a list of packages.
+unpack_packages() {
+  local name=$1 debian=$2 into=$3 state=$cache/apt/$1 file
+  shift 3
+  [[ ! -f $into.packages || $(<"$into.packages") != "$*" ]] || return 0
+  say "Unpacking Debian's packages for $name"
+  # A source that does not have this architecture is an error for apt; whether the packages are there shows below.
+  apt_of "$name" "$debian" update >/dev/null 2>&1 || true
+  rm -f "$state"/archives/*.deb
+  apt_of "$name" "$debian" install --yes --download-only --no-install-recommends "$@" >"$state/log" 2>&1 ||
+    { tail -n 5 "$state/log" >&2 && die "the packages for $name cannot be had (whole message: $state/log)"; }
+  rm -rf "$into"
+  mkdir -p "$into"
+  for file in "$state"/archives/*.deb; do dpkg-deb --extract "$file" "$into"; done
+  echo "$*" >"$into.packages"
+}
+
+sysroot_of() { echo "$cache/sysroot-$1"; }
+
+# make_sysroot ARCH: what compiling for it takes, and what its tests run.
+make_sysroot() {
+  local packages
+  mapfile -t packages < <("$root/tools/install-packages" --list-target)
+  unpack_packages "$1" "${debian_of[$1]}" "$(sysroot_of "$1")" "${packages[@]}"
+}
+
+# configure_for ARCH BUILD_DIRECTORY [OPTION...]: cmake for another architecture (for this one, without a toolchain file).
+configure_for() {
+  local arch=$1 build=$2 compiler
+  shift 2
+  if [[ $arch != "$native" ]]; then
+    compiler=${triplet_of[$arch]}-g++
+    command -v "$compiler" >/dev/null || install_now "g++-${triplet_of[$arch]/_/-}"
+    make_sysroot "$arch"
+    set -- -DCMAKE_TOOLCHAIN_FILE="$root/tools/toolchain.cmake" -DP11TAPE_ARCH="$arch" -DP11TAPE_TRIPLET="${triplet_of[$arch]}" \
+      -DP11TAPE_MULTIARCH="${multiarch_of[$arch]}" -DP11TAPE_SYSROOT="$(sysroot_of "$arch")" "$@"
+  fi
+  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" >/dev/null
+}
