@@ -2,13 +2,26 @@
 # What `cmake --install` puts where, by Debian's customs: modules in <lib>/pkcs11, examples with the documentation.
 #
 # With the default prefix the module's path is /usr/local/lib/pkcs11/p11tape.so: short enough for IBM MQ's
-# cryptographic hardware string (256 bytes in all), and in a folder from which ssh-agent accepts modules.
-set(P11TAPE_MODULE_DIR ${CMAKE_INSTALL_LIBDIR}/pkcs11 CACHE STRING "Folder of the installed p11tape.so")
+# cryptographic hardware string (256 bytes in all), and in a directory from which ssh-agent accepts modules.
+set(P11TAPE_MODULE_DIR ${CMAKE_INSTALL_LIBDIR}/pkcs11 CACHE STRING "Directory of the installed p11tape.so")
 
 install(TARGETS p11tape_shim p11tape_player_module p11tape_run LIBRARY DESTINATION ${P11TAPE_MODULE_DIR})
 install(TARGETS p11tape RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+# For programs that read tapes: find_package(p11tape), then link p11tape::tape. config/read_tape is an example.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/p11tape)
+set_target_properties(p11tape_tape PROPERTIES EXPORT_NAME tape)
+set_target_properties(p11tape_cryptoki PROPERTIES EXPORT_NAME cryptoki)
+install(TARGETS p11tape_tape p11tape_cryptoki EXPORT p11tape ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT p11tape FILE p11tapeConfig.cmake NAMESPACE p11tape:: DESTINATION ${package_dir})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/p11tapeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/p11tapeConfigVersion.cmake DESTINATION ${package_dir})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/p11tape DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(FILES ${CMAKE_SOURCE_DIR}/src/cryptoki/row.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/p11tape/cryptoki)
+install(FILES ${CMAKE_SOURCE_DIR}/src/tape/layout.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/p11tape/tape)
+
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/include/p11tape/FORMAT.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/config/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one switch over the kinds of client; everything else goes through it.
+// The rows of clients.def as a table, and the one switch over the kinds.
 #include "clients/clients.hpp"
 
 #include <cstddef>
@@ -19,47 +19,37 @@
 namespace p11tape::clients {
 namespace {
 
-constexpr std::string_view names[] = {"mq-ini", "mq-string", "keystore-conf", "ccdt",       "java",  "openssl",
-                                      "nss",    "p11-kit",   "ssh",           "strongswan", "nginx", "httpd"};
-static_assert(std::size(names) == static_cast<std::size_t>(client::httpd) + 1);
+enum class on_swap { swappable, checked };
+
+constexpr client_row rows[] = {
+#define CLIENT(kind, name, option, argument, help, reader, tag, user, swap, restart) \
+  {client::kind, name, option, argument, help, tag, runs_as::user, on_swap::swap == on_swap::swappable, restart},
+#include "clients/clients.def"
+#undef CLIENT
+};
+static_assert(std::size(rows) == client_count);
 
 }  // namespace
 
-reading read_as(client kind, std::string_view text, std::string_view file_name) {
+std::span<const client_row> client_rows() noexcept { return rows; }
+const client_row& row(client kind) noexcept { return rows[static_cast<std::size_t>(kind)]; }
+
+reading read_as(client kind, std::string_view text, [[maybe_unused]] std::string_view file_name) {
   switch (kind) {
-    case client::mq_ini:
-      return read_mq_ini(text);
-    case client::mq_string:
-      return read_pasted_mq_string(text);
-    case client::ams:
-      return read_keystore_conf(text);
-    case client::ccdt:
-      return read_ccdt(text, file_name);
-    case client::java:
-      return read_java(text);
-    case client::openssl:
-      return read_openssl(text);
-    case client::nss:
-      return read_nss(text);
-    case client::p11_kit:
-      return read_p11_kit(text, file_name);
-    case client::ssh:
-      return read_ssh_config(text);
-    case client::strongswan:
-      return read_strongswan(text);
-    case client::nginx:
-      return read_nginx(text);
-    case client::httpd:
-      return read_httpd(text);
+#define CLIENT(kind, name, option, argument, help, reader, tag, user, swap, restart) \
+  case client::kind:                                                                 \
+    return reader;
+#include "clients/clients.def"
+#undef CLIENT
   }
   return {};
 }
 
-std::string_view name_of(client kind) noexcept { return names[static_cast<std::size_t>(kind)]; }
+std::string_view name_of(client kind) noexcept { return row(kind).name; }
 
 std::optional<client> client_named(std::string_view name) noexcept {
-  for (std::size_t i = 0; i < std::size(names); ++i)
-    if (names[i] == name) return static_cast<client>(i);
+  for (const auto& r : rows)
+    if (r.name == name) return r.kind;
   return std::nullopt;
 }
 

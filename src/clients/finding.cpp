@@ -9,8 +9,10 @@
 namespace p11tape::clients {
 namespace {
 
+enum class on_swap { allows, blocks };
+
 constexpr finding_row rows[] = {
-#define FINDING(id, level, title, advice) {#id, severity::level, title, advice},
+#define FINDING(id, level, swap, title, advice) {#id, severity::level, on_swap::swap == on_swap::blocks, title, advice},
 #include "clients/findings.def"
 #undef FINDING
 };

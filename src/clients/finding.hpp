@@ -16,7 +16,7 @@ enum class severity : std::uint8_t { info, warning, error };
 std::string_view name_of(severity s) noexcept;
 
 enum class code : std::uint16_t {
-#define FINDING(id, level, title, advice) id,
+#define FINDING(id, level, swap, title, advice) id,
 #include "clients/findings.def"
 #undef FINDING
 };
@@ -24,6 +24,7 @@ enum class code : std::uint16_t {
 struct finding_row {
   std::string_view id;
   severity level;
+  bool blocks_swap;
   std::string_view title;
   std::string_view advice;
 };

@@ -23,8 +23,6 @@ bool is_plain(std::string_view path) noexcept {
   });
 }
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 }  // namespace
 
 std::string escape(std::string_view path, escaping how) {
@@ -41,10 +39,6 @@ std::string escape(std::string_view path, escaping how) {
       return is_plain(path) ? std::string(path) : '"' + backslashed(path, "\"\\$") + '"';
   }
   return std::string(path);
-}
-
-bool same_word(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool looks_ebcdic(std::string_view text) noexcept {

@@ -13,23 +13,21 @@
 #include "clients/finding.hpp"
 #include "clients/password.hpp"
 #include "label/label.hpp"
+#include "text/lines.hpp"
 
 namespace p11tape::clients {
 
 enum class client : std::uint8_t {
-  mq_ini,
-  mq_string,
-  ams,
-  ccdt,
-  java,
-  openssl,
-  nss,
-  p11_kit,
-  ssh,
-  strongswan,
-  nginx,
-  httpd
+#define CLIENT(kind, name, option, argument, help, reader, tag, user, swap, restart) kind,
+#include "clients/clients.def"
+#undef CLIENT
 };
+
+inline constexpr std::size_t client_count = 0
+#define CLIENT(kind, name, option, argument, help, reader, tag, user, swap, restart) +1
+#include "clients/clients.def"
+#undef CLIENT
+    ;
 
 /// How a path is written in the file: what must be escaped when another is put there.
 enum class escaping : std::uint8_t {
@@ -64,37 +62,14 @@ struct reading {
   std::vector<label::other_name> other_names;
   password_facts password;
   std::string shown;              ///< the setting as it may be printed, the password hidden; may be empty
-  std::size_t string_length = 0;  ///< bytes of MQ\'s crypto-hardware string
+  std::size_t string_length = 0;  ///< bytes of MQ's crypto-hardware string
 };
 
-/// Splits text into lines that end with LF, CR LF or CR; calls `each(line, number, begin)` without the line end.
-template <typename Each>
-void for_each_line(std::string_view text, Each each) {
-  std::size_t number = 1;
-  for (std::size_t at = 0; at < text.size(); ++number) {
-    std::size_t end = at;
-    while (end < text.size() && text[end] != '\n' && text[end] != '\r') ++end;
-    each(text.substr(at, end - at), number, at);
-    if (end < text.size() && text[end] == '\r' && end + 1 < text.size() && text[end + 1] == '\n') ++end;
-    at = end + 1;
-  }
-}
-
-constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-constexpr std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-/// Equal, letters of either case being the same (ASCII).
-bool same_word(std::string_view a, std::string_view b) noexcept;
-
-/// Where `part`, a view into `whole`, begins.
-inline std::size_t offset_of(std::string_view part, std::string_view whole) noexcept {
-  return static_cast<std::size_t>(part.data() - whole.data());
-}
+using text::for_each_line;
+using text::is_space;
+using text::offset_of;
+using text::same_word;
+using text::trim;
 
 /// True where the text can be nothing but EBCDIC: many letters in the places of that code, none in those of ASCII.
 bool looks_ebcdic(std::string_view text) noexcept;

@@ -13,13 +13,13 @@ constexpr struct {
   std::uint32_t bit;
   std::string_view words;
 } anomalies[] = {
-    {tape::pin_blank_at_end, "leading or trailing space"},
-    {tape::pin_line_break, "newline"},
-    {tape::pin_nul, "embedded NUL"},
+    {tape::pin_blank_at_end, "a leading or trailing space"},
+    {tape::pin_line_break, "a newline"},
+    {tape::pin_nul, "an embedded NUL"},
     {tape::pin_quote, "a quote"},
     {tape::pin_semicolon, "a semicolon"},
     {tape::pin_non_ascii, "characters other than ASCII"},
-    {tape::pin_protected, "starts like a protected password, <P11>!"},
+    {tape::pin_protected, "the start of a protected password, <P11>!"},
 };
 
 void append_flags(std::string_view meaning, std::uint64_t bits, std::string& out) {

@@ -49,4 +49,9 @@ expect 0 doctor --module "$module" --json
 python3 -c 'import json,sys; d=json.load(open("output")); assert d["status"]==0; assert d["examined"][0]["modules"][0]["tokens"]'
 expect 2 doctor --module /not/there.so
 expect 2 doctor --p11-kit no-such-module
+says 'CFG770'
+mkdir -p "$HOME/.config/pkcs11/modules"
+echo "module: $module" >"$HOME/.config/pkcs11/modules/softhsm2.module"
+expect 0 doctor --p11-kit softhsm2 --no-load -v
+says 'CFG771'
 expect 64 doctor --no-such-option

@@ -22,3 +22,11 @@ program=$(found bin/p11tape)
 # The program finds the recorder that is installed with it. (That no module is named is a finding.)
 "$program" settings >"$prefix/settings" || [[ $? -eq 1 ]]
 grep -qxF "shim          $shim" "$prefix/settings" || { cat "$prefix/settings" && exit 1; }
+
+# The library, the headers and the CMake package are enough to build a program that reads a tape.
+example=$(dirname "$(find "$prefix" -path '*/examples/read_tape/read_tape.cpp')")
+cmake -S "$example" -B "$prefix/example" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_FLAGS=-O0 >"$prefix/log" 2>&1 &&
+  cmake --build "$prefix/example" >>"$prefix/log" 2>&1 || { cat "$prefix/log" && exit 1; }
+"$1/bin/golden-tapes" "$prefix"
+"$prefix/example/read_tape" "$prefix/session.p11tape" | grep -E '^ +[0-9]+  C_Login$' ||
+  { echo "the example does not find C_Login" && exit 1; }

@@ -24,15 +24,15 @@ struct diagnose_options {
   std::vector<std::string> paths;
   client_options clients;
   std::string token_label, amqerr;
-  bool json = false, verbose = false;
+  bool json = false;
 };
 
 constexpr tape::u64 second = 1000000000;
 constexpr std::size_t largest_log = std::size_t{1} << 30;
 
 diagnose::configured read_configuration(diagnose_options& o) {
-  if (!o.clients.sslcryp.empty()) {
-    const secret_buffer text = read_string_or_secret(o.clients.sslcryp, "string of SSLCRYP");
+  if (auto& string = o.clients[clients::client::mq_string]; !string.empty()) {
+    const secret_buffer text = read_string_or_secret(string, "string of SSLCRYP");
     return diagnose::configured_by(clients::read_pasted_mq_string(text.view()), "the crypto-hardware string");
   }
   const auto files = o.clients.files();
@@ -76,7 +76,7 @@ int run(diagnose_options& o) {
       readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
   const auto found = diagnose::examine(all, set);
-  const diagnose::report_context around{all, set, log, wants_colour(), o.verbose};
+  const diagnose::report_context around{all, set, log, wants_colour()};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
   if (!o.json) append_losses(tapes, out.text());
@@ -92,7 +92,6 @@ void add_diagnose(CLI::App& app, status& result) {
   auto o = std::make_shared<diagnose_options>();
   command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
   command->add_flag("--json", o->json, "Output as one JSON object");
-  command->add_flag("--verbose,-v", o->verbose, "Messages of all known clients, not only of those on the tape");
   o->clients.add_to(*command);
   command
       ->add_option("--token-label", o->token_label,

@@ -27,7 +27,7 @@ using namespace clients;
 
 struct doctor_command {
   client_options clients;
-  std::string ccdt, nginx, httpd, module, pin, user, token_label;
+  std::string module, pin, user, token_label;
   bool ssh = false, final_try = false, no_load = false, json = false, verbose = false;
   unsigned timeout = 20;
 };
@@ -42,17 +42,21 @@ class examiner {
   examiner(doctor_command& command, doctor_options options) : c_(command), o_(std::move(options)) {}
 
   std::vector<examination> run() {
-    const bool others = c_.clients.any() || c_.ssh || !c_.module.empty() || !c_.nginx.empty() || !c_.httpd.empty();
+    auto& named = c_.clients;
+    const bool others = named.any() || named.any_of_caller() || c_.ssh || !c_.module.empty();
     // Without anything named, and for a CCDT, the mqclient.ini in effect is looked for as MQ does.
-    if (c_.clients.mq_ini.empty() && c_.clients.sslcryp.empty() && (!others || !c_.ccdt.empty())) find_mq();
-    for (const auto& target : c_.clients.files()) examine(target);
-    if (!c_.clients.sslcryp.empty()) {
-      const secret_buffer text = read_string_or_secret(c_.clients.sslcryp, "string of SSLCRYP");
+    if (named[client::mq_ini].empty() && named[client::mq_string].empty() && (!others || !named[client::ccdt].empty()))
+      find_mq();
+    for (const auto& target : named.files()) examine(target);
+    if (auto& string = named[client::mq_string]; !string.empty()) {
+      const secret_buffer text = read_string_or_secret(string, "string of SSLCRYP");
       all_.push_back(examine_text(client::mq_string, text.view(), "", "crypto-hardware string", o_));
     }
-    if (!c_.ccdt.empty()) examine_ccdt();
-    if (!c_.nginx.empty()) all_.push_back(examine_file(client::nginx, c_.nginx, o_));
-    if (!c_.httpd.empty()) all_.push_back(examine_file(client::httpd, c_.httpd, o_));
+    for (const auto& row : client_rows()) {
+      if (row.swappable || named[row.kind].empty()) continue;
+      row.kind == client::ccdt ? examine_ccdt(named[row.kind])
+                               : all_.push_back(examine_file(row.kind, named[row.kind], o_));
+    }
     if (c_.ssh) examine_ssh();
     if (!c_.module.empty()) {
       all_.push_back(examine_module(c_.module, o_));
@@ -95,10 +99,10 @@ class examiner {
     if (!target.note.empty()) all_.back().found.add(code::CFG771, target.note);
   }
 
-  void examine_ccdt() {
+  void examine_ccdt(const std::string& file) {
     std::vector<examined_module> modules;
     for (const auto& e : all_) modules.insert(modules.end(), e.modules.begin(), e.modules.end());
-    all_.push_back(examine_file(client::ccdt, c_.ccdt, o_));
+    all_.push_back(examine_file(client::ccdt, file, o_));
     check_certificates(all_.back().found, all_.back().certificate_labels, modules);
   }
 
@@ -112,17 +116,14 @@ class examiner {
   std::vector<examination> all_;
 };
 
-// The user that runs the client: as told, else mqm for MQ where there is one, else whoever runs this.
+// The user that runs the client: the one named, otherwise mqm for MQ if that user exists, otherwise the caller.
 file_user user_for(const doctor_command& c) {
   if (!c.user.empty()) {
     auto user = user_named(c.user);
     if (!user) throw std::runtime_error("user " + c.user + " does not exist on this machine (check --user)");
     return *user;
   }
-  const bool other_client = !c.clients.java.empty() || !c.clients.openssl.empty() || !c.clients.nss.empty() ||
-                            !c.clients.p11_kit.empty() || !c.clients.strongswan.empty() ||
-                            !c.clients.ssh_config.empty() || c.ssh || !c.module.empty();
-  if (!other_client)
+  if (!c.clients.any_of_caller() && !c.ssh && c.module.empty())
     if (auto mqm = user_named("mqm")) return *mqm;
   return current_user();
 }
@@ -159,11 +160,7 @@ int run(doctor_command& c) {
 void add_doctor(CLI::App& app, status& result) {
   auto c = std::make_shared<doctor_command>();
   auto* command = app.add_subcommand("doctor", "Check a client's configuration, its module and its token");
-  c->clients.add_to(*command);
-  command->add_option("--ccdt", c->ccdt, "IBM MQ: a client channel definition table, JSON or AMQCLCHL.TAB")
-      ->type_name("FILE");
-  command->add_option("--nginx", c->nginx, "nginx: a file with ssl_certificate_key")->type_name("FILE");
-  command->add_option("--httpd", c->httpd, "Apache httpd: a file with SSLCertificateKeyFile")->type_name("FILE");
+  c->clients.add_to(*command, client_options::which::all);
   command->add_flag("--ssh", c->ssh, "OpenSSH: your ssh_config files, and whether ssh-agent accepts the modules");
   command->add_option("--module", c->module, "A PKCS#11 module, without a client")->type_name("SO");
   command->add_option("--token-label", c->token_label, "Token label to look for, if the configuration has none")

@@ -76,7 +76,7 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
       action();
     } catch (const std::runtime_error& e) {
       out.flush();
-      std::fprintf(stderr, "p11tape %s: %s\n", name, e.what());
+      std::fprintf(stderr, "p11tape: %s\n", e.what());
       status = exit_unusable;
     }
   };
@@ -88,9 +88,9 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
       status = worse(status, r.what);
     });
   }
-  if (!c.clients.sslcryp.empty())
+  if (auto& string = c.clients[client::mq_string]; !string.empty())
     guarded([&] {
-      const secret_buffer text = read_string_or_secret(c.clients.sslcryp, "string of SSLCRYP");
+      const secret_buffer text = read_string_or_secret(string, "string of SSLCRYP");
       const string_swap s = each_string(text.view());
       put(out.text(), s, c.dry_run);
       status = worse(status, s.result.what);

@@ -47,40 +47,37 @@ std::string home_folder() {
   return home != nullptr ? home : "";
 }
 
-void client_options::add_to(CLI::App& command) {
-  command.add_option("--mq-ini", mq_ini, "IBM MQ: an mqclient.ini")->type_name("FILE");
-  command
-      .add_option("--sslcryp", sslcryp,
-                  "IBM MQ: the string of SSLCRYP, MQSSLCRYP or MQSCO, or the output of DISPLAY QMGR. Prefer env:VAR, "
-                  "file:PATH or - (standard input), because other users can read the command line")
-      ->type_name("STRING");
-  command.add_option("--keystore-conf", keystore_conf, "IBM MQ: the keystore.conf of Advanced Message Security")
-      ->type_name("FILE");
-  command.add_option("--java", java, "Java: a configuration file of SunPKCS11 or IBMPKCS11Impl")->type_name("FILE");
-  command.add_option("--openssl", openssl, "OpenSSL: an openssl.cnf with an engine or provider section")
-      ->type_name("FILE");
-  command.add_option("--nss", nss, "NSS, Firefox, Chrome: the database directory")->type_name("DIR");
-  command.add_option("--p11-kit", p11_kit, "p11-kit: the name of a .module file, or its path")->type_name("NAME");
-  command.add_option("--strongswan", strongswan, "strongSwan: the file with the pkcs11 section")->type_name("FILE");
-  command.add_option("--ssh-config", ssh_config, "OpenSSH: a file with PKCS11Provider")->type_name("FILE");
+void client_options::add_to(CLI::App& command, which rows) {
+  for (const auto& row : clients::client_rows())
+    if (row.swappable || rows == which::all)
+      command.add_option(row.option, (*this)[row.kind], row.help)->type_name(row.argument);
 }
 
 std::vector<client_options::target> client_options::files() const {
   std::vector<target> out;
-  const auto add = [&](client kind, const std::string& file) {
-    if (!file.empty()) out.push_back({kind, file, "", ""});
-  };
-  add(client::mq_ini, mq_ini);
-  add(client::ams, keystore_conf);
-  add(client::java, java);
-  add(client::openssl, openssl);
-  if (!nss.empty()) out.push_back(nss_database(nss));
-  if (!p11_kit.empty()) out.push_back(p11_kit_file(p11_kit));
-  add(client::strongswan, strongswan);
-  add(client::ssh, ssh_config);
+  for (const auto& row : clients::client_rows()) {
+    const auto& given = (*this)[row.kind];
+    if (given.empty() || !row.swappable || row.kind == client::mq_string) continue;
+    if (row.kind == client::nss)
+      out.push_back(nss_database(given));
+    else if (row.kind == client::p11_kit)
+      out.push_back(p11_kit_file(given));
+    else
+      out.push_back({row.kind, given, "", ""});
+  }
   return out;
 }
 
-bool client_options::any() const { return !files().empty() || !sslcryp.empty(); }
+bool client_options::any() const {
+  for (const auto& row : clients::client_rows())
+    if (row.swappable && !(*this)[row.kind].empty()) return true;
+  return false;
+}
+
+bool client_options::any_of_caller() const {
+  for (const auto& row : clients::client_rows())
+    if (row.user == clients::runs_as::caller && !(*this)[row.kind].empty()) return true;
+  return false;
+}
 
 }  // namespace p11tape::cli

@@ -104,7 +104,7 @@ class questions {
     for (const CK_SLOT_ID slot : slots(CK_TRUE)) {
       CK_TOKEN_INFO token{};
       if (const CK_RV rv = f_->C_GetTokenInfo(slot, &token); rv != CKR_OK) {
-        answer_["trouble"] = "C_GetTokenInfo of slot " + std::to_string(slot) + " answered " + name_of(rv);
+        answer_["trouble"] = "C_GetTokenInfo of slot " + std::to_string(slot) + " returned " + name_of(rv);
         continue;
       }
       CK_SLOT_INFO info{};

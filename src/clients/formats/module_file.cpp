@@ -96,7 +96,7 @@ void check_folders(findings& out, const std::string& path, const file_user& user
     struct stat st {};
     if (stat(folder.c_str(), &st) != 0) return;
     if (!allowed(st, user, 1)) {
-      out.add(code::CFG508, "User " + user.name + ", folder " + folder + ".");
+      out.add(code::CFG508, "User " + user.name + ", directory " + folder + ".");
       return;
     }
     const bool open_to_all = (st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0;

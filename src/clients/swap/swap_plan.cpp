@@ -4,20 +4,11 @@
 #include "clients/swap/swap_plan.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "clients/formats/mq_sslcryp.hpp"
 
 namespace p11tape::clients {
 namespace {
-
-// With these faults it is not certain what the client reads, or that it reads the module's path at all.
-constexpr code blocking[] = {code::CFG102, code::CFG103, code::CFG105, code::CFG106, code::CFG107, code::CFG108,
-                             code::CFG112, code::CFG121, code::CFG122, code::CFG123, code::CFG201, code::CFG202,
-                             code::CFG203, code::CFG206, code::CFG207, code::CFG208, code::CFG210, code::CFG404,
-                             code::CFG707, code::CFG708, code::CFG763, code::CFG803};
-
-bool is_blocking(code c) { return std::find(std::begin(blocking), std::end(blocking), c) != std::end(blocking); }
 
 std::string line_at(std::string_view text, std::size_t number) {
   std::string out;
@@ -91,7 +82,7 @@ std::string difference(client kind, std::string_view before, std::string_view af
 
 std::string reason_not_to(const reading& r) {
   for (const auto& f : r.found.all())
-    if (is_blocking(f.what))
+    if (row(f.what).blocks_swap)
       return f.title + (f.line != 0 ? " (line " + std::to_string(f.line) + ")" : "") + ". " + f.advice + " [" +
              std::string(f.id()) + "]";
   if (!r.recognised) return "This does not look like a configuration of " + std::string(name_of(r.kind)) + ".";
@@ -127,9 +118,7 @@ std::pair<std::optional<std::size_t>, std::string> choose_module(const reading& 
 }
 
 std::string tag_of(client kind, std::string_view file, std::string_view only) {
-  static constexpr std::string_view tags[] = {"mq",  "mq",  "ams", "ccdt", "java",  "ssl",
-                                              "nss", "kit", "ssh", "swan", "nginx", "httpd"};
-  std::string tag(tags[static_cast<std::size_t>(kind)]);
+  std::string tag(row(kind).tag);
   std::string_view more = only;
   if (kind == client::p11_kit) {
     more = file_of(file);
@@ -161,34 +150,9 @@ void put_into_words(string_swap& out, const reading& r, const std::string& path)
 }
 
 std::vector<std::string> restart_advice(client kind) {
-  switch (kind) {
-    case client::mq_ini:
-      return {"The MQ client programs: a running process keeps the driver that it has loaded.",
-              "If the path changes in a running process, MQ returns reason 2391 (MQRC_SSL_ALREADY_INITIALIZED)."};
-    case client::mq_string:
-      return {"The queue manager: REFRESH SECURITY TYPE(SSL), or restart the channels, listener and channel initiator.",
-              "MQSSLCRYP: set it in the environment that starts the program, then restart the program."};
-    case client::ams:
-      return {"The programs that use Advanced Message Security."};
-    case client::java:
-      return {"The Java programs that use this provider."};
-    case client::openssl:
-      return {"The servers that read this openssl.cnf (single openssl commands need nothing)."};
-    case client::nss:
-      return {"The browser or other program that uses this database (stop it before the change)."};
-    case client::p11_kit:
-      return {"The programs that use p11-kit, and p11-kit server if it is running."};
-    case client::ssh:
-      return {
-          "ssh-agent: run ssh-add -e and ssh-add -s again; the agent keeps the environment that it was started with."};
-    case client::strongswan:
-      return {"strongSwan: systemctl restart strongswan (or ipsec restart)."};
-    case client::ccdt:
-    case client::nginx:
-    case client::httpd:
-      break;
-  }
-  return {};
+  std::vector<std::string> lines;
+  for_each_line(row(kind).restart, [&](std::string_view line, std::size_t, std::size_t) { lines.emplace_back(line); });
+  return lines;
 }
 
 }  // namespace p11tape::clients

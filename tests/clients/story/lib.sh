@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the tests of this folder share. Each tells the whole story of a client, as an administrator lives through it: a
 # configuration (the snippet of config/), the recorder put in, the client at work, the diagnosis, the recorder taken out.
-# The commands are those of the README's section "Use it with": what stands there is what is run here. Then the same is
+# The commands are those of config/README.md: what is printed there is what is run here. Then the same is
 # told with something broken, and the diagnosis (or the doctor, where nothing reaches a module) must name it first.
 #
 # Usage of a test: NAME.sh SHIM PROGRAM. It defines `prepare`, which makes the client's files in the current folder.
@@ -11,7 +11,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 token_label=mytoken
-heading=         # of the README: whose commands are run
+heading=         # of config/README.md: whose commands are run
 configuration=() # files that must be the same, byte for byte, after the story
 pid_files=()     # files of a story with the number of a process that must not outlive the test
 arguments=()     # for p11tape diagnose or p11tape doctor
@@ -70,8 +70,8 @@ snippet() {
 
 # commands: those of the README under the heading.
 commands() {
-  awk -v heading="### $heading" \
-    '$0 == heading { found = 1 } found && /^```/ { if (inside) exit; inside = 1; next } inside' "$here/../../README.md"
+  awk -v heading="## $heading" \
+    '$0 == heading { found = 1 } found && /^```/ { if (inside) exit; inside = 1; next } inside' "$config/README.md"
 }
 
 # begin NAME: a folder for the story, which is home and current folder, with a copy of the token. $module is what the
@@ -102,7 +102,7 @@ edit() {
 play() {
   local file
   commands | sed "${edits[@]}" >commands
-  [[ -s commands ]] || fail "README.md has no commands under \"### $heading\""
+  [[ -s commands ]] || fail "config/README.md has no commands under \"## $heading\""
   for file in "${configuration[@]}"; do cp -pL "$file" "${file##*/}.original"; done
   status=0
   timeout 120 bash -uo pipefail "$@" commands </dev/null >said 2>&1 || status=$?
@@ -137,7 +137,7 @@ The client had said: $(cat said)"
 # healthy [TEXT...]: the README's commands end well, diagnosis included, and the client says these texts.
 healthy() {
   local text
-  [[ $(commands | wc -l) -le 10 ]] || fail "README.md, $heading: more than ten lines"
+  [[ $(commands | wc -l) -le 10 ]] || fail "config/README.md, $heading: more than ten lines"
   begin healthy
   play -e
   [[ $status -eq 0 ]] || fail "the README's commands ended with $status: $(cat commands said)"

@@ -23,7 +23,7 @@ alter() {
 }
 
 make_token
-[[ $(commands | wc -l) -le 10 ]] || fail "README.md, $heading: more than ten lines"
+[[ $(commands | wc -l) -le 10 ]] || fail "config/README.md, $heading: more than ten lines"
 begin healthy
 edit '/p11tape restore/d'
 play -e

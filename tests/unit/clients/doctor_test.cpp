@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "clients/doctor/doctor.hpp"
@@ -159,6 +161,58 @@ TEST_CASE("files that are no modules are not loaded") {
   write_text(f / "small.so", elf);
   CHECK((found_in(f / "small.so").has(code::CFG504) || found_in(f / "small.so").has(code::CFG505)));
   CHECK(found_in("/usr/lib/x86_64-linux-gnu/libc.so.6").has(code::CFG507));
+}
+
+TEST_CASE("where a library is, and what it is, is told") {
+  folder f;
+  const auto found_in = [&](const std::string& path) { return inspect_module(path, current_user()).found; };
+  std::ifstream in(softhsm, std::ios::binary);
+  const std::string library(std::istreambuf_iterator<char>(in), {});
+  REQUIRE(library.size() > 1000);
+  write_text(f / "copy.so", library);
+  CHECK(found_in(f / "copy.so").has(code::CFG511));
+  write_text(f / "p11-kit-proxy.so", library);
+  CHECK(found_in(f / "p11-kit-proxy.so").has(code::CFG512));
+  auto program = library;
+  program[16] = 2;  // ET_EXEC
+  write_text(f / "program.so", program);
+  CHECK(found_in(f / "program.so").has(code::CFG506));
+  // What makes a recorder is the name of its first setting.
+  write_text(f / "recorder.so", library + "P11TAPE_MODULE");
+  CHECK(found_in(f / "recorder.so").has(code::CFG514));
+  write_text(f / "recorder.yaml", "module: /real.so\n");
+  CHECK(find(found_in(f / "recorder.so"), code::CFG513).detail.find("/real.so") != std::string::npos);
+}
+
+TEST_CASE("a library that lacks one that it needs is not loaded, and the loader's message is told") {
+  folder f;
+  std::ifstream in(softhsm, std::ios::binary);
+  std::string library(std::istreambuf_iterator<char>(in), {});
+  const auto at = library.find("libcrypto.so.");
+  REQUIRE(at != std::string::npos);
+  library[at + 3] = 'X';
+  write_text(f / "copy.so", library);
+  CHECK(find(examine_module(f / "copy.so", options()).found, code::CFG601).detail.find("libXrypto") !=
+        std::string::npos);
+}
+
+TEST_CASE("a password in a file that everyone may read is told") {
+  folder f;
+  write_text(f / "mqclient.ini",
+             "SSL:\n  SSLCryptoHardware=GSK_PKCS11=/nowhere.so\\;label\\;12345678\\;SYMMETRIC_CIPHER_OFF\\;\n");
+  REQUIRE(chmod((f / "mqclient.ini").c_str(), 0644) == 0);
+  CHECK(examine_file(client::mq_ini, f / "mqclient.ini", options()).found.has(code::CFG305));
+  REQUIRE(chmod((f / "mqclient.ini").c_str(), 0640) == 0);
+  CHECK(!examine_file(client::mq_ini, f / "mqclient.ini", options()).found.has(code::CFG305));
+}
+
+TEST_CASE("without a label the tokens are listed, and two of one label are told") {
+  token_store store;
+  store.add("twin");
+  CHECK(find(examine_module(softhsm, options()).found, code::CFG617).detail.find("twin") != std::string::npos);
+  CHECK(!examine("twin", options()).found.has(code::CFG613));
+  store.add("twin");
+  CHECK(examine("twin", options()).found.has(code::CFG613));
 }
 
 TEST_CASE("permissions are judged for the user that runs the client") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small parts: search order, allow-list, passwords, escapes, the catalogue of findings.
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -13,6 +14,7 @@
 #include "clients/formats/servers.hpp"
 #include "clients/formats/ssh.hpp"
 #include "clients/secret_buffer.hpp"
+#include "corpus.hpp"
 
 using namespace p11tape::clients;
 
@@ -40,6 +42,7 @@ TEST_CASE("MQ's search order: MQCLNTCF, current folder, data folder, home") {
   const auto wrong = search(named, {"/job/mqclient.ini"});
   CHECK(wrong.found.has(code::CFG303));
   CHECK(search(usual, {}).found.has(code::CFG306));
+  CHECK(search(usual, {"/job/mqclient.ini"}).found.has(code::CFG301));
   auto variable = usual;
   variable.has_mqsslcryp = true;
   CHECK(search(variable, {}).found.has(code::CFG304));
@@ -58,6 +61,10 @@ TEST_CASE("ssh-agent's allow-list") {
   findings f;
   check_ssh_agent(f, "/usr/lib/link.so", "/opt/real.so");
   CHECK(f.has(code::CFG781));
+  findings fine;
+  check_ssh_agent(fine, "/usr/lib/a.so", "/usr/lib/a.so");
+  CHECK(fine.has(code::CFG782));
+  CHECK(!fine.has(code::CFG781));
 }
 
 TEST_CASE("a password leaves only facts behind") {
@@ -151,5 +158,15 @@ TEST_CASE("every finding has a title, and advice where it is an error") {
     CHECK(!r.title.ends_with('.'));
     const bool said_elsewhere = r.id == "CFG605";  // the label check has advice of its own
     if (r.level == severity::error && !said_elsewhere) CHECK(r.advice.ends_with('.'));
+  }
+}
+
+TEST_CASE("every finding is named by a test, or by an expected verdict of the corpus") {
+  std::string tests;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(P11TAPE_TESTS))
+    if (entry.is_regular_file()) tests += corpus::read_file(entry.path());
+  for (const auto& r : finding_rows()) {
+    INFO(r.id);
+    CHECK(tests.find(r.id) != std::string::npos);
   }
 }

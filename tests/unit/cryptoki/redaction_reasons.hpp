@@ -19,11 +19,10 @@ using cryptoki::redaction_class;
 
 inline constexpr redaction_reason redaction_reasons[] = {
     {redaction_class::pin, "PINs of users, security officers and C_LoginUser",
-     "What is wrong with a PIN can mostly be told without it: whether one was given, how long it is, a blank or line "
-     "end "
-     "that slipped in, and whether it is the one of the call before. The number of a PIN comes from keyed hashes in "
-     "memory, with a key that never leaves the process. Neither key nor hash is written, because all short PINs can be "
-     "tried. The length counts as part of the secret under `strict`."},
+     "What is wrong with a PIN can usually be found without it: whether one was given, how long it is, a space or "
+     "newline that was included, and whether it is the one of the call before. The number of a PIN comes from keyed "
+     "hashes in memory, with a key that never leaves the process. Neither key nor hash is written, because all short "
+     "PINs can be tried. The length counts as part of the secret under `strict`."},
     {redaction_class::password,
      "passwords inside mechanism parameters (PBE, PBKD2, Skipjack), PINs of one-time passwords",
      "As good as the key that is made from them. Their length tells an empty one from a cut one."},

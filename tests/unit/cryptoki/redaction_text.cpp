@@ -138,7 +138,7 @@ std::string redaction_text() {
   }
 
   out +=
-      "\n## Mechanism parameters that are no struct\n\n"
+      "\n## Mechanism parameters that are not structs\n\n"
       "| layout | class | mechanisms |\n|---|---|---|\n";
   const std::pair<const char*, const char*> layouts[] = {
       {"iv", "parameter"}, {"bytes", "parameter"}, {"number", "scalar"}, {"handle", "scalar"}, {"version", "scalar"}};

@@ -64,7 +64,7 @@ TEST_CASE("PINs are facts") {
   };
   CHECK_THAT(login(8, 0, 1).text, Contains("pPin = PIN #1, 8 bytes, not recorded\n"));
   CHECK_THAT(login(9, 3, 2).text,
-             Contains("PIN #2, 9 bytes, not recorded; it has leading or trailing space and a line break\n"));
+             Contains("PIN #2, 9 bytes, not recorded; it has a leading or trailing space and a newline\n"));
   CHECK_THAT(login(0, 0, 0).text, Contains("pPin = PIN, 0 bytes, not recorded\n"));
   CHECK_THAT(login(9, 64, 2).json,
              Contains(R"("pPin":{"pin":2,"anomalies":["protected"],"length":9,"recorded":false})"));
