@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/tables/answers.hpp"
+
 namespace p11tape::diagnose {
 namespace {
 
@@ -49,6 +52,37 @@ void put_under_causes(std::vector<finding>& all) {
   all = std::move(roots);
 }
 
+// Findings that stand on failed calls alone, and on nothing else that was seen.
+bool is_about_calls(const finding& f) noexcept {
+  return std::all_of(f.shown.begin(), f.shown.end(), [](const evidence& e) { return e.calls.size() <= 8; }) &&
+         (f.id == "P27" || f.id == "P37" || f.id == "P38" || f.id == "P57" || f.id == "P58" || f.id == "P35" ||
+          f.id == "P5");
+}
+
+// What a table calls a normal outcome is no error, if nothing else is behind it.
+void lower_normal(const rule_input& s, std::vector<finding>& all) {
+  for (auto& f : all) {
+    if (f.tape != s.d.index || f.level != severity::error) continue;
+    bool is_normal = false, is_failure = false;
+    for (const auto& i : s.d.failed_calls.all()) {
+      if (!covers(f, i)) continue;
+      (find_normal_outcome(i.which, i.value) != nullptr ? is_normal : is_failure) = true;
+    }
+    if (is_normal && !is_failure && is_about_calls(f)) f.level = severity::info;
+  }
+}
+
+// A failed call after which the client gave up is an error, also where the rule that knows its cause is milder.
+void raise_serious(const rule_input& s, std::vector<finding>& all) {
+  for (const auto& i : s.d.failed_calls.all()) {
+    if (!is_serious(s, i)) continue;
+    finding* best = nullptr;
+    for (auto& f : all)
+      if (f.tape == s.d.index && covers(f, i) && (best == nullptr || f.level > best->level)) best = &f;
+    if (best != nullptr && !best->harmless) best->level = severity::error;
+  }
+}
+
 }  // namespace
 
 diagnosis examine(std::span<const process_facts> all, const configured& set) {
@@ -63,6 +97,8 @@ diagnosis examine(std::span<const process_facts> all, const configured& set) {
       }
       r.look(s, r, d.found);
     }
+    lower_normal(s, d.found);
+    raise_serious(s, d.found);
   }
   put_under_causes(d.found);
   std::stable_sort(d.found.begin(), d.found.end(), [](const finding& a, const finding& b) {
@@ -83,8 +119,9 @@ std::vector<const word_row*> reports(const finding& f, const report_context& aro
   const bool is_mq =
       around.set.is_mq || !around.log.empty() || (is_known && (by == speaker::mq || by == speaker::runmqakm));
   const auto wanted = [&](speaker s) {
+    if (around.verbose) return true;
     if (is_mq) return s == speaker::mq || s == speaker::runmqakm || s == speaker::gskit;
-    return !is_known || s == by;
+    return is_known && s == by;
   };
   for (const auto& w : words())
     if (w.about == f.about && wanted(w.by)) rows.push_back(&w);

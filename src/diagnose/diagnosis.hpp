@@ -26,6 +26,7 @@ struct report_context {
   const configured& set;
   std::span<const amq_message> log;
   bool colour = false;
+  bool verbose = false;  ///< what all clients report, and not only those on the tape
 };
 void append_text(const diagnosis& d, const report_context& around, std::string& out);
 void append_json(const diagnosis& d, const report_context& around, std::string& out);

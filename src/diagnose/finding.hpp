@@ -18,6 +18,14 @@ enum class severity : std::uint8_t { info, warning, error };
 /// "info", "warning", "error"
 std::string_view name_of(severity s) noexcept;
 
+/// Whose fault it is. `undecidable`: the tape does not tell.
+enum class fault : std::uint8_t { undecidable, client, configuration, module, token, device, environment };
+
+/// "client", "configuration" ...
+std::string_view name_of(fault f) noexcept;
+/// The same for people: "the client program".
+std::string_view describe(fault f) noexcept;
+
 /// Something on the tape that shows it: calls by their numbers, and what is to be seen there.
 struct evidence {
   std::vector<u64> calls;
@@ -38,8 +46,11 @@ struct finding {
   std::string_view id;    ///< "P9g"
   std::string_view slug;  ///< "word-order"
   severity level = severity::info;
-  std::size_t tape = 0;                  ///< index
-  std::string say;                       ///< what happened, in one sentence of plain words
+  std::size_t tape = 0;  ///< index
+  std::string say;       ///< what happened, in one sentence of plain words
+  diagnose::fault fault = diagnose::fault::undecidable;
+  bool harmless = false;                 ///< known not to hurt: stays as mild as it is
+  std::string cause;                     ///< what is inferred from it, in a sentence; may be empty
   std::vector<std::string> first_lines;  ///< what has to stand right below it
   std::vector<evidence> shown;
   std::vector<label_pair> labels;  ///< none or one

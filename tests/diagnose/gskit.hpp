@@ -103,6 +103,9 @@ class gskit {
     unsigned char id[64];
     CK_ATTRIBUTE asked[] = {{CKA_ID, nullptr, 0}, {CKA_VALUE, nullptr, 0}};
     p->C_GetAttributeValue(session, certificates[0], asked, 2);
+    std::vector<unsigned char> value(asked[1].ulValueLen == CK_UNAVAILABLE_INFORMATION ? 0 : asked[1].ulValueLen);
+    CK_ATTRIBUTE its_value{CKA_VALUE, value.data(), value.size()};
+    p->C_GetAttributeValue(session, certificates[0], &its_value, 1);
     CK_ATTRIBUTE its_id{CKA_ID, id, sizeof id};
     if (p->C_GetAttributeValue(session, certificates[0], &its_id, 1) != CKR_OK) return complain("CTGSK2137W");
     const auto keys = find(session, {{CKA_CLASS, &key, sizeof key}, {CKA_ID, id, its_id.ulValueLen}});

@@ -16,7 +16,6 @@ grep -qF CTGSK2137W "$work/label.said" || fail "the driver does not say what run
 check_head() {
   expect_first "$1" P9g
   expect_text "$1" 3 'because of its label'
-  expect_text "$1" 3 'AMQ9669E'
   expect_text "$1" 3 '"UserPIN (mytoken)"'
   expect_text "$1" 3 '"mytoken (UserPIN)"'
   expect_text "$1" 3 'configure exactly: mytoken (UserPIN)'
@@ -24,6 +23,7 @@ check_head() {
 
 diagnose label 1 --sslcryp "$string"
 check_head label
+expect_text label 3 'AMQ9669E'
 expect_text label 3 'GSK_PKCS11=/usr/lib/p.so;mytoken (UserPIN);(*********);SYMMETRIC_CIPHER_ON;'
 MQSSLCRYP=$string diagnose label 1 --sslcryp env:MQSSLCRYP
 check_head label

@@ -239,7 +239,17 @@ TEST_CASE("P29: attributes of a new object") {
   });
   INFO(t.text());
   CHECK(t.first() == "P29");
-  CHECK(t.text().find("SYMMETRIC_CIPHER_OFF") != std::string::npos);
+  CHECK(t.text().find("CKA_KEY_TYPE") != std::string::npos);
+  // A setting of MQ is no cure for another program.
+  CHECK(t.text().find("SYMMETRIC_CIPHER_OFF") == std::string::npos);
+  tape_story mq;
+  begin(mq.program("amqrmppa"));
+  mq.call("C_CreateObject",
+          body()
+              .words({1, tape::pointer_given, 1, tape::pointer_given})
+              .template_item(1, body().attribute_number(CKA_CLASS, CKO_SECRET_KEY)),
+          CKR_TEMPLATE_INCONSISTENT, {});
+  CHECK(mq.finalize().diagnose().text().find("SYMMETRIC_CIPHER_OFF") != std::string::npos);
 }
 
 }  // namespace

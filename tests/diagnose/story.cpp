@@ -40,9 +40,9 @@ bool told::has_error(std::string_view id) const {
 }
 std::string told::first() const { return answer.found.empty() ? "" : std::string(answer.found.front().id); }
 
-std::string told::text() const {
+std::string told::text(bool verbose) const {
   std::string out;
-  append_text(answer, {processes, set_, {}, false}, out);
+  append_text(answer, {processes, set_, {}, false, verbose}, out);
   return out;
 }
 

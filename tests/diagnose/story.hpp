@@ -31,7 +31,7 @@ class told {
   const diagnose::finding* find(std::string_view id) const;
   bool has_errors() const { return answer.errors != 0; }
   /// The whole answer as text.
-  std::string text() const;
+  std::string text(bool verbose = false) const;
   /// The text's lines.
   std::vector<std::string> lines() const;
 

@@ -24,7 +24,7 @@ struct diagnose_options {
   std::vector<std::string> paths;
   client_options clients;
   std::string token_label, amqerr;
-  bool json = false;
+  bool json = false, verbose = false;
 };
 
 constexpr tape::u64 second = 1000000000;
@@ -76,7 +76,7 @@ int run(diagnose_options& o) {
       readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
   const auto found = diagnose::examine(all, set);
-  const diagnose::report_context around{all, set, log, wants_colour()};
+  const diagnose::report_context around{all, set, log, wants_colour(), o.verbose};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
   if (!o.json) append_losses(tapes, out.text());
@@ -92,6 +92,7 @@ void add_diagnose(CLI::App& app, status& result) {
   auto o = std::make_shared<diagnose_options>();
   command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
   command->add_flag("--json", o->json, "Output as one JSON object");
+  command->add_flag("--verbose,-v", o->verbose, "Messages of all known clients, not only of those on the tape");
   o->clients.add_to(*command);
   command
       ->add_option("--token-label", o->token_label,

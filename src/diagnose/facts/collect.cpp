@@ -14,6 +14,7 @@
 namespace p11tape::diagnose {
 namespace {
 
+constexpr std::uint32_t card_was_reset = 0x80100068;  // SCARD_W_RESET_CARD
 constexpr u64 progress_every = 1 << 16;
 
 std::string program_of(const tape::reader& tape) {
@@ -99,9 +100,14 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
     const auto& now = state.take(*call);
     d.tally.see(now);
     const auto& on_card = card.hear(*call);
+    for (const auto& e : card.exchanges())
+      if (e.result == card_was_reset && d.card_resets++ == 0) d.card_reset_in = call->number;
     d.failed_calls.see(now, on_card);
     d.logins.see(now, on_card);
     d.objects.see(now);
+    d.session_objects.see(now);
+    d.certificates.see(now);
+    d.oddities.see(now);
     d.life.see(now);
     d.pace.see(now);
     if (!d.windows.empty()) filler.see(now);

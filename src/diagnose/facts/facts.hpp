@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "diagnose/facts/certificates.hpp"
 #include "diagnose/facts/failed_calls.hpp"
 #include "diagnose/facts/lifecycle.hpp"
 #include "diagnose/facts/logins.hpp"
 #include "diagnose/facts/objects.hpp"
+#include "diagnose/facts/oddities.hpp"
+#include "diagnose/facts/session_objects.hpp"
 #include "diagnose/facts/timing.hpp"
 #include "label/label.hpp"
 #include "model/tally.hpp"
@@ -42,10 +45,15 @@ struct process_facts {
   diagnose::failed_calls failed_calls;
   diagnose::logins logins;
   diagnose::objects objects;
+  diagnose::session_objects session_objects;
+  diagnose::certificates certificates;
+  diagnose::oddities oddities;
   diagnose::life life;
   diagnose::pace pace;
   std::map<u64, model::slot> slots;  ///< as last seen
-  std::vector<window> windows;       ///< that were asked for, in order
+  u64 card_reset_in = 0,
+      card_resets = 0;          ///< PC/SC said that another program had reset the card: first call, how often
+  std::vector<window> windows;  ///< that were asked for, in order
 
   const model::slot* slot(u64 id) const noexcept {
     const auto i = slots.find(id);

@@ -3,11 +3,13 @@
 // Most rules about a single return value read nothing else.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "diagnose/facts/templates.hpp"
 #include "model/state.hpp"
 
 namespace p11tape::diagnose {
@@ -17,23 +19,42 @@ using model::u32;
 using model::u64;
 using model::unknown;
 
+/// A call in short, as a neighbour of another.
+struct brief_call {
+  u64 call = 0, value = 0;
+  cryptoki::function which = model::unknown_function;
+  bool ended = false;
+};
+
 /// A call that failed, and its surroundings at that moment.
 struct sample {
+  u64 value = 0;                       ///< the return value; CKR_OK for one that never returned
   u64 call = 0, wall = 0, thread = 0;  ///< thread: number
   u64 idle = 0;                        ///< ns since the library's last call had ended; 0 for its first
   u64 session_handle = unknown;
   bool session_open = false;  ///< as far as the tape tells
   bool session_writes = false;
+  u64 session_flags = unknown;             ///< as the session was opened with; `unknown` if that is not on the tape
   std::optional<model::past> session_end;  ///< why it is no longer valid
   u64 slot = unknown;
   std::string slot_name;  ///< as people call it: the label in quotes, or the number
   bool slot_listed = false, login_required = false, logged_in = false;
+  bool slots_asked = false;       ///< C_GetSlotList had returned a list
+  std::vector<u64> listed_slots;  ///< as it last returned them
+  bool login_known = false;       ///< the tape shows the process from its beginning: a login would be on it
+  u64 user = unknown;             ///< CKU_* who is logged in
+  u64 user_asked = unknown;       ///< CKU_* of C_Login
+  u64 sessions_on_slot = 0, sessions = 0, read_only_sessions = 0;  ///< open ones of the process
+  u64 flags = unknown;                                             ///< of the call
   u64 slot_flags = 0, token_flags = 0;
   bool slot_known = false, token_known = false;
   u64 object_handle = unknown;
   std::optional<model::past> object_end;
   std::optional<model::object> key;
   std::string key_name;
+  u64 second_handle = unknown;  ///< the key to be wrapped
+  std::optional<model::object> second_key;
+  std::string second_key_name;
   u64 mechanism = unknown;
   bool mechanisms_known = false, offered = false;
   std::vector<u64> mechanisms;  ///< what the token offers, where that is known
@@ -41,14 +62,31 @@ struct sample {
   u64 input_length = unknown;
   bool pointer_given = false;         ///< of the function's PIN, where it takes one
   model::active_operation operation;  ///< the session's, of the function's kind, when the call began
-  std::string parameter;              ///< of the mechanism, in words; may be empty
-  std::vector<u64> attributes;        ///< types in the template that was passed
-  u64 object_class = unknown;         ///< in that template
-  bool session_object = false;        ///< ... says CKA_TOKEN false, or nothing of it
-  bool initialized = false;           ///< as far as the tape tells
+  bool parameter_known = false;       ///< what follows of the mechanism's parameter is true
+  bool parameter_given = false;
+  u64 parameter_length = 0;
+  std::string parameter_struct;                               ///< its name in the schema; may be empty
+  std::vector<std::pair<std::string, u64>> parameter_fields;  ///< its numbers
+  std::string parameter;                                      ///< in words; may be empty
+  given_template values, more_values;                         ///< the templates that were passed
+  bool pin_known = false;
+  u64 pin_length = 0, min_pin = 0, max_pin = 0;
+  bool output_given = false;    ///< a buffer for the output was passed
+  u64 output_room = unknown;    ///< its size
+  u64 object_class = unknown;   ///< in that template
+  bool session_object = false;  ///< ... says CKA_TOKEN false, or nothing of it
+  bool initialized = false;     ///< as far as the tape tells
   u64 finalized_in = 0, finalized_by = 0;
   u64 logout_in = 0, logout_by = 0;  ///< the last logout on the slot: call, and number of the thread
   std::string card;  ///< what went wrong on the card inside the call, in a line; empty where nothing is known
+  std::vector<brief_call> before, after;  ///< neighbours on the same thread
+  u64 recovered_in = 0;  ///< call of the same function and thread that succeeded soon after; 0 for none
+
+  std::optional<u64> field(std::string_view name) const noexcept {
+    for (const auto& [n, number] : parameter_fields)
+      if (n == name) return number;
+    return std::nullopt;
+  }
 };
 
 struct failed_call {
@@ -67,31 +105,56 @@ struct last_logout {
 class failed_calls {
  public:
   /// To be shown every call; keeps those that failed. `card`: see sample::card.
-  void see(const call_context& now, const std::string& card) {
-    if (now.ok) return see_success(now);
-    if (now.ended) see_failure(now, card);
-  }
+  void see(const call_context& now, const std::string& card);
 
   const std::vector<failed_call>& all() const noexcept { return all_; }
+  /// Calls that never returned, with their surroundings; at most a few.
+  const std::vector<failed_call>& unreturned() const noexcept { return unreturned_; }
 
   /// The incidents with one of these return values, in the order in which they first happened.
   std::vector<const failed_call*> with(std::initializer_list<u64> values) const;
   const failed_call* find(cryptoki::function f, u64 value) const noexcept;
 
  private:
+  static constexpr std::size_t neighbours = 4;  // that are kept before and after
+  struct recent_calls {
+    std::array<brief_call, neighbours> at{};
+    u64 seen = 0;
+    std::vector<brief_call> in_order() const {
+      std::vector<brief_call> all;
+      for (auto i = seen > neighbours ? seen - neighbours : 0; i < seen; ++i) all.push_back(at[i % neighbours]);
+      return all;
+    }
+  };
+
   static constexpr std::size_t most = 4096;
   static constexpr std::size_t most_samples = 8;
+  static constexpr std::size_t most_unreturned = 16;
+  static constexpr unsigned soon = 16;  // calls of a thread within which it may find another way
+  static constexpr std::size_t most_watched = 64;
+  static constexpr std::size_t most_threads = 1024;
 
   void see_success(const call_context& now) {
     if (now.role->does == cryptoki::effect::logout && now.slot != nullptr && logouts_.size() < most)
       logouts_[now.slot_id] = {now.call->number, now.call->thread.number};
   }
   void see_failure(const call_context& now, const std::string& card);
+  void note_neighbours(const call_context& now);
   sample sample_of(const call_context& now) const;
+
+  // A sample that still takes note of the calls after it: where it is, and how many are to come.
+  struct watched {
+    std::size_t at = 0, sample = 0;
+    u64 thread = 0;
+    unsigned left = 0;
+  };
 
   std::vector<failed_call> all_;
   std::unordered_map<u64, std::size_t> index_;
   std::unordered_map<u64, last_logout> logouts_;  // by slot
+  std::vector<failed_call> unreturned_;
+  std::vector<watched> watched_;
+  std::unordered_map<u64, recent_calls> recent_;  // by thread
 };
 
 }  // namespace p11tape::diagnose

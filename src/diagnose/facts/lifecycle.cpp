@@ -154,6 +154,7 @@ void life::see_slots(const call_context& now) {
     if (first_token_info == 0) first_token_info = c.number;
   }
   if (now.which == function::C_GetSlotList) {
+    slots_listed = slots_listed || c.arguments().given(1);
     // The count stands in an output of its own, also where only the count was asked for.
     tape::item_view count;
     if (!c.result().find(2, count)) return;

@@ -63,7 +63,8 @@ class life {
   // Slots and tokens.
   u64 slots_with_token = unknown, slots_without_token = unknown;  ///< as last counted; `unknown`: never asked
   u64 most_with_token = 0;
-  u64 counted_in = 0;  ///< number of the last call that counted slots with tokens
+  bool slots_listed = false;  ///< C_GetSlotList returned a list
+  u64 counted_in = 0;         ///< number of the last call that counted slots with tokens
   u64 token_infos = 0, first_token_info = 0, last_token_info = 0;  ///< successful ones
   std::vector<u64> opened_slots;                                   ///< that a session was asked for
   u64 polls_before_session = 0, most_alike_polls = 0, polls = 0;

@@ -24,6 +24,9 @@ void objects::see(const call_context& now) {
   const auto& in = *now.process;
   switch (now.role->does) {
     case effect::find_begin:
+      if (login_end_ != 0 && search_after_login_ == unknown && now.call->start() >= login_end_)
+        search_after_login_ = now.call->start() - login_end_;
+      [[fallthrough]];
     case effect::find_end:
     case effect::close_session:
       if (now.session != nullptr && now.session->of(model::operation::search).active) conclude(in, *now.session);
@@ -39,6 +42,9 @@ void objects::see(const call_context& now) {
       break;
     case effect::describe_object:
       see_reading(now);
+      break;
+    case effect::login:
+      if (now.ok && login_end_ == 0) login_end_ = now.call->leave.time;
       break;
     default:
       break;
@@ -85,16 +91,40 @@ void objects::conclude(const model::recorded_process& in, const model::session& 
   q.found += f.found;
   q.most_found = std::max(q.most_found, f.found);
   q.last = f.begun_in;
+  const auto* slot = in.find_slot(s.slot);
+  if (f.attributes == 0 && slot != nullptr && slot->logged_in()) see_open_search(in, s, *slot);
   if (f.found != 0) {
+    // Nothing, and then something, though this process made nothing and the same user was logged in.
+    if (q.last_in_vain != 0 && q.last_found == 0 && q.logged_in && last_created_ < q.last_in_vain) {
+      q.late_vain = q.last_in_vain;
+      q.late_found = f.begun_in;
+      q.late_gap = in.last_end > q.vain_wall ? in.last_end - q.vain_wall : 0;
+    }
     q.last_found = f.begun_in;
     return;
   }
   ++q.in_vain;
   q.last_in_vain = f.begun_in;
-  const auto* slot = in.find_slot(s.slot);
+  q.vain_wall = in.last_end;
   q.logged_in = slot != nullptr && slot->logged_in();
   q.login_required = slot != nullptr && slot->token && slot->token->has(CKF_LOGIN_REQUIRED);
   q.slot_name = slot != nullptr ? model::describe(*slot) : "an unknown token";
+}
+
+void objects::see_open_search(const model::recorded_process& in, const model::session& s, const model::slot& slot) {
+  if (s.find.found == 0) return;
+  auto& o = open_search_.emplace();
+  o.call = s.find.begun_in;
+  o.slot = s.slot;
+  o.found = s.find.found;
+  o.slot_name = model::describe(slot);
+  for (const auto& [key, known] : in.objects) {
+    if (known.slot != s.slot || known.session != 0) continue;
+    (known.object_class == unknown           ? o.unclear
+     : known.object_class == CKO_PUBLIC_KEY  ? o.publics
+     : known.object_class == CKO_PRIVATE_KEY ? o.privates
+                                             : o.others)++;
+  }
 }
 
 // What is known of the objects goes with C_Finalize: those that have a name are noted before.

@@ -31,6 +31,9 @@ struct searched {
   bool logged_in = false;                     ///< when it last found nothing
   bool login_required = false;
   std::string slot_name;
+  u64 vain_wall = 0;  ///< when it last found nothing, CLOCK_MONOTONIC
+  u64 late_vain = 0, late_found = 0,
+      late_gap = 0;  ///< calls: found nothing, then something, though nothing was made; ns
 
   bool is_named() const noexcept { return label.has_value() || id.has_value(); }
 };
@@ -51,6 +54,13 @@ struct enumeration {
   u64 times = 0, objects = 0, reads = 0, first = 0;
 };
 
+/// Searches without a template by a user who was logged in: what classes the objects that they found have.
+struct open_search {
+  u64 call = 0, slot = unknown, found = 0;
+  u64 publics = 0, privates = 0, others = 0, unclear = 0;
+  std::string slot_name;
+};
+
 class objects {
  public:
   void see(const call_context& now);
@@ -63,12 +73,16 @@ class objects {
   const enumeration& listed() const noexcept { return listed_; }
   u64 last_created() const noexcept { return last_created_; }  ///< number of the last successful call that made objects
   u64 created() const noexcept { return created_; }
+  const std::optional<open_search>& last_open_search() const noexcept { return open_search_; }
+  /// ns between the first login and the first search after it; `unknown` where there is none.
+  u64 first_search_after_login() const noexcept { return search_after_login_; }
 
  private:
   static constexpr std::size_t most = 4096;
   static constexpr u64 many_objects = 20;
 
   void conclude(const model::recorded_process& in, const model::session& s);
+  void see_open_search(const model::recorded_process& in, const model::session& s, const model::slot& slot);
   void snapshot(const model::recorded_process& in);
   void see_reading(const call_context& now);
 
@@ -78,6 +92,8 @@ class objects {
   std::unordered_map<std::string, std::size_t> known_index_;
   reading reads_;
   enumeration listed_;
+  std::optional<open_search> open_search_;
+  u64 login_end_ = 0, search_after_login_ = unknown;
   u64 last_created_ = 0, created_ = 0;
   u64 row_object_ = unknown, row_ = 0, row_begin_ = 0, refused_object_ = unknown;
   std::string key_;  // scratch

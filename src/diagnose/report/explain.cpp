@@ -8,29 +8,28 @@
 #include "card/status.hpp"
 #include "cryptoki/extra_names.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/tables/return_values.hpp"
 
 namespace p11tape::diagnose {
 namespace {
 
-enum class code_kind : std::uint8_t { ckr, amq, mqrc, ctgsk, gsk };
+enum class code_kind : std::uint8_t { amq, mqrc, ctgsk, gsk };
 constexpr bool sure = false, hint = true;
 
 struct code_row {
   code_kind kind;
-  std::string_view key;   // "CKR_OK", "AMQ9669E", "2393", "407"
+  std::string_view key;   // "AMQ9669E", "2393", "407"
   std::string_view name;  // of a number
   std::string_view what, why, rules;
   bool is_hint;
 };
 
 constexpr code_row codes[] = {
-#define RETURN(name, what, why, rules) {code_kind::ckr, #name, "", what, why, rules, false},
 #define AMQ(code, certainty, what, why, rules) {code_kind::amq, #code, "", what, why, rules, certainty},
 #define MQRC(number, name, what, rules) {code_kind::mqrc, #number, #name, what, "", rules, false},
 #define CTGSK(code, what, why, rules) {code_kind::ctgsk, #code, "", what, why, rules, false},
 #define GSK(number, name, why, rules) {code_kind::gsk, #number, #name, "", why, rules, true},
 #include "diagnose/tables/codes.def"
-#undef RETURN
 #undef AMQ
 #undef MQRC
 #undef CTGSK
@@ -58,8 +57,6 @@ std::vector<const rule*> rules_of(std::string_view ids) {
 
 std::string_view kind_in_words(code_kind k) noexcept {
   switch (k) {
-    case code_kind::ckr:
-      return "return value of PKCS#11";
     case code_kind::amq:
       return "message of IBM MQ";
     case code_kind::mqrc:
@@ -104,12 +101,13 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
   if (e.kind.empty()) e.kind = cat("constant of PKCS#11, group ", group);
   e.value = both_ways(value);
   if (group == "return_value") {
-    for (const auto& c : codes)
-      if (c.kind == code_kind::ckr && c.key == name) {
-        auto told = of(c);
-        told.value = e.value;
-        e = std::move(told);
-      }
+    if (const auto* row = find_return_value(value)) {
+      e.what = row->what;
+      e.why = row->why;
+      e.cure = row->cure;
+      e.rules = rules_of(row->rules);
+      e.facts.push_back({"fault", cat("usually ", describe(row->fault))});
+    }
     if (const auto word = card::typical_status(value); word != 0) {
       char text[8];
       std::snprintf(text, sizeof text, "%04X", word);
@@ -153,7 +151,6 @@ void add_by_value(std::vector<explanation>& out, u64 value) {
 
 void add_codes(std::vector<explanation>& out, std::string_view word) {
   for (const auto& c : codes) {
-    if (c.kind == code_kind::ckr) continue;
     const bool without_letter = c.kind == code_kind::amq && c.key.substr(0, 7) == word;
     const bool number_of_amq = c.kind == code_kind::amq && c.key.substr(3, 4) == word;
     if (c.key == word || c.name == word || without_letter || number_of_amq) out.push_back(of(c));
@@ -237,6 +234,7 @@ std::vector<explanation> explain(std::string_view given) {
                      "result of PC/SC",
                      both_ways(p->value),
                      std::string(p->meaning),
+                     "",
                      "",
                      false,
                      {},

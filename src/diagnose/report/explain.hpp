@@ -17,6 +17,7 @@ struct explanation {
   std::string value;                                       ///< "0xA0 (160)"; may be empty
   std::string what;                                        ///< what it says
   std::string why;                                         ///< what usually causes it; may be empty
+  std::string cure;                                        ///< what to do; may be empty
   bool hint = false;                                       ///< the text is not the vendor's
   std::vector<const rule*> rules;                          ///< that find it on a tape
   std::vector<std::pair<std::string, std::string>> facts;  ///< further ones: "parameter", "CK_RSA_PKCS_PSS_PARAMS"

@@ -63,6 +63,8 @@ class writer {
     json_.field("title", find_rule(f.id)->title);
     json_.field("tape", u64{f.tape + 1});
     json_.field("say", f.say);
+    json_.field("cause", f.cause);
+    json_.field("fault", name_of(f.fault));
     strings("details", f.first_lines);
     json_.key("evidence");
     json_.begin_array();

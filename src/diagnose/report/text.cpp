@@ -27,17 +27,19 @@ class writer {
     if (around_.all.size() > 1) wrapped("In", where(f));
     for (std::size_t i = 0; i < f.shown.size(); ++i)
       wrapped(i == 0 ? "Evidence" : "", cat(calls(f.shown[i]), f.shown[i].text));
+    if (!f.cause.empty()) wrapped("Cause", f.cause);
+    wrapped("Fault", describe(f.fault));
     const word_row* before = nullptr;
     for (const auto* w : reports(f, around_)) {
       const auto who = before != nullptr && before->by == w->by ? std::string() : cat(name_of(w->by), ": ");
-      wrapped(before == nullptr ? "Seen as" : "",
+      wrapped(before == nullptr ? "Reported as" : "",
               cat(who, w->code, w->code.empty() ? "" : " ", w->text, w->hint ? " (likely)" : ""));
       before = w;
     }
-    if (!f.advice.empty()) wrapped("Do", f.advice);
-    for (std::size_t i = 0; i < f.commands.size(); ++i) wrapped(i == 0 ? "Try" : "", f.commands[i], false);
+    if (!f.advice.empty()) wrapped("Fix", f.advice);
+    for (std::size_t i = 0; i < f.commands.size(); ++i) wrapped(i == 0 ? "Run" : "", f.commands[i], false);
     for (std::size_t i = 0; i < f.consequences.size(); ++i)
-      wrapped(i == 0 ? "Hence" : "", cat(f.consequences[i].id, " ", f.consequences[i].say));
+      wrapped(i == 0 ? "Consequences" : "", cat(f.consequences[i].id, " ", f.consequences[i].say));
     out_ += '\n';
   }
 
@@ -72,7 +74,7 @@ class writer {
 
   // Our own label in a column of its own; long texts go on below.
   void wrapped(std::string_view label, std::string_view text, bool wrap = true) {
-    constexpr std::size_t column = 12;
+    constexpr std::size_t column = 16;
     std::string line = cat("  ", label);
     line.resize(column, ' ');
     while (wrap && line.size() + text.size() > width) {

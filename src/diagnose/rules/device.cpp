@@ -7,6 +7,7 @@
 #include "cryptoki/extra_names.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -76,9 +77,20 @@ void device_failed(const rule_input& s, const rule& r, findings& out) {
                      "HSM. All sessions and "
                      "handles are lost: most clients must be started again. (z/OS: CKR_DEVICE_REMOVED means that the "
                      "token was deleted.)";
+    apply_habits(f, s, *i);
     f.commands = {"journalctl -k --since '-1 hour'", "journalctl -u pcscd --since '-1 hour'"};
     soften(f, s, *i);
   }
+  // PC/SC told the module, and the module may have got over it.
+  if (s.d.card_resets == 0 || (!out.empty() && out.back().by == &r && out.back().tape == s.d.index)) return;
+  auto& f = add(out, s, r);
+  f.level = severity::warning;
+  f.about = topic::device;
+  f.fault = fault::environment;
+  f.say = "Another program reset the card while this one was using it.";
+  f.show({s.d.card_reset_in}, cat("PC/SC returned SCARD_W_RESET_CARD, ", counted(s.d.card_resets, "time")));
+  f.cause = "A reset ends logins and selections on the card; the module has to notice it and log in again.";
+  f.advice = "Find out what else uses the card (pcscd's log), and keep it from the reader while this client works.";
 }
 
 void module_failed(const rule_input& s, const rule& r, findings& out) {

@@ -4,6 +4,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -58,7 +59,7 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
   if (s.d.logins.succeeded() != 0) f.level = severity::warning;
   f.about = topic::label;
   f.say = cat("The token was not found because of its label: ", label::title_of(v.what), ".",
-              is_mq(s) ? " IBM MQ reports this as AMQ9669E." : " IBM MQ would report AMQ9669E.");
+              is_mq(s) ? " IBM MQ reports this as AMQ9669E." : "");
   const bool has_token = v.nearest != label::none;
   f.first_lines.push_back(cat("configured: ", shown_label(s), has_token ? "    on the token: " : "    tokens: ",
                               has_token ? in_slot(tokens[v.nearest]) : listed(names_of(tokens), 8)));
@@ -84,9 +85,40 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
 
 }  // namespace
 
+// Tokens without a label cannot be told apart by it, whatever is configured.
+bool all_nameless(const std::vector<label::token>& tokens) {
+  return std::all_of(tokens.begin(), tokens.end(), [](const label::token& t) {
+    return label::unpadded(t.label).empty() && (t.flags & CKF_TOKEN_INITIALIZED) != 0;
+  });
+}
+
+void nameless(const rule_input& s, const rule& r, findings& out, const std::vector<label::token>& tokens) {
+  auto& f = add(out, s, r);
+  f.about = topic::label;
+  f.fault = fault::configuration;
+  if (s.d.life.first_open != 0) f.level = severity::warning;
+  f.say = cat(tokens.size() == 1 ? std::string("The token has") : cat("All ", tokens.size(), " tokens have"),
+              " an empty label: no configured label can match.");
+  std::vector<std::string> slots;
+  for (const auto& t : tokens)
+    slots.push_back(cat("slot ", t.slot, ", serial number ", label::printable(label::unpadded(t.serial)), ", ",
+                        label::printable(label::unpadded(t.manufacturer))));
+  f.show({s.d.life.first_token_info, s.d.life.last_token_info}, listed(slots, 8));
+  for (const auto& t : tokens)
+    for (const auto* h : habits_of(s, t.slot, function::C_GetTokenInfo, CKR_OK)) {
+      f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
+      break;
+    }
+  f.cause = "likely: the module's own configuration gives no labels.";
+  f.advice = "Give each token a label in the module's configuration, or choose by slot or serial number.";
+  f.commands = {list_command(s)};
+}
+
 void label_mismatch(const rule_input& s, const rule& r, findings& out) {
   const auto tokens = s.d.tokens();
   if (tokens.empty()) return;
+  const bool looked_only = s.d.logins.tried() == 0 && s.d.life.used_keys == 0;
+  if (all_nameless(tokens) && looked_only) return nameless(s, r, out, tokens);
   if (s.set.label) return compare(s, r, out, tokens);
 
   // No label is known to us. Who reads all tokens and uses none has found none that he was looking for.
@@ -96,7 +128,9 @@ void label_mismatch(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   speaker by{};
   const bool known_mq = speaker_of(s.d.program, by) && by == speaker::mq;
-  f.level = known_mq ? severity::error : s.d.is_inspection_tool() ? severity::info : severity::warning;
+  // Who asks again and again watches for cards.
+  const bool watches = l.token_infos > 3 * tokens.size() + 3;
+  f.level = known_mq ? severity::error : s.d.is_inspection_tool() || watches ? severity::info : severity::warning;
   f.about = topic::label;
   f.say = cat("The client looked at ", counted(tokens.size(), "token"), " and used none",
               s.d.is_inspection_tool()
@@ -129,6 +163,13 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
       used |= std::find(opened.begin(), opened.end(), tokens[j].slot) != opened.end();
     }
     if (!is_first || slots.size() < 2 || !used) continue;
+    // One serial number in two slots is one token, as after C_InitToken in SoftHSM; a client that makes tokens sees
+    // both.
+    bool one_token = true;
+    for (std::size_t j = 0; j < tokens.size(); ++j)
+      if (label::unpadded(tokens[j].label) == name && (tokens[j].flags & CKF_TOKEN_INITIALIZED) != 0)
+        one_token &= tokens[j].serial == tokens[i].serial;
+    if (one_token || s.d.tally.of(function::C_InitToken).last_ok != 0) continue;
     auto& f = add(out, s, r);
     f.about = topic::label;
     f.say = cat(slots.size(), " tokens have the label ", quoted(name), ": clients take the first that they meet.");

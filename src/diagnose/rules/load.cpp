@@ -4,6 +4,8 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -112,11 +114,12 @@ void initialize_failed(const rule_input& s, const rule& r, findings& out) {
     }
     auto& f = add(out, s, r);
     f.about = topic::initialize;
-    f.say = cat("The module's own start failed: C_Initialize answered ", short_code(i.value), ".");
+    f.say = cat("C_Initialize failed: the module returned ", short_code(i.value), ".");
     show_incident(f, i);
     f.show({}, cat("run by user ", s.d.tape->property("uid"), ", effective user ", s.d.tape->property("euid"),
                    "; module ", s.d.module));
     f.advice = vendor_advice(s.d.module);
+    apply_habits(f, s, i);
     f.commands = {cat("sudo -u '#", s.d.tape->property("euid"), "' ", list_command(s))};
     soften(f, s, i);
   }
@@ -147,18 +150,40 @@ void initialize_arguments(const rule_input& s, const rule& r, findings& out) {
 void wrong_slot(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_SLOT_ID_INVALID})) {
     const auto& first = i->samples.front();
+    if (stage_of(i->which) < 0) continue;  // a slot that is gone has no sessions left
     auto& f = add(out, s, r);
     f.about = topic::slot;
-    f.say = cat("The client asked for slot ", first.slot, ", which the module does not have.");
+    // A child of fork may use what its parent had listed.
+    const auto* parent = s.parent();
+    const bool asked = first.slots_asked || (parent != nullptr && parent->life.slots_listed);
+    const bool is_position = asked && !first.slot_listed && first.slot < first.listed_slots.size();
+    f.say =
+        !asked ? cat(name_of(i->which), " used slot ID ", first.slot, " before C_GetSlotList was called.")
+        : is_position
+            ? cat(name_of(i->which), " used slot ID ", first.slot, ", which looks like a position in the list.")
+        : first.slot_listed
+            ? cat(name_of(i->which), " used slot ID ", first.slot, ", which C_GetSlotList had listed; it was refused.")
+            : cat(name_of(i->which), " used slot ID ", first.slot, ", which C_GetSlotList did not list.");
     show_incident(f, *i);
     std::vector<std::string> ids;
-    for (const auto& [id, slot] : s.d.slots)
-      if (slot.token || slot.info_in != 0) ids.push_back(cat(id, slot.token ? " (" + model::describe(slot) + ")" : ""));
-    if (!ids.empty()) f.show({}, cat("slots that it has: ", listed(ids, 8)));
-    f.advice =
-        "Slot numbers are the module's and may change: choose the token by its label where the client can. SoftHSM's "
-        "numbers come from the token's serial number and change when it is initialised again; Java's slotListIndex "
-        "counts slots from 0, and shifts when a token is added.";
+    for (const auto id : first.listed_slots) {
+      const auto* slot = s.d.slot(id);
+      ids.push_back(cat(id, slot != nullptr && slot->token ? " (" + model::describe(*slot) + ")" : ""));
+    }
+    if (!ids.empty()) f.show({}, cat("C_GetSlotList had returned: ", listed(ids, 8)));
+    if (!asked) {
+      f.cause = "likely: the module learns its slots in C_GetSlotList only; or the slot ID is an old one.";
+      f.advice = "Have the client call C_GetSlotList before it uses a slot ID, and take the ID from there.";
+    } else {
+      f.cause = is_position ? cat("The client counts slots from 0 and passes the position; the slot IDs here are ",
+                                  ids.empty() ? std::string("others") : listed(ids, 4), ".")
+                            : "Slot IDs are the module's: they change when tokens are added or initialised again.";
+      f.advice =
+          "Take the slot ID from C_GetSlotList, and choose the token by its label where the client can. Java: "
+          "slotListIndex is a position, slot is an ID.";
+    }
+    if (first.slot_listed) f.fault = fault::module;
+    apply_habits(f, s, *i);
     f.commands = {list_command(s)};
     soften(f, s, *i);
   }

@@ -4,7 +4,11 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/parameters.hpp"
 #include "diagnose/rules/rules.hpp"
+#include "diagnose/rules/templates.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {
@@ -64,6 +68,49 @@ bool found_otherwise(const rule_input& s, const searched& q) noexcept {
          });
 }
 
+// Programs that are there to use a private key: that they looked and used none is a failure.
+bool signs(std::string_view program) noexcept {
+  for (const std::string_view name :
+       {"jarsigner", "osslsigncode", "openssl", "nginx", "httpd", "apache2", "stunnel", "jsign", "cosign", "sbsign"})
+    if (program.starts_with(name)) return true;
+  return false;
+}
+
+std::vector<const object*> known_keys(const rule_input& s) {
+  std::vector<const object*> keys;
+  for (const auto& o : s.d.objects.known())
+    if (o.object_class == CKO_PRIVATE_KEY) keys.push_back(&o);
+  return keys;
+}
+
+std::string percent_encoded(std::string_view text, bool all) {
+  constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (!all && plain.find(c) != std::string_view::npos)
+      out += c;
+    else
+      out += {'%', digits[byte >> 4], digits[byte & 15]};
+  }
+  return out;
+}
+
+// The key as RFC 7512 writes it.
+std::string address_of(const rule_input& s, const object& o) {
+  const auto* slot = s.d.slot(o.slot);
+  std::string text = "pkcs11:";
+  const auto part = [&](std::string_view name, const std::string& value) {
+    text += cat(text.back() == ':' ? "" : ";", name, "=", value);
+  };
+  if (slot != nullptr && slot->token) part("token", percent_encoded(label::unpadded(slot->token->label), false));
+  if (o.label && !o.label->empty()) part("object", percent_encoded(*o.label, false));
+  if (o.id && !o.id->empty()) part("id", percent_encoded(*o.id, true));
+  part("type", "private");
+  return text;
+}
+
 std::string list_command(const rule_input& s) {
   return cat("pkcs11-tool --module ", s.d.module, " --login --list-objects");
 }
@@ -91,6 +138,7 @@ void show_near(finding& f, const rule_input& s, const searched& q) {
 void key_missing(const rule_input& s, const rule& r, findings& out) {
   for (const auto& q : s.d.objects.searches()) {
     if (q.object_class != CKO_PRIVATE_KEY || !q.id || q.id->empty() || q.found != 0 || went_on(s, q.last)) continue;
+    if (q.label) continue;  // the search asked for more than the ID
     if ((q.login_required && !q.logged_in) || found_otherwise(s, q)) continue;
     const auto& all = s.d.objects.known();
     const auto certificate = std::find_if(all.begin(), all.end(), [&](const object& o) {
@@ -98,6 +146,7 @@ void key_missing(const rule_input& s, const rule& r, findings& out) {
     });
     if (certificate == all.end()) continue;
     auto& f = add(out, s, r);
+    if (s.d.life.used_keys != 0) f.level = severity::info;  // another certificate is the one that matters
     f.about = topic::key_pair;
     f.say =
         cat("The ", model::describe_short(*certificate), " has no private key with its ID: clients pair them by ID.");
@@ -142,16 +191,44 @@ void lone_pair(const rule_input& s, const rule& r, findings& out) {
 
 }  // namespace
 
+// "01" as text, where the token has an object with the byte 01: an ID of a URI was not percent-encoded.
+std::string bytes_meant(const std::string& id) {
+  if (id.empty() || id.size() % 2 != 0 || id.size() > 64) return {};
+  std::string bytes;
+  for (std::size_t i = 0; i < id.size(); i += 2) {
+    const auto digit = [](char c) {
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
+    };
+    const auto high = digit(id[i]), low = digit(id[i + 1]);
+    if (high < 0 || low < 0) return {};
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  return bytes;
+}
+
+// The same thing was found later, or the client looked for it elsewhere and then used it.
+bool found_in_other_class(const rule_input& s, const searched& q) noexcept {
+  const auto& all = s.d.objects.searches();
+  return std::any_of(all.begin(), all.end(), [&](const searched& o) {
+    return &o != &q && o.found != 0 && o.last_found > q.last && o.slot == q.slot && o.label == q.label && o.id == q.id;
+  });
+}
+
 void object_not_found(const rule_input& s, const rule& r, findings& out) {
-  for (const auto& q : s.d.objects.searches()) {
+  const auto& all = s.d.objects.searches();
+  for (const auto& q : all) {
     if (!q.is_named() || q.found != 0 || went_on(s, q.last) || found_otherwise(s, q)) continue;
     // Whether the same name was found under another class: then only a part of the pair is missing.
     const auto same_name = [&](const searched& o) {
       return &o != &q && o.found != 0 && o.last_found != 0 && o.label == q.label && o.id == q.id;
     };
-    const auto& all = s.d.objects.searches();
     const bool partly = std::any_of(all.begin(), all.end(), same_name);
     if (partly && q.object_class != CKO_PRIVATE_KEY) continue;
+    // A first look in one class, and a second one in another that finds it.
+    if (found_in_other_class(s, q)) continue;
     // A private key without a login: that is another rule's.
     if (is_searched(q, CKO_PRIVATE_KEY) && q.object_class == CKO_PRIVATE_KEY && q.login_required && !q.logged_in)
       continue;
@@ -159,9 +236,53 @@ void object_not_found(const rule_input& s, const rule& r, findings& out) {
     f.about = topic::object;
     f.say = cat("The client searched ", q.slot_name, " for a ", wanted(q), " and found none.");
     f.show({q.first, q.last}, cat("searched ", counted(q.times, "time"), ", found 0 objects each time"));
-    show_near(f, s, q);
+    const auto& known = s.d.objects.known();
+    const auto here = [&](const object& o) { return q.slot == unknown || o.slot == q.slot; };
+    // An object with one of the two names, or with the bytes that the text of the ID stands for.
+    const auto by_id = std::find_if(known.begin(), known.end(), [&](const object& o) {
+      return q.label && q.id && !q.id->empty() && here(o) && o.id == q.id && o.label != q.label;
+    });
+    const auto id_and_label = q.label && q.id && !q.id->empty() && !q.label->empty();
+    const auto bytes = q.id ? bytes_meant(*q.id) : std::string();
+    const auto as_bytes = std::find_if(known.begin(), known.end(), [&](const object& o) {
+      return !bytes.empty() && here(o) && o.id && *o.id == bytes;
+    });
+    if (as_bytes != known.end() || !bytes.empty()) {
+      std::string encoded;
+      for (std::size_t i = 0; i < q.id->size(); i += 2) encoded += "%" + q.id->substr(i, 2);
+      if (as_bytes != known.end())
+        f.show({as_bytes->first_seen_in}, cat("on the token there is: ", model::describe_short(*as_bytes)));
+      f.cause = cat("likely: the ID was given as the text \"", *q.id,
+                    "\"; in a PKCS#11 URI the byte is written id=", encoded, ".");
+      f.advice = cat("Write id=", encoded, " in the pkcs11: URI (RFC 7512 wants percent-encoding).");
+    } else if (id_and_label) {
+      const bool certificate = std::any_of(known.begin(), known.end(), [&](const object& o) {
+        return here(o) && o.object_class == CKO_CERTIFICATE && o.id == q.id && o.label == q.label;
+      });
+      f.say = cat("No ", kind_of(q.object_class), " on ", q.slot_name, " has both the ID ", model::describe_id(*q.id),
+                  " and the label ", quoted(*q.label), ".");
+      if (certificate) f.show({}, "a certificate with this ID and this label is on the token");
+      if (by_id != known.end())
+        f.show({by_id->first_seen_in}, cat("the same ID, another label: ", model::describe_short(*by_id)));
+      f.cause = certificate || by_id != known.end()
+                    ? "likely: the key has the same ID and another label, or none; the search asks for both."
+                    : "The search asks for ID and label together; an object that differs in one of them is not found.";
+      f.advice = "Give the key the certificate's label, or have the client search by ID alone.";
+    } else {
+      show_near(f, s, q);
+      f.advice = "Compare the label and the ID with what the token holds; they are compared byte by byte.";
+      if (q.label)
+        for (const auto& o : known)
+          if (here(o) && o.label && *o.label != *q.label && lower(*o.label) == lower(*q.label)) {
+            f.cause = cat("The label on the token is ", quoted(*o.label), ": it differs in upper and lower case.");
+            break;
+          }
+    }
+    // NSS looks for a certificate and a public key of every key that it meets.
+    speaker by{};
+    const bool is_nss = speaker_of(s.d.program, by) && by == speaker::nss;
+    if (is_nss && q.object_class != CKO_PRIVATE_KEY && !q.label) f.level = severity::info;
     if (q.login_required && !q.logged_in) f.show({}, "nobody was logged in: private objects cannot be seen then");
-    f.advice = "Compare the label and the ID with what the token holds; they are compared byte by byte.";
     if (q.label) {
       const auto colon = q.label->find(':');
       for (const auto& [id, slot] : s.d.slots)
@@ -170,10 +291,10 @@ void object_not_found(const rule_input& s, const rule& r, findings& out) {
           f.show({}, cat("the text before the colon is the token's label: only what follows it is the object's"));
           break;
         }
-      if (q.label->starts_with("ibmwebspheremq"))
+      if (lower(*q.label).starts_with("ibmwebspheremq"))
         f.advice +=
-            " This is MQ's default label, in lower case, with the name of the queue manager or user behind it: "
-            "label the certificate so, or set CERTLABL.";
+            " This is MQ's default label: ibmwebspheremq and the name of the queue manager or user, all in lower case. "
+            "Label the certificate so, or set CERTLABL.";
     }
     f.commands = {list_command(s)};
   }
@@ -198,7 +319,7 @@ void key_not_paired(const rule_input& s, const rule& r, findings& out) {
     // Where keys are used all the same, this certificate is not the one that matters.
     const bool used_keys = s.d.life.used_keys != 0;
     auto& f = add(out, s, r);
-    if (used_keys) f.level = severity::warning;
+    if (used_keys) f.level = severity::info;
     f.about = topic::key_pair;
     f.say =
         cat("The certificate ", quoted(*c.label), " has the ID ", model::describe_id(*c.id), ", its private key has ",
@@ -224,45 +345,68 @@ void key_not_chosen(const rule_input& s, const rule& r, findings& out) {
   const auto& all = s.d.objects.searches();
   const auto tried = [&](function f) { return s.d.tally.of(f).calls != 0; };
   if (tried(function::C_SignInit) || tried(function::C_DecryptInit) || tried(function::C_SignRecoverInit) ||
-      tried(function::C_DeriveKey) || s.d.life.used_keys != 0 || s.d.objects.created() != 0 || s.d.is_inspection_tool())
+      tried(function::C_DeriveKey) || s.d.life.used_keys != 0 || s.d.objects.created() != 0)
     return;
+  // A master whose children use the key it looked at.
+  for (const auto& other : s.all)
+    if (other.parent == s.d.index && other.index != s.d.index) return;
   const auto is_listing = [](const searched& q) {
     return !q.is_named() &&
            (q.object_class == CKO_CERTIFICATE || q.object_class == CKO_PRIVATE_KEY || q.object_class == CKO_PUBLIC_KEY);
   };
   const bool none_found = std::all_of(all.begin(), all.end(), [](const searched& q) { return q.found == 0; });
   const auto listing = std::find_if(all.begin(), all.end(), [&](const searched& q) {
-    return is_listing(q) && (none_found || (q.object_class == CKO_PRIVATE_KEY && q.found != 0));
+    return none_found ? !q.is_named() : is_listing(q) && q.object_class == CKO_PRIVATE_KEY && q.found != 0;
   });
   if (listing == all.end()) return;
   if (none_found) {
     // Private keys without a login, and searches by name, are for other rules.
-    if (!std::all_of(all.begin(), all.end(), is_listing)) return;
+    if (std::any_of(all.begin(), all.end(), [](const searched& q) { return q.is_named(); })) return;
     if (listing->object_class == CKO_PRIVATE_KEY && listing->login_required && !listing->logged_in) return;
     auto& f = add(out, s, r);
     f.about = topic::object;
-    f.say = cat("The client looked for any ", kind_of(listing->object_class), " on ", listing->slot_name,
-                ", and there is none.");
+    f.fault = fault::undecidable;
+    u64 times = 0;
+    for (const auto& q : all) times += q.times;
+    // One search that finds nothing may be all that was wanted.
+    if (times == 1 || s.d.is_inspection_tool()) f.level = severity::info;
+    f.say = cat(s.d.logins.succeeded() != 0 ? "The client logged in, and " : "Without a login, ",
+                times == 1 ? std::string("its search") : cat("all its ", times, " searches"), " on ",
+                listing->slot_name, " found nothing.");
     f.show({listing->first, listing->last}, cat("searched for a ", wanted(*listing), ": 0 objects"));
-    f.advice = "Is it the right token? Objects that are private are seen after a login only.";
+    const auto gap = s.d.objects.first_search_after_login();
+    if (gap != unknown) f.show({}, cat("the first search came ", duration(gap), " after C_Login had returned"));
+    f.cause =
+        "either the token is empty, or it is not the one that was meant, or the module reads the token's objects in "
+        "the "
+        "background and had not yet found any.";
+    f.advice =
+        "List the objects by hand. If there are some, have the client wait a second after the login, or use a newer "
+        "module.";
     f.commands = {list_command(s)};
     return;
   }
   std::vector<std::string> seen;
-  for (const auto& o : s.d.objects.known())
-    if (o.object_class == CKO_PRIVATE_KEY) seen.push_back(model::describe_short(o));
+  std::string address;
+  for (const auto& o : known_keys(s)) {
+    seen.push_back(model::describe_short(*o));
+    if (address.empty()) address = address_of(s, *o);
+  }
   if (seen.empty() || s.d.logins.succeeded() == 0) return;
   auto& f = add(out, s, r);
-  // A Java program opens its key store like that whatever it then does.
-  if (s.d.program == "java" || s.d.program == "keytool") f.level = severity::info;
+  // Only a program that is there to sign must use one: others may have listed them.
+  if (!signs(s.d.program)) f.level = severity::info;
   f.about = topic::object;
-  f.say = cat("The client logged in, looked at ", counted(seen.size(), "private key"),
-              " and used none: if it should have, it wants another label or ID.");
+  f.say = cat("The client logged in, looked at ", counted(seen.size(), "private key"), " and used none.");
   f.show({listing->first, listing->last}, cat("searched for all private keys, and saw: ", listed(seen, 20)));
-  f.advice =
-      "Compare these with what the client is configured with (pkcs11: URIs: object= and id=), letter by letter. "
-      "Clients "
-      "that choose by themselves do not tell the module what they want.";
+  f.cause =
+      cat("likely: the client wants another label, alias or ID than ", seen.size() == 1 ? "this one has" : "these have",
+          "; it chooses by itself, so the tape does not tell what it wants.");
+  f.advice = "Compare these with what the client is configured with, letter by letter: alias, label, object= and id=.";
+  speaker by{};
+  const bool takes_uris = !speaker_of(s.d.program, by) || by == speaker::openssl || by == speaker::gnutls;
+  if (takes_uris && !address.empty())
+    f.advice += cat(" The address of the key is ", address, " (id= is percent-encoded bytes).");
   f.commands = {list_command(s)};
 }
 
@@ -272,8 +416,7 @@ void object_ambiguous(const rule_input& s, const rule& r, findings& out) {
     if (!q.is_named() || q.object_class == unknown || q.most_found < 2) continue;
     auto& f = add(out, s, r);
     f.about = topic::object;
-    f.say = cat("There are ", q.most_found, " objects for a ", wanted(q),
-                ": clients take the first, which may be any of them.");
+    f.say = cat("There are ", q.most_found, " objects for a ", wanted(q), ": clients take the first.");
     f.show({q.first}, cat("C_FindObjects gave ", q.most_found, " handles"));
     f.advice = "Delete or rename what is left over from an earlier import; give each key a label and an ID of its own.";
     f.commands = {list_command(s)};
@@ -411,31 +554,82 @@ void attribute_refused(const rule_input& s, const rule& r, findings& out) {
 }
 
 void template_refused(const rule_input& s, const rule& r, findings& out) {
-  for (const auto* i :
-       s.d.failed_calls.with({CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_VALUE_INVALID,
-                              CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID})) {
-    const auto does = i->which == model::unknown_function ? cryptoki::effect::none : cryptoki::row(i->which).does;
-    if (does != cryptoki::effect::create_object && does != cryptoki::effect::modify_object) continue;
-    const auto& first = i->samples.front();
+  for (const auto& i : s.d.failed_calls.all()) {
+    const auto does = i.which == model::unknown_function ? cryptoki::effect::none : cryptoki::row(i.which).does;
+    const bool makes = does == cryptoki::effect::create_object || does == cryptoki::effect::modify_object;
+    if (!makes) continue;
+    const auto& first = i.samples.front();
+    const auto troubles = check_templates(i.which, first);
+    const auto* cause = cause_among(troubles, i.value);
+    switch (i.value) {
+      case CKR_TEMPLATE_INCOMPLETE:
+      case CKR_TEMPLATE_INCONSISTENT:
+      case CKR_ATTRIBUTE_VALUE_INVALID:
+      case CKR_ATTRIBUTE_READ_ONLY:
+      case CKR_ATTRIBUTE_TYPE_INVALID:
+      case CKR_DOMAIN_PARAMS_INVALID:
+      case CKR_CURVE_NOT_SUPPORTED:
+      case CKR_PARAMETER_SET_NOT_SUPPORTED:
+        break;
+      case CKR_GENERAL_ERROR:  // these say nothing: what is wrong with the template does
+      case CKR_FUNCTION_FAILED:
+      case CKR_ARGUMENTS_BAD:
+        if (cause == nullptr) continue;
+        break;
+      default:
+        continue;
+    }
+    // NSS stores trust and its own attributes on any token, and goes on without.
+    const bool is_nss =
+        std::any_of(first.values.all.begin(), first.values.all.end(),
+                    [](const given_attribute& a) { return (a.type >> 16) == 0xCE53 || (a.type >> 16) == 0xCE54; }) ||
+        (first.object_class != unknown && (first.object_class >> 16) == 0xCE53);
     auto& f = add(out, s, r);
     f.about = topic::key_use;
     const bool session_key = first.object_class == CKO_SECRET_KEY && first.session_object;
-    f.say = cat(name_of(i->which), " failed: the token does not take the attributes of the new ",
-                kind_of(first.object_class), " (", short_code(i->value), ").");
-    show_incident(f, *i);
-    std::vector<std::string> names;
-    for (const auto type : first.attributes) {
-      const auto name = cryptoki::display_name("attribute", type);
-      names.push_back(name.empty() ? cat("attribute ", type) : name);
+    f.say = cause != nullptr
+                ? cat(name_of(i.which), " failed: ", cause->say, ".")
+                : cat(name_of(i.which), " failed: the token refused the attributes of the ",
+                      i.which == function::C_SetAttributeValue ? "" : "new ", kind_of(first.object_class), ".");
+    show_incident(f, i);
+    if (cause != nullptr) {
+      f.show({first.call}, cause->seen);
+      f.cause = cause->cause;
+      f.advice = cause->advice;
+      if (!cause->is_certain) f.fault = fault::undecidable;
     }
-    if (!names.empty()) f.show({i->first}, cat("the template has ", listed(names, 12)));
-    f.advice =
-        session_key
-            ? "A key for one session was to be made on the token, which cannot do that. Keep symmetric keys off it: "
-              "MQ: SYMMETRIC_CIPHER_OFF; Java: disabledMechanisms."
-            : "Compare the template with the token's documentation: an attribute is missing, not allowed, or has a "
-              "value that this token does not take.";
-    soften(f, s, *i);
+    if (first.mechanism != unknown)
+      f.show({}, cat("mechanism ", mechanism(first.mechanism), ", ", describe_parameter(first)));
+    for (const auto& t : troubles)
+      if (&t != cause) f.show({}, cat(t.is_certain ? "also: " : "also possible: ", t.seen));
+    const auto show_names = [&](const given_template& t, std::string_view which) {
+      std::vector<std::string> names;
+      for (const auto& a : t.all) names.push_back(attribute_name(a.type));
+      if (!names.empty()) f.show({i.first}, cat(which, " has ", listed(names, 16)));
+    };
+    show_names(first.values, first.more_values.given ? "the public key's template" : "the template");
+    show_names(first.more_values, "the private key's template");
+    speaker by{};
+    const bool is_mq = s.set.is_mq || (speaker_of(s.d.program, by) && by == speaker::mq);
+    if (!f.advice.empty() && session_key && is_mq)
+      f.advice += " A session key on the token: MQ can keep them off it, SYMMETRIC_CIPHER_OFF.";
+    if (f.advice.empty())
+      f.advice = session_key && is_mq
+                     ? "A session key was to be made on the token, which cannot do that: MQ: SYMMETRIC_CIPHER_OFF."
+                 : session_key && by == speaker::java
+                     ? "A session key was to be made on the token, which cannot do that: Java: disabledMechanisms."
+                     : "Compare the template with the token's documentation: an attribute is missing, not allowed, or "
+                       "has a value that this token does not take.";
+    apply_habits(f, s, i);
+    soften(f, s, i);
+    if (is_nss) {
+      f.level = severity::info;
+      f.harmless = true;
+      f.fault = fault::client;
+      f.say = cat(name_of(i.which), ": the token refused an object of NSS's own, and NSS goes on without it.");
+      f.cause = "NSS stores trust settings and vendor attributes in tokens, which most refuse.";
+      f.advice = "";
+    }
   }
 }
 

@@ -4,6 +4,10 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/parameters.hpp"
+#include "diagnose/rules/preconditions.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -144,46 +148,87 @@ void read_inside_search(const rule_input& s, const rule& r, findings& out) {
 }
 
 void mechanism_unsupported(const rule_input& s, const rule& r, findings& out) {
-  for_each_incident(
-      s, r, out, {CKR_MECHANISM_INVALID}, topic::mechanism, [&](finding& f, const failed_call& i, const sample& first) {
-        if (i.which == function::C_GetMechanismInfo) {
-          f.level = severity::info;
-          f.say = cat("The client asked about ", first.slot_name, "'s mechanisms, and one of them is not there.");
-          return;
-        }
-        const auto near = relatives(first);
-        f.say = cat("The token ", first.slot_name, " does not offer ", mechanism(first.mechanism),
-                    near.empty()                                  ? std::string()
-                    : first.key && first.key->key_type != unknown ? cat("; for this key it has ", listed(near, 12))
-                                                                  : cat("; of its kind it has ", listed(near, 12)),
-                    ".");
-        if (first.mechanisms_known && first.offered)
-          f.show({},
-                 "the mechanism stands in the token's list all the same: it may not be possible with this key, or for "
-                 "this use");
-        if (first.key) f.show({}, cat("with ", first.key_name));
-        f.advice = "Have the client use what the token has, or update its firmware.";
-        if (first.mechanism == CKM_RSA_PKCS_PSS || first.mechanism == CKM_RSA_X_509 ||
-            mechanism(first.mechanism).find("PSS") != std::string::npos)
-          f.advice +=
-              " TLS 1.3 needs RSA-PSS, and OpenSSL from 3.0.12 on asks for CKM_RSA_X_509 to do it: limit the client to "
-              "TLS 1.2 "
-              "(MQ: the CipherSpec, or AllowTLSV13=N), or use an EC key.";
-        f.commands = {cat("pkcs11-tool --module ", s.d.module, " --list-mechanisms")};
-      });
+  for (const auto* i : s.d.failed_calls.with({CKR_MECHANISM_INVALID})) {
+    if (i->which == function::C_GetMechanismInfo) continue;  // that is an answer
+    const auto& first = i->samples.front();
+    auto& f = add(out, s, r);
+    f.about = topic::mechanism;
+    show_incident(f, *i);
+    const auto near = relatives(first);
+    const auto name = mechanism(first.mechanism);
+    const auto use = use_of(i->which);
+    const auto* limits = first.limits ? &*first.limits : nullptr;
+    const auto flag = mechanism_flag_of(i->which);
+    if (!is_for(first.mechanism, i->which)) {
+      f.fault = fault::client;
+      f.say = cat(name, " is not a mechanism for ", use, "; ", name_of(i->which), " refused it.");
+      f.cause = cat("The client asks for ", use, " with a mechanism that is for something else.");
+      f.advice = cat("Have the client use a mechanism for ", use, ".");
+    } else if (limits != nullptr && flag != 0 && limits->flags != 0 && (limits->flags & flag) == 0) {
+      f.say = cat(first.slot_name, " offers ", name, ", but not for ", use, ".");
+      f.show({}, cat("C_GetMechanismInfo had no ", cryptoki::display_name("mechanism_flags", flag)));
+      f.advice = "Have the client use another mechanism, or update the token's firmware.";
+    } else if (first.mechanisms_known && first.offered) {
+      f.say = cat(name_of(i->which), " refused ", name, ", which ", first.slot_name, " lists.");
+      f.cause = "likely: the token has the mechanism, but not with this key, or not for this use.";
+      f.fault = fault::undecidable;
+      f.advice = "Try the mechanism with another key, and look at the key's attributes (CKA_ALLOWED_MECHANISMS).";
+    } else if (first.mechanisms_known) {
+      f.say = cat("The token ", first.slot_name, " does not offer ", name, ".");
+      f.show({}, "C_GetMechanismList had not listed it");
+      f.advice = "Have the client use what the token has, or update its firmware.";
+    } else {
+      f.say = cat(name_of(i->which), " refused ", name, " on ", first.slot_name, ".");
+      f.cause = "likely: the token does not offer the mechanism; the tape does not have its list.";
+      f.advice = "Compare with the token's list of mechanisms.";
+    }
+    if (!near.empty())
+      f.show({}, cat(first.key && first.key->key_type != unknown ? "for this key the token lists "
+                                                                 : "of its kind the token lists ",
+                     listed(near, 12)));
+    if (first.key) f.show({}, cat("with ", first.key_name));
+    if (first.mechanism == CKM_RSA_PKCS_PSS || first.mechanism == CKM_RSA_X_509 ||
+        name.find("PSS") != std::string::npos)
+      f.advice +=
+          " TLS 1.3 needs RSA-PSS, and OpenSSL from 3.0.12 on asks for CKM_RSA_X_509 to do it: limit the client to "
+          "TLS 1.2, or use an EC key.";
+    f.commands = {cat("pkcs11-tool --module ", s.d.module, " --list-mechanisms")};
+    apply_habits(f, s, *i);
+    soften(f, s, *i);
+    if (s.d.is_inspection_tool() && f.level == severity::warning) f.level = severity::info;
+  }
 }
 
 void mechanism_parameter(const rule_input& s, const rule& r, findings& out) {
-  for_each_incident(
-      s, r, out, {CKR_MECHANISM_PARAM_INVALID}, topic::mechanism,
-      [](finding& f, const failed_call&, const sample& first) {
-        f.say = cat("The token ", first.slot_name, " refuses the parameter of ", mechanism(first.mechanism), ".");
-        if (!first.parameter.empty()) f.show({first.call}, cat("it was: ", first.parameter));
-        f.advice =
-            "RSA-PSS: hash, mask function and salt length must fit each other and the token; many take a salt as long "
-            "as the "
-            "hash only. OAEP: many take SHA-1 without a label only. GCM: the length of the IV.";
-      });
+  for (const auto* i : s.d.failed_calls.with({CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD, CKR_GENERAL_ERROR,
+                                              CKR_FUNCTION_FAILED, CKR_DATA_INVALID})) {
+    const auto& first = i->samples.front();
+    if (i->which == function::C_Initialize || first.mechanism == unknown) continue;
+    const auto trouble = check_parameter(i->which, first);
+    // Codes that say nothing need a parameter that is known to be refused.
+    if (i->value != CKR_MECHANISM_PARAM_INVALID && (!trouble || use_of(i->which).empty())) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::mechanism;
+    f.say = trouble ? cat(trouble->say, ".")
+                    : cat("The token ", first.slot_name, " refused the parameter of ", mechanism(first.mechanism), ".");
+    show_incident(f, *i);
+    if (trouble) f.show({first.call}, trouble->seen);
+    f.show({first.call},
+           cat(mechanism(first.mechanism), ", ",
+               first.parameter_known ? describe_parameter(first) : std::string("parameter not on the tape")));
+    if (first.key) f.show({}, cat("with ", first.key_name));
+    if (trouble) {
+      f.cause = trouble->is_certain ? trouble->cause : cat("likely: ", trouble->cause);
+      f.advice = trouble->advice;
+      f.fault = trouble->is_certain ? fault::client : fault::module;
+    } else {
+      f.fault = fault::undecidable;
+      f.cause = "The parameter has the form that the standard gives it; the token may not take one of its values.";
+      f.advice = "Compare the parameter with what the token's documentation says of the mechanism.";
+    }
+    apply_habits(f, s, *i);
+    soften(f, s, *i);
+  }
 }
 
 void key_use_forbidden(const rule_input& s, const rule& r, findings& out) {

@@ -5,6 +5,8 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -13,6 +15,25 @@ namespace {
 using cryptoki::function;
 
 bool is_wrong(u64 value) noexcept { return value == CKR_PIN_INCORRECT || value == CKR_PIN_INVALID; }
+
+// A login is judged as a login, whatever code it returned: some modules use these for a PIN that they cannot take.
+bool is_refusal(u64 value) noexcept {
+  return is_wrong(value) || value == CKR_PIN_LEN_RANGE || value == CKR_ARGUMENTS_BAD || value == CKR_DATA_LEN_RANGE ||
+         value == CKR_DATA_INVALID || value == CKR_FUNCTION_FAILED || value == CKR_GENERAL_ERROR;
+}
+
+bool has_pad(const pin_use& u) noexcept {
+  return u.token_known && (u.token_flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
+}
+
+// An empty PIN for a PIN pad that wants none at all.
+bool is_empty_for_pad(const pin_use& u) noexcept {
+  return has_pad(u) && u.pin_given && u.pin_known && u.pin.length == 0;
+}
+
+bool out_of_range(const tape::pin_facts& pin, const pin_use& u) noexcept {
+  return u.token_known && u.max_pin != 0 && u.max_pin != unknown && (pin.length < u.min_pin || pin.length > u.max_pin);
+}
 
 bool is_login(const pin_use& u) noexcept { return u.which == function::C_Login || u.which == function::C_LoginUser; }
 
@@ -80,6 +101,11 @@ std::string login_command(const rule_input& s, u64 slot) {
              " --login --list-objects");
 }
 
+std::string user_type(u64 user) {
+  const auto name = cryptoki::display_name("user_type", user);
+  return name.empty() ? cat("user type ", hex(user)) : name;
+}
+
 std::string whose(const pin_use& u) { return u.user == CKU_SO ? "security officer's PIN" : "user PIN"; }
 
 // A login on the token that worked after the call.
@@ -103,7 +129,7 @@ void for_each_token(const rule_input& s, const rule& r, findings& out, Wanted wa
       if (calls.size() < 8) calls.push_back(u->call);
     f.show(std::move(calls),
            cat(name_of(uses.front()->which), " for ", user_name(uses.front()->user), " on ", uses.front()->slot_name,
-               " answered ", code(uses.front()->value), uses.size() > 1 ? cat(", ", uses.size(), " times") : ""));
+               " returned ", code(uses.front()->value), uses.size() > 1 ? cat(", ", uses.size(), " times") : ""));
     fill(f, uses);
     f.commands.push_back(login_command(s, uses.front()->slot));
   }
@@ -112,22 +138,50 @@ void for_each_token(const rule_input& s, const rule& r, findings& out, Wanted wa
 }  // namespace
 
 void pin_wrong(const rule_input& s, const rule& r, findings& out) {
-  const auto outside = [](const pin_use& u) {
-    return u.pin_known && u.token_known && u.max_pin != 0 && u.max_pin != unknown &&
-           (u.pin.length < u.min_pin || u.pin.length > u.max_pin);
+  const auto is_login_wrong = [&](const pin_use& u) {
+    return is_login(u) && is_wrong(u.value) && u.pin_given && !is_empty_for_pad(u) &&
+           !(u.pin_known && out_of_range(u.pin, u));
   };
+  for_each_token(s, r, out, is_login_wrong, [&](finding& f, const auto& uses) {
+    const auto& last = *uses.back();
+    f.about = topic::pin;
+    f.say = last.user == CKU_CONTEXT_SPECIFIC
+                ? cat("The PIN for a single operation is wrong: ", last.slot_name, " refused it.")
+                : cat("The PIN is wrong: ", last.slot_name, " was found and refused the ", whose(last), ".");
+    show_pin(f, last, s);
+    show_flags(f, s, last.slot, last.token_flags);
+    f.advice =
+        "Stop everything that retries (channels, services) before the token locks. Try the PIN once by hand, then "
+        "correct it in the configuration.";
+    if (s.set.label) f.advice += " The token's label is right: the client got as far as the PIN.";
+    for (const auto* h : habits_of(s, last.slot, last.which, last.value)) {
+      f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
+      if (h->is_cause) f.cause = cat("likely: ", h->text, ".");
+    }
+  });
+  // C_SetPIN takes the old PIN, C_InitToken the SO PIN.
   for_each_token(
-      s, r, out, [&](const pin_use& u) { return is_login(u) && is_wrong(u.value) && u.pin_given && !outside(u); },
+      s, r, out,
+      [&](const pin_use& u) {
+        return !is_login(u) && is_wrong(u.value) && u.pin_given && !(u.pin_known && out_of_range(u.pin, u)) &&
+               !(u.new_pin_known && out_of_range(u.new_pin, u));
+      },
       [&](finding& f, const auto& uses) {
         const auto& last = *uses.back();
         f.about = topic::pin;
-        f.say = cat("The PIN is wrong: the token ", last.slot_name, " was found and opened, and refused the ",
-                    whose(last), ".");
+        const auto which = last.which == function::C_InitToken ? "the SO PIN"
+                           : last.which == function::C_SetPIN  ? "the old PIN"
+                                                               : "the new PIN";
+        f.say = cat(name_of(last.which), " failed: ", last.slot_name, " refused ", which, " (", short_code(last.value),
+                    ").");
         show_pin(f, last, s);
         show_flags(f, s, last.slot, last.token_flags);
+        f.cause = last.which == function::C_InitToken
+                      ? "An initialised token takes the SO PIN that it was initialised with; each wrong one counts."
+                      : cat(which, " is not the one that the token has.");
         f.advice =
-            "Stop everything that retries (channels, services) before the token locks; try the PIN once by hand, then "
-            "correct it in the configuration. The label is right: the client got as far as the PIN.";
+            "Try again with the right PIN only: each wrong attempt counts. If the SO PIN locks, the token must be "
+            "reinitialised by the vendor's tool.";
       });
 }
 
@@ -212,28 +266,33 @@ void pin_final_try(const rule_input& s, const rule& r, findings& out) {
 }
 
 void pin_length(const rule_input& s, const rule& r, findings& out) {
-  const auto outside = [](const tape::pin_facts& pin, const pin_use& u) {
-    return u.token_known && u.max_pin != 0 && u.max_pin != unknown &&
-           (pin.length < u.min_pin || pin.length > u.max_pin);
-  };
   for_each_token(
       s, r, out,
       [&](const pin_use& u) {
+        if (is_empty_for_pad(u) || (is_login(u) && !u.pin_given)) return false;
         if (u.value == CKR_PIN_LEN_RANGE) return true;
-        if (!is_wrong(u.value)) return false;
-        return (u.pin_known && outside(u.pin, u)) || (u.new_pin_known && outside(u.new_pin, u));
+        if (!is_refusal(u.value)) return false;
+        return (u.pin_known && u.pin_given && out_of_range(u.pin, u)) ||
+               (u.new_pin_known && out_of_range(u.new_pin, u));
       },
       [&](finding& f, const auto& uses) {
         const auto& u = *uses.back();
-        const bool new_one = u.new_pin_known && (outside(u.new_pin, u) || !outside(u.pin, u));
+        const bool new_one = u.new_pin_known && (out_of_range(u.new_pin, u) || !out_of_range(u.pin, u));
         const auto length = new_one ? u.new_pin.length : u.pin.length;
+        const bool known = new_one || u.pin_known;
+        const bool range_known = u.token_known && u.max_pin != 0 && u.max_pin != unknown;
         f.about = topic::pin;
-        f.say = cat("The ", new_one ? "new PIN" : "PIN", " has a length that ", u.slot_name, " does not take",
-                    u.pin_known ? cat(": ", counted(length, "byte")) : "",
-                    u.token_known && u.max_pin != 0 ? cat("; it takes ", u.min_pin, " to ", u.max_pin) : "", ".");
+        f.say = cat(name_of(u.which), " failed: the ", new_one ? "new PIN" : "PIN",
+                    known ? cat(" has ", counted(length, "byte")) : " has a length that the token does not take",
+                    range_known ? cat("; ", u.slot_name, " takes ", u.min_pin, " to ", u.max_pin) : "", ".");
         show_pin(f, u, s);
+        if (u.value != CKR_PIN_LEN_RANGE)
+          f.cause = cat("likely: the PIN's length; the code ", short_code(u.value), " does not say so.");
+        for (const auto* h : habits_of(s, u.slot, u.which, u.value))
+          f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
         f.advice =
-            "Look at what stands around the PIN in the configuration: blanks, quotes, line ends, an empty field.";
+            "Look at what surrounds the PIN in the configuration: spaces, quotes, newlines, an empty field. If the PIN "
+            "is right, give the token one of a length that both sides take.";
       });
 }
 
@@ -248,6 +307,27 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
         f.advice = "Change it (C_SetPIN), and put the new one into the configuration.";
         f.commands = {cat("pkcs11-tool --module ", s.d.module, " --login --change-pin")};
       });
+  // Some tokens let the user log in and refuse everything else.
+  for (const auto* i : s.d.failed_calls.with({CKR_PIN_EXPIRED})) {
+    if (told) break;
+    const auto& first = i->samples.front();
+    told = true;
+    auto& f = add(out, s, r);
+    f.about = topic::pin_state;
+    const auto* slot = s.d.slot(first.slot);
+    const bool flagged = slot != nullptr && slot->token && slot->token->has(CKF_USER_PIN_TO_BE_CHANGED);
+    f.say =
+        cat("The PIN of ", first.slot_name, " has expired or must be changed: ", name_of(i->which), " was refused.");
+    show_incident(f, *i);
+    if (flagged) f.show({slot->token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_TO_BE_CHANGED");
+    f.cause = flagged
+                  ? "The PIN is still the one that it was initialised with; the token works only after it is changed."
+                  : "The token's policy wants a new PIN.";
+    f.advice = "Change it (C_SetPIN), and put the new one into the configuration.";
+    f.commands = {cat("pkcs11-tool --module ", s.d.module, " --login --change-pin")};
+    apply_habits(f, s, *i);
+    soften(f, s, *i);
+  }
   for (const auto& [id, slot] : s.d.slots) {
     if (told || !slot.token || !slot.token->has(CKF_USER_PIN_TO_BE_CHANGED)) continue;
     const auto& opened = s.d.life.opened_slots;
@@ -281,13 +361,15 @@ void pin_not_set(const rule_input& s, const rule& r, findings& out) {
 void already_logged_in(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_USER_ALREADY_LOGGED_IN})) {
     // A client that goes on takes it for the success that it is.
-    const bool went_on = s.d.life.last_used_key > i->last || s.d.tally.of(function::C_FindObjects).last_ok > i->last;
+    const auto after = aftermath_of(s, *i);
+    const bool went_on = after != aftermath::gave_up || s.d.is_inspection_tool();
+    if (!went_on && i->count == 1 && s.d.life.last_used_key != 0) continue;
     auto& f = add(out, s, r);
     f.about = topic::pin_state;
+    // Nothing after it: the client may have been done, or have taken it for an error.
     if (!went_on) f.level = severity::warning;
-    f.say = went_on ? "C_Login answered that the user is logged in already, which is as good as a success."
-                    : "C_Login answered that the user is logged in already, and the client gave up: it takes that for "
-                      "an error.";
+    f.say = went_on ? "C_Login returned that the user is logged in already, which is as good as a success."
+                    : "C_Login returned that the user is logged in already, and the client stopped there.";
     show_incident(f, *i);
     f.advice = went_on
                    ? ""
@@ -305,7 +387,18 @@ void other_user(const rule_input& s, const rule& r, findings& out) {
     f.about = topic::pin_state;
     switch (i->value) {
       case CKR_USER_TYPE_INVALID:
-        f.say = cat(first.slot_name, " does not know the kind of user that was to be logged in.");
+        f.say = cat(name_of(i->which), " as ", user_type(first.user_asked), " failed: ", first.slot_name,
+                    " does not take this user type.");
+        if (first.user_asked == CKU_CONTEXT_SPECIFIC) {
+          f.cause =
+              "CKU_CONTEXT_SPECIFIC is for one operation with a key that has CKA_ALWAYS_AUTHENTICATE, after it was "
+              "begun; it "
+              "is not a user of the token.";
+          f.advice = "Log in as CKU_USER, or with the vendor's own user type.";
+        } else {
+          f.cause = "The module does not know this user type.";
+          f.advice = "Log in as CKU_USER, or with the user type that the vendor's documentation names.";
+        }
         break;
       case CKR_SESSION_READ_ONLY_EXISTS:
         f.say = "The security officer cannot log in while a read-only session is open.";
@@ -317,7 +410,11 @@ void other_user(const rule_input& s, const rule& r, findings& out) {
         f.say = "Another kind of user is logged in: user and security officer cannot be at the same time.";
     }
     show_incident(f, *i);
-    f.advice = "Log out, or close the sessions of the other part of the program, before this login.";
+    if (f.advice.empty())
+      f.advice = "Log out, or close the sessions of the other part of the program, before this login.";
+    for (const auto* h : habits_of(s, first.slot, i->which, i->value))
+      f.cause += cat(" Known of this module: ", h->text, ".");
+    apply_habits(f, s, *i);
     soften(f, s, *i);
   }
 }
@@ -326,18 +423,28 @@ void pin_pad(const rule_input& s, const rule& r, findings& out) {
   for_each_token(
       s, r, out,
       [](const pin_use& u) {
-        if (!is_login(u) || u.ok()) return false;
-        const bool pad = u.token_known && (u.token_flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
-        return u.pin_given ? pad && u.value == CKR_ARGUMENTS_BAD
-                           : !pad && (u.value == CKR_ARGUMENTS_BAD || is_wrong(u.value));
+        if (!is_login(u) || u.ok() || u.value == CKR_PIN_LOCKED) return false;
+        if (is_empty_for_pad(u)) return is_refusal(u.value);
+        return u.pin_given ? has_pad(u) && u.value == CKR_ARGUMENTS_BAD
+                           : !has_pad(u) && (u.value == CKR_ARGUMENTS_BAD || is_wrong(u.value));
       },
       [&](finding& f, const auto& uses) {
+        const auto& u = *uses.back();
         f.about = topic::pin;
-        f.say = uses.back()->pin_given
-                    ? cat("The token ", uses.back()->slot_name, " has a PIN pad and was given a PIN by the program.")
-                    : cat("No PIN was passed, and ", uses.back()->slot_name, " has no PIN pad to ask for one.");
-        f.advice = uses.back()->pin_given ? "Leave the PIN out of the configuration, where the client allows that."
-                                          : "Put the PIN into the configuration.";
+        if (is_empty_for_pad(u)) {
+          f.level = severity::error;
+          f.fault = fault::client;
+          f.say = cat("C_Login was given an empty PIN; ", u.slot_name, " has a PIN pad and wants NULL.");
+          f.show({u.call}, "pPin is a pointer, and ulPinLen is 0");
+          f.show({}, "C_GetTokenInfo shows CKF_PROTECTED_AUTHENTICATION_PATH");
+          f.cause = "With a PIN pad, pPin must be NULL: an empty text is a PIN of no bytes, which is wrong.";
+          f.advice = "Have the client pass NULL for the PIN (Pkcs11Interop: null, not an empty string).";
+          return;
+        }
+        f.say = u.pin_given ? cat("The token ", u.slot_name, " has a PIN pad and was given a PIN by the program.")
+                            : cat("No PIN was passed, and ", u.slot_name, " has no PIN pad to ask for one.");
+        f.advice = u.pin_given ? "Leave the PIN out of the configuration, if the client allows that."
+                               : "Put the PIN into the configuration.";
       });
 }
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "clients/reading.hpp"
+#include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/aftermath.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -12,9 +14,9 @@ namespace {
 enum needs : bool { any_tape = false, every_call = true };
 
 constexpr rule rows[] = {
-#define RULE(id, slug, level, needs, function, title) \
-  {#id, #slug, severity::level, needs, title, rule_functions::function},
-#define SUBRULE(id, slug, level, title) {#id, #slug, severity::level, false, title, nullptr},
+#define RULE(id, slug, level, whose, needs, function, title) \
+  {#id, #slug, severity::level, fault::whose, needs, title, rule_functions::function},
+#define SUBRULE(id, slug, level, whose, title) {#id, #slug, severity::level, fault::whose, false, title, nullptr},
 #include "diagnose/tables/rules.def"
 #undef RULE
 #undef SUBRULE
@@ -36,12 +38,31 @@ finding& add(findings& out, const rule_input& s, const rule& by) {
   f.id = by.id;
   f.slug = by.slug;
   f.level = by.level;
+  f.fault = by.fault;
   f.tape = s.d.index;
   return f;
 }
 
+// Something broke, whatever the client did about it.
+static bool is_outage(u64 value) noexcept {
+  return value == CKR_DEVICE_ERROR || value == CKR_DEVICE_REMOVED || value == CKR_DEVICE_MEMORY ||
+         value == CKR_SESSION_HANDLE_INVALID || value == CKR_SESSION_CLOSED || value == CKR_TOKEN_NOT_PRESENT ||
+         value == CKR_GENERAL_ERROR || value == CKR_FUNCTION_FAILED;
+}
+
 void soften(finding& f, const rule_input& s, const failed_call& i) {
-  if (f.level == severity::error && s.d.succeeded_after(i.which, i.last)) f.level = severity::warning;
+  if (f.level != severity::error) return;
+  if (is_trial(s, i)) f.level = severity::info;
+  switch (aftermath_of(s, i)) {
+    case aftermath::recovered:
+      f.level = is_outage(i.value) ? severity::warning : severity::info;
+      break;
+    case aftermath::succeeded:
+      f.level = severity::warning;
+      break;
+    default:
+      break;
+  }
 }
 
 void show_incident(finding& f, const failed_call& i) {
@@ -53,6 +74,32 @@ void show_incident(finding& f, const failed_call& i) {
       f.show({s.call}, cat("on the card: ", s.card));
       break;
     }
+}
+
+bool covers(const finding& f, const failed_call& i) noexcept {
+  for (const auto& e : f.shown)
+    for (const auto c : e.calls)
+      if (std::any_of(i.samples.begin(), i.samples.end(), [&](const sample& x) { return x.call == c; })) return true;
+  return false;
+}
+
+std::string_view name_of(fault f) noexcept {
+  constexpr std::string_view names[] = {"undecidable", "client", "configuration", "module",
+                                        "token",       "device", "environment"};
+  static_assert(std::size(names) == static_cast<std::size_t>(fault::environment) + 1);
+  return names[static_cast<std::size_t>(f)];
+}
+
+std::string_view describe(fault f) noexcept {
+  constexpr std::string_view texts[] = {"cannot be decided from the tape",
+                                        "the client program",
+                                        "the client's configuration",
+                                        "the module",
+                                        "the token",
+                                        "the device",
+                                        "the environment (system, user, network)"};
+  static_assert(std::size(texts) == static_cast<std::size_t>(fault::environment) + 1);
+  return texts[static_cast<std::size_t>(f)];
 }
 
 std::string_view name_of(severity s) noexcept {

@@ -25,6 +25,7 @@ using findings = std::vector<finding>;
 struct rule {
   std::string_view id, slug;
   severity level;
+  diagnose::fault fault;  ///< in the plain case
   bool needs_every_call;  ///< silent where a filter left calls out
   std::string_view title;
   void (*look)(const rule_input&, const rule&, findings&);  ///< nullptr: found by the rule that it is a sub-class of
@@ -38,15 +39,19 @@ const rule* find_rule(std::string_view name) noexcept;
 /// A new finding of the rule, with its severity. The reference lives until the next one is added.
 finding& add(findings& out, const rule_input& s, const rule& by);
 
-/// A failing call whose function succeeded later is half as bad: the client found another way.
+/// A failing call whose function succeeded later is half as bad; nothing to worry about if the client at once tried
+/// another way, and that worked.
 void soften(finding& f, const rule_input& s, const failed_call& i);
 
 /// Adds what is seen in an incident's samples.
 void show_incident(finding& f, const failed_call& i);
 
+/// A finding covers a failed call if its evidence names one of the samples.
+bool covers(const finding& f, const failed_call& i) noexcept;
+
 namespace rule_functions {
-#define RULE(id, slug, level, needs, function, title) void function(const rule_input&, const rule&, findings&);
-#define SUBRULE(id, slug, level, title)
+#define RULE(id, slug, level, whose, needs, function, title) void function(const rule_input&, const rule&, findings&);
+#define SUBRULE(id, slug, level, whose, title)
 #include "diagnose/tables/rules.def"
 #undef RULE
 #undef SUBRULE

@@ -4,6 +4,9 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/parameters.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -16,6 +19,7 @@ constexpr u64 second = 1000000000;
 constexpr u64 long_idle = 30 * second;
 constexpr u64 long_wait = 5 * second;
 constexpr u64 many_sessions = 64;
+constexpr u64 few_sessions = 8;  // fewer are no reason to run out
 
 bool closes(function f) noexcept {
   if (f == model::unknown_function) return false;
@@ -39,23 +43,71 @@ std::string ending_in_words(const model::past& p) {
   }
 }
 
+// What the tape tells of a call that never returned: a parameter that is missing, or another thread that is waiting.
+void explain_unreturned(finding& f, const rule_input& s, const unreturned& u) {
+  for (const auto& i : s.d.failed_calls.unreturned()) {
+    if (i.first != u.call) continue;
+    const auto& x = i.samples.front();
+    if (x.mechanism != unknown)
+      f.show({u.call}, cat("mechanism ", mechanism(x.mechanism), ", ",
+                           x.parameter_known ? describe_parameter(x) : std::string("parameter not on the tape")));
+    if (x.key) f.show({}, cat("with ", x.key_name));
+    if (const auto trouble = check_parameter(u.which, x); trouble && trouble->is_certain) {
+      f.fault = fault::module;
+      f.cause = cat("likely: ", trouble->say, "; the module reads the parameter without a check, and crashes.");
+      f.advice = trouble->advice;
+    }
+    for (const auto* h : habits_of(s, x.slot, u.which, CKR_OK))
+      f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
+  }
+  if (u.which != function::C_Finalize) return;
+  for (const auto& w : s.d.life.lost) {
+    if (w.which != function::C_WaitForSlotEvent || w.call > u.call) continue;
+    f.say = cat("C_Finalize does not return while thread ", w.thread, " waits in C_WaitForSlotEvent.");
+    f.show({w.call}, cat("C_WaitForSlotEvent of thread ", w.thread, " has no end on the tape"));
+    f.fault = fault::module;
+    f.cause =
+        "C_Finalize must make C_WaitForSlotEvent return CKR_CRYPTOKI_NOT_INITIALIZED (section 5.5); this module waits "
+        "for it.";
+    f.advice =
+        "Have the client poll with CKF_DONT_BLOCK, or end its waiting thread first; use a newer version of the module.";
+    return;
+  }
+}
+
 }  // namespace
 
 void session_leak(const rule_input& s, const rule& r, findings& out) {
   const auto& l = s.d.life;
-  for (const auto* i : s.d.failed_calls.with({CKR_SESSION_COUNT})) {
+  for (const auto* i :
+       s.d.failed_calls.with({CKR_SESSION_COUNT, CKR_ARGUMENTS_BAD, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
+                              CKR_DEVICE_MEMORY, CKR_HOST_MEMORY, CKR_DEVICE_ERROR})) {
+    const auto& first = i->samples.front();
+    const bool says_so = i->value == CKR_SESSION_COUNT;
+    if (i->which != function::C_OpenSession && !says_so) continue;
+    // Another code: only if the same call had worked before, and many sessions are open.
+    const bool worked_before = s.d.tally.of(function::C_OpenSession).first_ok != 0 &&
+                               s.d.tally.of(function::C_OpenSession).first_ok < i->first;
+    if (!says_so && (!worked_before || first.sessions < few_sessions)) continue;
     auto& f = add(out, s, r);
     f.about = topic::session;
-    f.say =
-        cat("The token has no more sessions to give: ", l.most_open, " were open in this process at the same time.");
+    f.say = says_so ? cat("The token has no more sessions to give: ", first.sessions, " were open in this process.")
+                    : cat("C_OpenSession failed with ", short_code(i->value), " while ", first.sessions,
+                          " sessions were open.");
     show_incident(f, *i);
     f.show({l.most_open_in}, cat(l.opened, " sessions were opened, ", l.closed, " closed"));
     for (const auto& [id, slot] : s.d.slots)
       if (slot.token && slot.token->max_sessions != 0 && slot.token->max_sessions < 1000000)
         f.show({slot.token->seen_in}, cat(model::describe(slot), " allows ", slot.token->max_sessions, " sessions"));
+    f.cause =
+        says_so && first.sessions == 0 ? "No session of this process was open: other programs hold them."
+        : says_so
+            ? "Sessions are opened and not closed, or more are needed than the token has."
+            : "likely: all sessions are in use; the same call had worked with fewer, and the code does not say so.";
     f.advice =
         "Close sessions when they are done with, or limit how many the client holds (pools, worker threads); small "
         "devices give 16 to all programs together.";
+    apply_habits(f, s, *i);
     soften(f, s, *i);
     return;
   }
@@ -170,7 +222,8 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
       last = &u;
   if (last != nullptr && s.d.tape->header().stopped == 0) {
     auto& f = add(out, s, r);
-    f.level = severity::warning;
+    // A program that dies while it tidies up has done its work.
+    f.level = stage_of(last->which) < 0 ? severity::warning : severity::error;
     f.about = topic::device;
     f.say =
         cat("The tape ends inside ", name_of(last->which), ": the process crashed, was killed, or still hangs there.");
@@ -178,8 +231,8 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
            cat("call ", last->call, ": ", name_of(last->which), " by thread ", last->thread, " never returned"));
     f.advice =
         "Look into the system's log (crash, out of memory) and for a core file. If the process still runs, gdb shows "
-        "what "
-        "the module waits for.";
+        "what the module waits for.";
+    explain_unreturned(f, s, *last);
     f.commands = {cat("coredumpctl list ", s.d.program), cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
     return;
   }
@@ -208,6 +261,7 @@ void call_hangs(const rule_input& s, const rule& r, findings& out) {
                 ", while the rest of the process went on.");
     f.show({u.call}, cat("call ", u.call, " has no end on the tape"));
     f.advice = "The module waits for the device, the network, or a lock that nobody gives back.";
+    explain_unreturned(f, s, u);
     f.commands = {cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
   }
 }

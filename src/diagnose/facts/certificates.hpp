@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The certificates whose bytes went by, with their dates.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "model/state.hpp"
+
+namespace p11tape::diagnose {
+
+struct seen_certificate {
+  model::u64 call = 0, wall = 0;  ///< where its bytes were first seen; ns since 1970
+  model::u64 slot = model::unknown, handle = 0;
+  std::string subject, not_before, not_after;  ///< as decode::certificate writes them
+  std::int64_t from = 0, until = 0;            ///< s since 1970
+  std::optional<std::string> label, id;
+  bool sought = false;  ///< a search by label or ID had found it
+};
+
+class certificates {
+ public:
+  void see(const model::call_context& now);
+  const std::vector<seen_certificate>& all() const noexcept { return all_; }
+
+ private:
+  static constexpr std::size_t most = 512;
+  std::vector<seen_certificate> all_;
+  std::unordered_set<model::u64> known_;
+};
+
+}  // namespace p11tape::diagnose

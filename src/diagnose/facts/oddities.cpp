@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnose/facts/oddities.hpp"
+
+#include "cryptoki/pkcs11.hpp"
+#include "diagnose/tables/answers.hpp"
+#include "model/extract.hpp"
+
+namespace p11tape::diagnose {
+namespace {
+
+using cryptoki::effect;
+using cryptoki::function;
+using model::u64;
+
+struct curve_row {
+  std::string_view oid;  // DER
+  u64 bytes;             // of the order
+};
+
+constexpr curve_row curves[] = {
+    {{"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10}, 32},      // P-256
+    {{"\x06\x05\x2b\x81\x04\x00\x22", 7}, 48},                   // P-384
+    {{"\x06\x05\x2b\x81\x04\x00\x23", 7}, 66},                   // P-521
+    {{"\x06\x05\x2b\x81\x04\x00\x0a", 7}, 32},                   // secp256k1
+    {{"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x07", 11}, 32},  // brainpoolP256r1
+    {{"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0b", 11}, 48},  // brainpoolP384r1
+    {{"\x06\x09\x2b\x24\x03\x03\x02\x08\x01\x01\x0d", 11}, 64},  // brainpoolP512r1
+};
+
+bool signs(const model::call_context& now) noexcept {
+  return now.role->on == model::operation::sign &&
+         (now.role->does == effect::single || now.role->does == effect::finish);
+}
+
+// The length that the call wrote where the caller keeps the length of its output.
+u64 written_length(const model::call_context& now) {
+  tape::item_view item;
+  const auto at = now.role->output_length;
+  return at >= 0 && now.call->result().find(static_cast<std::size_t>(at), item) ? item.number() : model::unknown;
+}
+
+}  // namespace
+
+u64 signature_size(u64 mechanism, const model::object& key) {
+  const auto name = cryptoki::name_of("mechanism", mechanism);
+  if (name.starts_with("CKM_ECDSA")) {
+    for (const auto& c : curves)
+      if (key.ec_params == c.oid) return 2 * c.bytes;
+    return 0;
+  }
+  if (name.find("RSA_PKCS") != std::string_view::npos || name == "CKM_RSA_X_509") return (key.bits + 7) / 8;
+  return 0;
+}
+
+oddity* oddities::note(oddity_kind what, const model::call_context& now) {
+  for (auto& o : all_)
+    if (o.what == what && o.which == now.which && o.value == now.value) {
+      ++o.count;
+      o.last_call = now.call->number;
+      return nullptr;
+    }
+  if (all_.size() == most) return nullptr;
+  auto& o = all_.emplace_back();
+  o.what = what;
+  o.which = now.which;
+  o.call = o.last_call = now.call->number;
+  o.count = 1;
+  o.value = now.value;
+  o.mechanism = now.mechanism;
+  if (now.key != nullptr) o.key = model::describe(*now.process, *now.key);
+  return &o;
+}
+
+void oddities::see(const model::call_context& now) {
+  if (!now.ended || now.which == model::unknown_function) return;
+  const auto& c = *now.call;
+  const auto& r = *now.role;
+  if (now.ok) {
+    if (now.which == function::C_GetInterface && c.begun() && c.arguments().given(2)) {
+      tape::item_view item;
+      if (!c.result().find(2, item)) note(oddity_kind::null_interface, now);
+      return;
+    }
+    if (r.output_length < 0 || !c.begun()) return;
+    const auto given = c.arguments().given(static_cast<std::size_t>(r.output));
+    const auto length = written_length(now);
+    if (length == model::unknown) return;
+    if (length == CK_UNAVAILABLE_INFORMATION) {
+      note(oddity_kind::unavailable_length, now);
+      return;
+    }
+    if (!given && asked_.size() < most_asked) asked_[now.session_handle << 8 ^ static_cast<u64>(now.which)] = length;
+    if (given && signs(now) && now.key != nullptr) {
+      const auto wanted = signature_size(now.mechanism, *now.key);
+      if (wanted != 0 && length != wanted)
+        if (auto* o = note(oddity_kind::signature_length, now)) {
+          o->given = length;
+          o->wanted = wanted;
+        }
+    }
+    return;
+  }
+  if (now.value == CKR_BUFFER_TOO_SMALL && r.output_length >= 0 && c.begun()) {
+    tape::item_view passed;
+    if (!c.arguments().find(static_cast<std::size_t>(r.output_length), passed)) return;
+    const auto room = passed.number();
+    if (!c.arguments().given(static_cast<std::size_t>(r.output))) {
+      note(oddity_kind::small_for_query, now);
+      return;
+    }
+    const auto key = now.session_handle << 8 ^ static_cast<u64>(now.which);
+    const auto asked = asked_.find(key);
+    if (asked != asked_.end() && room >= asked->second)
+      if (auto* o = note(oddity_kind::small_for_own_size, now)) {
+        o->given = room;
+        o->wanted = asked->second;
+      }
+    const auto length = written_length(now);
+    if (length != model::unknown && asked_.size() < most_asked) asked_[key] = length;
+    return;
+  }
+  if (!is_listed_answer(now.which, now.value)) note(oddity_kind::unlisted_answer, now);
+}
+
+}  // namespace p11tape::diagnose

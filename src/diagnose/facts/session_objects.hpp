@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session objects that the process makes, and whether it destroys them.
+#pragma once
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "model/state.hpp"
+
+namespace p11tape::diagnose {
+
+class session_objects {
+ public:
+  void see(const model::call_context& now);
+
+  model::u64 created = 0, destroyed = 0;  ///< destroyed: one by one, not with their session
+  model::u64 first_in = 0, last_in = 0;   ///< calls that made the first and the last
+  model::u64 alive = 0, most_alive = 0, most_alive_in = 0;
+
+ private:
+  static constexpr std::size_t most = 65536;
+  std::unordered_map<model::u64, model::u64> by_session_;  // number of the session -> alive
+};
+
+}  // namespace p11tape::diagnose
