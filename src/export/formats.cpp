@@ -8,6 +8,7 @@ namespace p11tape::exporting {
 
 std::span<const format> formats() noexcept {
   static constexpr format all[] = {
+      {"oasis-xml", "the XML of the PKCS #11 Profiles' test cases", write_oasis},
       {"spy", "the text log of OpenSC's pkcs11-spy", write_spy},
   };
   return all;

@@ -20,6 +20,7 @@ struct format {
 std::span<const format> formats() noexcept;
 const format* find_format(std::string_view name) noexcept;
 
+bool write_oasis(std::span<const tape::reader* const> tapes, std::FILE* to);
 bool write_spy(std::span<const tape::reader* const> tapes, std::FILE* to);
 
 }  // namespace p11tape::exporting

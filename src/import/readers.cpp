@@ -9,7 +9,7 @@ namespace p11tape::import {
 std::span<const log_kind> log_kinds() noexcept {
   static const log_kind all[] = {spy_log,  logger_log,     shim_log,     opensc_log, p11kit_log,
                                  nss_log,  nshield_log,    provider_log, java_log,   ykcs11_log,
-                                 tpm2_log, cryptoauth_log, keychain_log, helper_log};
+                                 tpm2_log, cryptoauth_log, keychain_log, helper_log, oasis_log};
   return all;
 }
 

@@ -20,5 +20,6 @@ extern const log_kind tpm2_log;
 extern const log_kind cryptoauth_log;
 extern const log_kind keychain_log;
 extern const log_kind helper_log;
+extern const log_kind oasis_log;
 
 }  // namespace p11tape::import

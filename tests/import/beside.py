@@ -86,6 +86,14 @@ def main():
             imported = run(P11TAPE, "import", "-o", f"{folder}/again{n}", f"{folder}/again{n}.log")
             assert imported.returncode == 0 and "not understood" not in imported.stdout, imported.stdout + imported.stderr
             compare(calls(f"{folder}/again{n}"), ours, "exported and imported")
+            with open(f"{folder}/case{n}.xml", "w", encoding="utf-8") as case:
+                exported = run(P11TAPE, "export", "--format", "oasis-xml", f"{folder}/ours{n}")
+                case.write(exported.stdout)
+            assert exported.returncode == 0 and PIN not in exported.stdout
+            imported = run(P11TAPE, "import", "-o", f"{folder}/case{n}", f"{folder}/case{n}.xml")
+            assert imported.returncode == 0 and "not understood" not in imported.stdout, imported.stdout + imported.stderr
+            compare([{**c, "in": {}, "out": {}} for c in calls(f"{folder}/case{n}")],
+                    [c for c in ours if c["function"] != "C_GetFunctionList"], "written as a test case and imported")
             cleaned = run(P11TAPE, "import", "--clean", f"{folder}/spy{n}.log").stdout
             assert len(cleaned) > 100 and PIN not in cleaned and PIN.encode().hex(" ").upper()[:47] not in cleaned
             with open(f"{folder}/clean{n}.log", "w", encoding="utf-8") as clean:

@@ -172,3 +172,77 @@ TEST_CASE("times of logs") {
   CHECK(parse("2026-13-28 17:40:01") == 0);
   CHECK(parse("2026-11-28 17:40:61") == 0);
 }
+
+TEST_CASE("the XML of the profiles' test cases") {
+  const collected log(R"(<PKCS11>
+  <C_Initialize/>
+  <C_Initialize rv="OK"/>
+  <C_GetSlotList>
+    <TokenPresent value="true"/>
+    <SlotList length="${SlotList.length}"/>
+  </C_GetSlotList>
+  <C_GetSlotList rv="OK">
+    <SlotList>
+      <SlotID value="${SlotList.SlotID[0]}"/>
+    </SlotList>
+  </C_GetSlotList>
+  <C_OpenSession>
+    <SlotID value="${SlotList.SlotID[0]}"/>
+    <Flags value="RW_SESSION|SERIAL_SESSION"/>
+  </C_OpenSession>
+  <C_OpenSession rv="OK">
+    <Session value="${Session}"/>
+  </C_OpenSession>
+  <C_Login>
+    <Session value="${Session}"/>
+    <UserType value="USER"/>
+    <Pin value="hunter2hunter2"/>
+  </C_Login>
+  <C_Login rv="PIN_INCORRECT"/>
+  # a remark
+  <C_FindObjectsInit>
+    <Session value="${Session}"/>
+    <Template>
+      <Attribute type="CLASS" value="PRIVATE_KEY"/>
+      <Attribute type="TOKEN" value="TRUE"/>
+      <Attribute type="LABEL" value="invented"/>
+    </Template>
+  </C_FindObjectsInit>
+  <C_FindObjectsInit rv="OK"/>
+  <C_SignInit>
+    <Session value="${Session}"/>
+    <Mechanism>
+      <Type value="SHA256_RSA_PKCS"/>
+    </Mechanism>
+    <Key value="${Object.Object[0]}"/>
+  </C_SignInit>
+  <C_SignInit rv="OK"/>
+  <C_Sign>
+    <Session value="${Session}"/>
+    <Data value="00010203"/>
+    <Signature length="256"/>
+  </C_Sign>
+  <C_Sign rv="OK">
+    <Signature value="0a0b"/>
+  </C_Sign>
+</PKCS11>
+)");
+  REQUIRE(log.result.kind != nullptr);
+  CHECK(log.result.kind->name == "oasis-xml");
+  CHECK(log.result.unknown_lines == 0);
+  const auto slot = out(log.at("C_GetSlotList"), "pSlotList").numbers.at(0);
+  CHECK(in(log.at("C_OpenSession"), "slotID").number == slot);
+  CHECK(in(log.at("C_OpenSession"), "flags").number == 6);
+  CHECK(in(log.at("C_Login"), "hSession").number == out(log.at("C_OpenSession"), "phSession").number);
+  CHECK(in(log.at("C_Login"), "userType").number == CKU_USER);
+  CHECK(log.at("C_Login").result == CKR_PIN_INCORRECT);
+  const auto& wanted = in(log.at("C_FindObjectsInit"), "pTemplate");
+  CHECK(attribute(wanted, CKA_CLASS).number == CKO_PRIVATE_KEY);
+  CHECK(attribute(wanted, CKA_LABEL).bytes == "invented");
+  CHECK(out(log.at("C_GetSlotList"), "pulCount").number == 1);
+  CHECK(in(log.at("C_SignInit"), "pMechanism").number == CKM_SHA256_RSA_PKCS);
+  CHECK(in(log.at("C_Sign"), "pData").length == 4);
+  CHECK(out(log.at("C_Sign"), "pSignature").length == 2);
+  CHECK(log.cleaned.find("hunter2") == std::string::npos);
+  CHECK(log.cleaned.find("00010203") == std::string::npos);
+}
