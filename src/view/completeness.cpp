@@ -16,6 +16,13 @@ std::string program_of(const tape::reader& tape) {
   return path.empty() ? "unknown program" : fs::path(path).filename().string();
 }
 
+std::string imported_from(const tape::reader& tape) {
+  const auto tool = tape.property("imported.from");
+  if (tool.empty()) return {};
+  const auto file = tape.property("imported.file");
+  return std::string(tool) + (file.empty() ? "" : " (" + std::string(file) + ")");
+}
+
 std::vector<std::string> losses_of(const tape::reader& tape) {
   using tape::counter;
   constexpr struct {
@@ -39,6 +46,8 @@ std::vector<std::string> losses_of(const tape::reader& tape) {
        "calls were made while recording was switched off"},
   };
   std::vector<std::string> all;
+  if (const auto source = imported_from(tape); !source.empty())
+    all.push_back("imported from " + source + ": what the log does not show is not on the tape");
   for (const auto& s : sentences)
     if (const auto n = tape.counter(s.which); n != 0) all.push_back(text::counted(n, s.one, s.many));
   switch (static_cast<tape::stop_reason>(tape.header().stopped)) {

@@ -12,6 +12,9 @@ namespace p11tape::view {
 /// The file name of the recorded program, or "unknown program".
 std::string program_of(const tape::reader& tape);
 
+/// The tool whose log an imported tape was made from, and the file: "pkcs11-spy (spy.log)"; "" for a recording.
+std::string imported_from(const tape::reader& tape);
+
 /// What the recorder left out, a sentence each; empty for a complete tape.
 std::vector<std::string> losses_of(const tape::reader& tape);
 
