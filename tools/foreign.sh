@@ -48,10 +48,11 @@ enter() {
     enter "$system" "$registration" "$root" "$cache" "$@"
 }
 
-# What is built and run there: with little to compile on an architecture that has its siblings tested as well.
+# What is built and run there. The program takes longest to compile: `quick` leaves it out, and then only the program of
+# this machine reads the tapes that are recorded there.
 foreign_targets() {
   local all=(p11tape_shim p11tape_contract_tests unit-tape unit-cryptoki)
-  [[ $1 == i386 ]] || all+=(p11tape golden-tapes)
+  [[ $1 == i386 || $quick == yes ]] || all+=(p11tape golden-tapes)
   printf '%s\n' "${all[@]}"
 }
 
@@ -74,16 +75,17 @@ check_foreign() {
   enter "$arch" "$system" /bin/bash "$root/tests/foreign/inside" "$root" "$build" "$tapes"
 
   # Both programs read both kinds of tapes, and print the same bytes.
-  local program=$root/build/bin/p11tape place name
+  local program=$root/build/bin/p11tape place name alike=yes
+  [[ $arch != i386 && $quick == no ]] || alike=no
   [[ -x $program ]] || { echo "no program for this machine in build/: tapes are not read across" && return 0; }
   for place in here there; do
     for file in "$tapes/$place"/*.p11tape; do
       name=$tapes/$place/$(basename "$file").txt
       LC_ALL=C.UTF-8 TZ=UTC "$program" show "$file" >"$name.here" 2>&1 || [[ $? -le 2 ]]
       [[ -s $name.here ]] || die "$file: nothing to show"
-      [[ $arch == i386 ]] || cmp "$name.here" "$name.there" || die "$file is not shown alike here and on $arch"
+      [[ $alike == no ]] || cmp "$name.here" "$name.there" || die "$file is not shown alike here and on $arch"
     done
   done
   grep -q 'C_Sign(' "$tapes"/there/*.here || die "the tape from $arch has no C_Sign"
-  echo "$(find "$tapes" -name '*.here' | wc -l) tapes from here and from $arch are read here$([[ $arch == i386 ]] || echo " and there, alike")."
+  echo "$(find "$tapes" -name '*.here' | wc -l) tapes from here and from $arch are read here$([[ $alike == no ]] || echo " and there, alike")."
 }

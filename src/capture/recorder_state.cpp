@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "capture/host/clock.hpp"
 #include "capture/host/signals_deferred.hpp"
 #include "capture/live_log.hpp"
@@ -31,7 +33,9 @@ namespace {
 constinit session_mechanisms operations[operation_count]{};
 constinit std::atomic<u64> last_epoch{0};
 
-void forget_in_child() noexcept { process.load()->epoch.store(0); }
+// Kernels before 4.14 do not wipe the page in a child: fork does it there, through libc's handlers. A child that was made
+// by the system call alone is not noticed, and goes on writing to its parent's tape.
+void forget_in_child() noexcept { std::memset(static_cast<void*>(process.load()), 0, sizeof(process_state)); }
 
 process_state* process_page() noexcept {
   process_state* p = process.load(std::memory_order_acquire);
@@ -39,13 +43,14 @@ process_state* process_page() noexcept {
   void* page = mmap(nullptr, sizeof(process_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return nullptr;
   const bool wiped = madvise(page, sizeof(process_state), MADV_WIPEONFORK) == 0;
+  if (!wiped) the_tape.keep_in_children();
   madvise(page, sizeof(process_state), MADV_DONTDUMP);
   auto* mine = static_cast<process_state*>(page);
   if (!process.compare_exchange_strong(p, mine, std::memory_order_acq_rel)) {
     munmap(page, sizeof(process_state));
     return p;
   }
-  if (!wiped) pthread_atfork(nullptr, nullptr, forget_in_child);  // kernels before 4.14
+  if (!wiped) pthread_atfork(nullptr, nullptr, forget_in_child);
   return mine;
 }
 

@@ -172,7 +172,7 @@ bool file::lay_out(const creation& how) noexcept {
   const u64 data = (schema + how.schema.size() + unit - 1) / unit * unit;
   if (data + ring_chunk > limit_ || !reserve(data)) return false;
   // A child of fork must not write to this tape by accident: it does not get the mapping.
-  madvise(base_, limit_, MADV_DONTFORK);
+  if (!kept_in_children_) madvise(base_, limit_, MADV_DONTFORK);
   std::memcpy(base_ + properties, how.properties.data(), how.properties.size());
   std::memcpy(base_ + schema, how.schema.data(), how.schema.size());
   kept_limit_ = limit_ / 8;

@@ -49,6 +49,10 @@ class file {
   /// fork, where it forgets the parent's file without touching it.
   create_error create(const creation& how) noexcept;
 
+  /// Children of fork keep the mappings of tapes that are made from now on. For kernels that tell nobody in time that it
+  /// is a child: what it does then must not be a fault.
+  void keep_in_children() noexcept { kept_in_children_ = true; }
+
   bool is_open() const noexcept { return base_ != nullptr && !lost(); }
 
   /// True once the tape has been found to be cut or unreadable: it is not touched again.
@@ -135,6 +139,7 @@ class file {
   std::atomic<bool> lost_{false};
   u64 device_ = 0, inode_ = 0;
   bool by_write_ = false;
+  bool kept_in_children_ = false;
   bool ring_ = true;
   int error_number_ = 0;
   u64 limit_ = 0, kept_limit_ = 0, largest_extent_ = 0;

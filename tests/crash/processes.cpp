@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,6 +43,12 @@ const CK_FUNCTION_LIST* begin() {
   const auto* const list = s.list();
   EXPECT_EQ(list->C_Initialize(nullptr), CK_RV{CKR_OK});
   return list;
+}
+
+// Linux 4.14 and newer wipe a page in children however they were made.
+bool kernel_wipes() {
+  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return madvise(page, 4096, MADV_WIPEONFORK) == 0;
 }
 
 bool descriptor_leaks() {
@@ -125,6 +132,7 @@ TEST_CASE("a raw clone, which runs no handlers of fork: a tape of its own that n
     EXPECT_EQ(status, 0);
     call_numbered(list, 1, 101, 3000);
   });
+  if (!kernel_wipes()) SKIP("both live, but nothing tells the child that it is one: it writes to its parent's tape");
   check_whole(dir, 1, 3000);
   check_whole(dir, 2, 3000);
   std::size_t named = 0;
