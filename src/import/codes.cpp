@@ -72,7 +72,9 @@ step helper(std::string_view text) {
     if (k.name != name) continue;
     s.function = k.function;
     s.what = step::kind::begins;
+    s.shown = text.substr(0, text.size() - rest.rest.size() + 6);  // without what the function was given
     if (entry) return s;
+    s.shown = {};
     scanner code(rest.rest.substr(returned + 10));
     u64 result = 0;
     s.what = code.signed_decimal(result) ? step::kind::returns : step::kind::noise;

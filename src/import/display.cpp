@@ -364,7 +364,9 @@ bool display_lines::attribute(std::string_view text) {
   } else if (find_constant(rest, n)) {
     a.set_number(n);
   } else if (rest.empty() || rest.front() == '<' || rest.front() == '*' || rest.front() == '[') {
-    a.what = kind::unknown;  // somebody took the value out
+    a.what = kind::unknown;  // somebody took the value out, or wrote something else in its place
+    mask_ = !rest.empty();
+    mask_from_ = text.size() - rest.size();
   } else {
     return false;
   }

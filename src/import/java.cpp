@@ -13,11 +13,14 @@ namespace {
 constexpr std::string_view exception = "PKCS11Exception: ", frame = "pkcs11.wrapper.PKCS11.C_";
 
 // The code behind "PKCS11Exception: ".
-bool code(std::string_view text, u64& result) noexcept {
+bool code(std::string_view text, u64& result, std::string_view* shown = nullptr) noexcept {
   const auto at = text.find(exception);
   if (at == std::string_view::npos) return false;
   scanner s(text.substr(at + exception.size()));
-  return s.rest.starts_with("CKR_") ? find_constant(s.name(), result) : s.rest.starts_with("0x") && s.hex(result);
+  if (!(s.rest.starts_with("CKR_") ? find_constant(s.name(), result) : s.rest.starts_with("0x") && s.hex(result)))
+    return false;
+  if (shown != nullptr) *shown = text.substr(at, text.size() - at - s.rest.size());
+  return true;
 }
 
 class java_reader final : public reader {
@@ -27,9 +30,11 @@ class java_reader final : public reader {
   line_use take(const line& l) override {
     u64 n = 0;
     if (trimmed(l.text).empty()) return line_use::used;
-    if (code(l.text, n)) {
+    std::string_view shown;
+    if (code(l.text, n, &shown)) {
       result_ = n;
-      return line_use::used;
+      cleaned_ = "Caused by: " + std::string(shown);
+      return line_use::masked;
     }
     const auto at = l.text.find(frame);
     if (at == std::string_view::npos) return stack_line(l.text) ? line_use::used : line_use::unknown;

@@ -153,15 +153,19 @@ class nss_reader final : public reader {
     } else {
       a.what = kind::pointer;  // the first bytes at most are shown
     }
+    const bool secret = is_secret_attribute(a.type, false);
     // What is read is printed after the call, with no other mark: the last list of a reading call is its answer.
     auto& list = c.in[static_cast<std::size_t>(i)];
     if (list.what != kind::attributes) {
       list = value{};
       list.what = kind::attributes;
     }
-    if (c.function == cryptoki::function::C_GetAttributeValue) a.what = kind::pointer;
-    const bool secret = is_secret_attribute(a.type, false);
-    if (list.parts.size() < 512) list.parts.push_back(std::move(a));
+    if (c.function == cryptoki::function::C_GetAttributeValue) {
+      a.what = kind::pointer;
+      for (const auto& other : list.parts)
+        if (other.type == a.type) a.type = unavailable;  // the same list again, after the call
+    }
+    if (list.parts.size() < 512 && a.type != unavailable) list.parts.push_back(std::move(a));
     if (!secret) return line_use::used;
     cleaned_.assign(whole.substr(0, whole.size() - s.rest.size()));
     cleaned_ += "[removed]";

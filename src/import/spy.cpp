@@ -82,7 +82,8 @@ class spy_reader final : public reader {
     if (loaded(text)) return line_use::used;
     if (is_cut(text)) {
       gap();
-      return line_use::used;
+      cleaned_ = "[...]";  // what else somebody wrote there is no part of the log
+      return line_use::masked;
     }
     if (skipping_) return line_use::unknown;
     if (auto* e = open_.current(); e != nullptr && !e->state.began && time_line(e->c, text)) {

@@ -22,7 +22,9 @@ class step_reader final : public reader {
     facts_.processes |= s.process.has_value();
     if (s.what != step::kind::returns) begin(s, l.number);
     if (s.what != step::kind::begins) end(s, l.number);
-    return line_use::used;
+    if (s.shown.empty() || s.shown.size() == l.text.size()) return line_use::used;
+    cleaned_ = s.shown;
+    return line_use::masked;
   }
 
   void finish() override { open_.give_up(false); }

@@ -15,6 +15,7 @@ struct step {
   kind what = kind::none;  ///< noise: understood, of no interest, and certainly harmless
   cryptoki::function function{};
   std::optional<u64> result;
+  std::string_view shown;  ///< what of the line certainly holds no secret, if that is not all of it
   std::optional<u64> process, thread, time;
 };
 

@@ -175,7 +175,60 @@ P:1; T:0x2 17:40:01.126 [opensc-pkcs11] pkcs11-session.c:384:C_Login: fLogin() r
 P:1; T:0x2 17:40:01.127 [opensc-pkcs11] pkcs11-session.c:453:C_InitPIN: C_InitPIN() called, pin '@text'
 P:1; T:0x2 17:40:01.127 [opensc-pkcs11] pkcs11-object.c:118:C_CreateObject: C_CreateObject(): CKA_VALUE = @hex
 )"},
+    {"nss", R"(1024[805ef10]: C_Login
+1024[805ef10]:   pPin = 0x7ffd00001000
+1024[805ef10]: a word: @text
+1024[805ef10]: rv = CKR_OK
+1024[805ef10]: C_CreateObject
+1024[805ef10]:   pTemplate = 0x7ffd00001000
+1024[805ef10]:     CKA_VALUE = 0x@hex [15]
+1024[805ef10]:     CKA_PRIVATE_EXPONENT = "@text" [15]
+1024[805ef10]: rv = CKR_OK
+)"},
+    {"nshield", R"(2026-11-28 17:40:01 [4711] t7f3a: pkcs11: 00000001 >>   C_Login
+2026-11-28 17:40:01 [4711] t7f3a: pkcs11: 00000001 >    pPin @text
+2026-11-28 17:40:01 [4711] t7f3a: pkcs11: 00000001 D    the passphrase is @text
+2026-11-28 17:40:02 [4711] t7f3a: pkcs11: 00000001 <    rv 0x000000A0 (CKR_PIN_INCORRECT)
+)"},
+    {"pkcs11-provider", R"([2026-11-28 17:40:01.123] [interface.gen.c:123] p11prov_Login(): Calling C_Login
+[2026-11-28 17:40:01.123] [util.c:1] p11prov_uri(): pin-value=@text
+[2026-11-28 17:40:01.140] [interface.gen.c:123] p11prov_Login(): Error: 0x000000A0; Error returned by C_Login
+)"},
+    {"java", R"(Caused by: sun.security.pkcs11.wrapper.PKCS11Exception: CKR_PIN_INCORRECT @text
+    at jdk.crypto.cryptoki/sun.security.pkcs11.wrapper.PKCS11.C_Login(Native Method)
+keystore password: @text
+)"},
+    {"ykcs11", "DBG ykcs11.c:1 (C_Login): In\nDBG ykcs11.c:2 (C_Login): pin @text\nDBG ykcs11.c:3 (C_Login): Out\n"},
+    {"tpm2-pkcs11", R"(TRACE on line: "1" in file: "src/pkcs11.c": enter "C_Login"
+TRACE on line: "2" in file: "src/token.c": auth value @text
+TRACE on line: "1" in file: "src/pkcs11.c": return "C_Login" value: 160
+)"},
+    {"pkcs11-helper", R"(PKCS#11: __pkcs11h_session_login entry pin='@text'
+PKCS#11: __pkcs11h_session_login return rv=160-'CKR_PIN_INCORRECT'
+PKCS#11: the PIN is @text
+)"},
+    {"oasis-xml", R"(<PKCS11>
+  <C_Login>
+    <Session value="${Session}"/>
+    <UserType value="USER"/>
+    <Pin value="@text"/>
+  </C_Login>
+  <C_Login rv="OK"/>
+  <C_CreateObject>
+    <Session value="${Session}"/>
+    <Template>
+      <Attribute type="CLASS" value="SECRET_KEY"/>
+      <Attribute type="VALUE" value="@hex"/>
+    </Template>
+  </C_CreateObject>
+  <C_CreateObject rv="OK"/>
+</PKCS11>
+)"},
 };
+
+bool names_lengths(const std::string& kind) {
+  return kind == "pkcs11-spy" || kind == "pkcs11-logger" || kind == "libpkcs11shim" || kind == "p11-kit";
+}
 
 bool holds_canary(const std::string& text) {
   p11tape::scrub::search s(canary);
@@ -214,7 +267,7 @@ TEST_CASE("a cleaned log says as much as before, but for the secrets") {
       CHECK(after.calls[i].result == before.calls[i].result);
     }
     CHECK(after.result.unknown_lines == 0);
-    CHECK(in(after.at("C_Login"), "ulPinLen").number == 15);
+    if (names_lengths(l.kind)) CHECK(in(after.at("C_Login"), "ulPinLen").number == 15);
   }
 }
 
