@@ -171,15 +171,18 @@ class result_view {
   byte_view body_;
 };
 
-/// A whole record. PARTs are joined already. The body lives as long as the record: it holds the buffer.
+/// A whole record. PARTs are joined already, packed bodies unpacked, and a CALL is handed out as an ENTER and a LEAVE.
+/// The body lives as long as the record: it holds the buffer.
 struct record_view {
   record_kind kind = record_kind::note;
   u8 depth = 0;
+  u8 flags = 0;      ///< record_flags that say what is not known
   u16 function = 0;  ///< number in the tape's schema
   u32 call = 0;
   u32 ordinal = 0;
-  u64 time = 0;            ///< CLOCK_MONOTONIC in ns
+  u64 time = 0;            ///< CLOCK_MONOTONIC in ns, whatever the tape's clock is
   u64 wall = 0;            ///< the same moment in ns since 1970, by the clock pair of the record's chunk
+  u32 stored = 0;          ///< bytes that it takes on the tape; of a CALL its ENTER says it, and its LEAVE has 0
   bool gap = false;        ///< records of the thread are missing before this one: overwritten, damaged or not recorded
   bool body_lost = false;  ///< pieces of a large record are missing; the body is empty
   byte_view body;

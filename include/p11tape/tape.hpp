@@ -71,30 +71,37 @@ class cursor {
   cursor& operator=(cursor&&) noexcept;
   ~cursor();
 
-  /// The next ENTER, LEAVE, NOTE or EXCHANGE; kinds of a newer version are left out. False when there is none (for now:
-  /// after reader::refresh() there may be more). On a tape that is being written a record may come after one with a
-  /// higher ordinal, if refresh() finds it later.
+  /// The next ENTER, LEAVE, NOTE or EXCHANGE; kinds of a newer version are left out. The two halves of a CALL have the
+  /// same ordinal. False when there is none (for now: after reader::refresh() there may be more). On a tape that is
+  /// being written a record may come after one with a higher ordinal, if refresh() finds it later.
   bool next(record_view& out);
 
-  /// The thread's ENTER that a filter holds back, if it is newer than all that next() has handed out: the call that the
-  /// thread is in, or died in. To be asked when next() has no more; each is handed out once. On a tape that is being
-  /// written the same ENTER may come from next() afterwards.
+  /// The ENTER in the thread's slot, if it is newer than all that next() has handed out: the call that the thread is in,
+  /// or died in. To be asked when next() has no more; each is handed out once. On a tape that is being written the same
+  /// ENTER may come from next() afterwards.
   bool next_in_flight(record_view& out);
 
  private:
   friend class reader;
   cursor(detail::tape_file* file, std::size_t thread);
   bool join_parts(record_view& out, bool first_time);
+  bool unpack_body(record_view& out);
+  bool split(record_view& out);
 
   detail::tape_file* file_;
   std::size_t thread_;
   u32 last_call_ = 0;
   std::unique_ptr<detail::strand> kept_, ring_;
-  std::vector<std::byte> parts_;  // bodies of PARTs whose record has not come yet
+  detail::strand* from_ = nullptr;  // where the record came from that was handed out last
+  std::vector<std::byte> parts_;    // bodies of PARTs whose record has not come yet
   u32 parts_call_ = 0;
   bool has_parts_ = false, parts_lost_ = false;
   bool started_ = false;
   u32 last_ordinal_ = 0;
+  record_view second_;  // of a CALL that was split: its LEAVE
+  bool has_second_ = false;
+  std::shared_ptr<std::byte[]> unpacked_;  // room for unpacked bodies
+  std::size_t unpacked_used_ = 0;
 };
 
 class reader {

@@ -32,6 +32,17 @@ void from_json(const nlohmann::json& from, latency& to) {
   from.at("worst").get_to(to.worst);
 }
 
+void to_json(nlohmann::json& to, const long_run& from) {
+  to = {{"floor", from.floor}, {"growing", from.growing}, {"recycled", from.recycled}, {"bytes", from.bytes}};
+}
+
+void from_json(const nlohmann::json& from, long_run& to) {
+  from.at("floor").get_to(to.floor);
+  from.at("growing").get_to(to.growing);
+  from.at("recycled").get_to(to.recycled);
+  from.at("bytes").get_to(to.bytes);
+}
+
 void to_json(nlohmann::json& to, const measured& from) {
   to = {{"ns", from.workloads}, {"calls_per_second", nlohmann::json::object()}};
   for (const auto& [threads, calls] : from.throughput) to["calls_per_second"][std::to_string(threads)] = calls;

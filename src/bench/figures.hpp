@@ -21,11 +21,22 @@ struct measured {
   std::map<int, double> throughput;
 };
 
+/// Of one workload on one thread, in one long run: plain means, the recorder's seldom work included, in ns of processor
+/// time. `growing`: while the first 200 MiB of a new file are written. `recycled`: afterwards, so that most of it is on
+/// pages that were written before.
+struct long_run {
+  double floor = 0;  ///< two clock readings, in the same process
+  double growing = 0, recycled = 0;
+  double bytes = 0;  ///< of tape for one call
+};
+
 /// The less disturbed of two rounds, figure by figure: what else ran on the machine only ever makes them worse.
 void keep_better(measured& best, const measured& other);
 
 void to_json(nlohmann::json& to, const latency& from);
 void from_json(const nlohmann::json& from, latency& to);
+void to_json(nlohmann::json& to, const long_run& from);
+void from_json(const nlohmann::json& from, long_run& to);
 void to_json(nlohmann::json& to, const measured& from);
 void from_json(const nlohmann::json& from, measured& to);
 

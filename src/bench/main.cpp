@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
   s.disk = "/var/tmp";
   s.memory = "/dev/shm";
   bool json = false, check = false;
-  std::string measured_path, started_path, signed_path;
+  std::string measured_path, started_path, few_path, long_path, workload;
+  double bytes = 0;
 
   CLI::App app(
       "Measure what recording costs: an empty module directly, through p11tape.so in each mode, and through\n"
@@ -68,7 +69,10 @@ int main(int argc, char** argv) {
   app.add_option("--tmpfs", s.memory, "Directory on a tmpfs, for the tapes");
   app.add_option("--measure", measured_path)->group("");
   app.add_option("--measure-start", started_path)->group("");
-  app.add_option("--sign-only", signed_path)->group("");
+  app.add_option("--few-calls", few_path)->group("");
+  app.add_option("--long-run", long_path)->group("");
+  app.add_option("--workload", workload)->group("");
+  app.add_option("--bytes", bytes)->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -80,8 +84,12 @@ int main(int argc, char** argv) {
       std::printf("%.0f\n", measure_start(started_path));
       return 0;
     }
-    if (!signed_path.empty()) {
-      sign_only(signed_path);
+    if (!few_path.empty()) {
+      few_calls(few_path, workload);
+      return 0;
+    }
+    if (!long_path.empty()) {
+      std::puts(nlohmann::json(run_long(long_path, workload, bytes, s.quick)).dump().c_str());
       return 0;
     }
     if (!measured_path.empty()) {

@@ -156,6 +156,16 @@ CK_FUNCTION_LIST* load(const std::string& path) {
 
 }  // namespace
 
+namespace {
+
+const workload& named(std::string_view name) {
+  for (const auto& w : workloads())
+    if (w.name == name) return w;
+  throw std::runtime_error("no workload has the name " + std::string(name));
+}
+
+}  // namespace
+
 measured measure(const std::string& path, bool quick) {
   const auto& e = quick ? hasty : thorough;
   CK_FUNCTION_LIST* list = load(path);
@@ -168,11 +178,32 @@ measured measure(const std::string& path, bool quick) {
   return m;
 }
 
-void sign_only(const std::string& path) {
+void few_calls(const std::string& path, const std::string& name) {
   const auto space = std::make_unique<workspace>(load(path));
-  for (const auto& w : workloads())
-    if (w.name == "C_Sign")
+  const auto& w = named(name);
+  for (int i = 0; i < 2000; ++i) w.call(*space);
+}
+
+long_run run_long(const std::string& path, const std::string& name, double bytes, bool quick) {
+  const auto space = std::make_unique<workspace>(load(path));
+  const auto& w = named(name);
+  long_run r;
+  r.bytes = bytes;
+  r.floor = mean_of(named(floor_name), *space, hasty);
+  const auto mean_over = [&](auto&& goes_on) {
+    std::uint64_t calls = 0;
+    const auto start = processor_ns();
+    for (; goes_on(calls); calls += 1000)
       for (int i = 0; i < 1000; ++i) w.call(*space);
+    return (processor_ns() - start) / static_cast<double>(calls);
+  };
+  const double growing = (quick ? 20 : 200) * 1048576.0 / (bytes > 0 ? bytes : 64);
+  r.growing = mean_over([&](std::uint64_t calls) { return static_cast<double>(calls) < growing; });
+  const auto start = steady::now();
+  const double wanted_ns = bytes > 0 && !quick ? 60e9 : 1e9;
+  r.recycled = mean_over([&](std::uint64_t calls) { return calls == 0 || ns_since(start) < wanted_ns; });
+  r.floor = std::min(r.floor, mean_of(named(floor_name), *space, hasty));
+  return r;
 }
 
 double measure_start(const std::string& path) {

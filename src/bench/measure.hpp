@@ -12,8 +12,11 @@ namespace p11tape::bench {
 /// Loads the module at `path` and measures every workload. Throws std::runtime_error where that cannot be done.
 measured measure(const std::string& path, bool quick);
 
-/// Calls C_Sign a thousand times and nothing else, for who wants to look at the tape.
-void sign_only(const std::string& path);
+/// Makes 2,000 calls of one workload and nothing else, to look at the tape.
+void few_calls(const std::string& path, const std::string& workload);
+
+/// Runs one workload for a long time: `bytes` of tape a call are expected. The module itself is measured with 0.
+long_run run_long(const std::string& path, const std::string& workload, double bytes, bool quick);
 
 /// How long it takes until the module at `path` has handed out its function list, in ns: loading it included.
 double measure_start(const std::string& path);

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -46,14 +49,19 @@ void surround(const surroundings& s, const variant& v, const fs::path& folder) {
 }
 
 // Runs this program again, as one who measures, and gives what it printed.
-std::string run_child(const surroundings& s, const variant& v, const fs::path& folder, const char* task) {
+std::string run_child(const surroundings& s, const variant& v, const fs::path& folder, const char* task,
+                      const std::vector<std::string>& more = {}) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   const pid_t child = fork();
   if (child == 0) {
     surround(s, v, folder);
     dup2(ends[1], STDOUT_FILENO);
-    execl(s.program.c_str(), s.program.c_str(), task, v.loads.c_str(), s.quick ? "--quick" : nullptr, nullptr);
+    std::vector<const char*> words{s.program.c_str(), task, v.loads.c_str()};
+    for (const auto& word : more) words.push_back(word.c_str());
+    if (s.quick) words.push_back("--quick");
+    words.push_back(nullptr);
+    execv(s.program.c_str(), const_cast<char**>(words.data()));
     _exit(127);
   }
   close(ends[1]);
@@ -77,24 +85,65 @@ bool has_output(const fs::path& folder) {
   return false;
 }
 
-// The mean size of ENTER and LEAVE of a C_Sign.
-double sign_bytes(const surroundings& s, const variant& v) {
-  const temporary_folder folder(folder_of(s, v.where));
-  run_child(s, v, folder.path, "--sign-only");
+template <class T>
+T number_at(const std::string& bytes, std::size_t at) {
+  T value{};
+  if (at + sizeof value <= bytes.size()) std::memcpy(&value, bytes.data() + at, sizeof value);
+  return tape::le(value);
+}
+
+// The mean size of the records of a function, as they lie in the files of a directory.
+double bytes_of(const fs::path& folder, std::string_view function) {
   double bytes = 0, calls = 0;
-  for (const auto& entry : fs::directory_iterator(folder.path)) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
     const tape::reader tape(entry.path().string());
-    for (std::size_t t = 0; t < tape.threads().size(); ++t) {
-      tape::record_view r;
-      for (auto c = tape.records(t); c.next(r);) {
-        const auto* f = tape.rows().function(r.function);
-        if (f == nullptr || f->name != "C_Sign") continue;
-        bytes += static_cast<double>(sizeof(tape::record_header) + r.body.size());
-        calls += r.kind == tape::record_kind::enter ? 1 : 0;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    for (auto at = tape.header().data_offset; at < all.size();) {
+      const auto size = number_at<tape::u32>(all, at + offsetof(tape::chunk_header, size));
+      if (number_at<tape::u32>(all, at) != tape::chunk_magic || size == 0) {
+        at += tape::unit;
+        continue;
       }
+      const auto kind = number_at<tape::u16>(all, at + offsetof(tape::chunk_header, kind));
+      const auto end = at + number_at<tape::u64>(all, at + offsetof(tape::chunk_header, committed));
+      for (auto r = at + sizeof(tape::chunk_header); kind <= 2 && r + sizeof(tape::record_header) <= end;) {
+        const auto record = tape::size_of(number_at<tape::u32>(all, r));
+        if (record == 0) break;
+        const auto* f = tape.rows().function(number_at<tape::u16>(all, r + offsetof(tape::record_header, function)));
+        if (f != nullptr && f->name == function) {
+          bytes += record;
+          calls += all[r + offsetof(tape::record_header, kind)] != static_cast<char>(tape::record_kind::leave);
+        }
+        r += record;
+      }
+      at += size;
     }
   }
   return calls > 0 ? bytes / calls : 0;
+}
+
+// What recording adds to a workload over a long run.
+long_run run_of(const surroundings& s, const variant& direct, const variant& v, std::string_view workload) {
+  const std::string name(workload);
+  const auto at = folder_of(s, v.where);
+  const temporary_folder few(at), long_folder(at), none(at);
+  run_child(s, v, few.path, "--few-calls", {"--workload", name});
+  const double bytes = bytes_of(few.path, workload.substr(0, workload.find(' ')));
+  const auto read = [](const std::string& text) { return nlohmann::json::parse(text).get<long_run>(); };
+  const auto own = read(run_child(s, direct, none.path, "--long-run", {"--workload", name, "--bytes", "0"}));
+  auto r =
+      read(run_child(s, v, long_folder.path, "--long-run", {"--workload", name, "--bytes", std::to_string(bytes)}));
+  r.growing -= own.growing;
+  r.recycled -= own.recycled;
+  return r;
+}
+
+std::string kernel_clock_source() {
+  std::ifstream file("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+  std::string name;
+  file >> name;
+  return name.empty() ? "not known" : name;
 }
 
 double start_of(const surroundings& s, const variant& v) {
@@ -149,7 +198,8 @@ results run_rounds(const surroundings& s) {
       }
     }
   }
-  all.tape_bytes = sign_bytes(s, wanted[1]);
+  for (const auto* name : long_workloads) all.runs.emplace(name, run_of(s, wanted[0], wanted[1], name));
+  all.clock_source = kernel_clock_source();
   all.start_direct = start_of(s, wanted[0]);
   all.start_recorded = start_of(s, wanted[1]);
   return all;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +41,10 @@ inline constexpr const char* off_name = "recording off";
 inline constexpr const char* log_name = "live log";
 inline constexpr const char* spy_name = "pkcs11-spy";
 
+/// The workloads of long runs: what tapes are mostly made of.
+inline constexpr const char* long_workloads[] = {"C_GetSessionInfo", "C_Sign", "C_FindObjectsInit",
+                                                 "C_GetAttributeValue x3"};
+
 std::vector<variant> variants(const surroundings& s);
 
 struct result {
@@ -48,9 +53,10 @@ struct result {
 };
 
 struct results {
-  std::vector<result> variants;                 ///< those that could be measured, in order
-  double tape_bytes = 0;                        ///< of one C_Sign: ENTER and LEAVE
-  double start_direct = 0, start_recorded = 0;  ///< ns
+  std::vector<result> variants;                       ///< those that could be measured, in order
+  std::map<std::string, long_run, std::less<>> runs;  ///< by workload: what recording adds, and its bytes
+  std::string clock_source;                           ///< the kernel's
+  double start_direct = 0, start_recorded = 0;        ///< ns
 
   const measured* find(std::string_view name) const;
 };

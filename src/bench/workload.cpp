@@ -26,6 +26,7 @@ constexpr workload all[] = {
     {"C_FindObjectsInit", [](workspace& w) { w.list->C_FindObjectsInit(session, w.search, std::size(w.search)); }},
     {"C_GetAttributeValue",
      [](workspace& w) { w.list->C_GetAttributeValue(session, 12, w.wanted, std::size(w.wanted)); }},
+    {"C_GetAttributeValue x3", [](workspace& w) { w.list->C_GetAttributeValue(session, 12, w.wanted, 3); }},
     {"C_Encrypt",
      [](workspace& w) {
        CK_ULONG size = sizeof w.ciphertext;

@@ -31,7 +31,7 @@ struct workspace {
   CK_BYTE id[20]{};
   CK_UTF8CHAR label[24]{};
   CK_ATTRIBUTE search[3];  ///< class, key type, ID
-  CK_ATTRIBUTE wanted[5];  ///< class, key type, ID, label, size
+  CK_ATTRIBUTE wanted[5];  ///< class, key type, ID, label, size; the first three are a workload of their own
 };
 
 struct workload {

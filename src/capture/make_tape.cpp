@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "capture/host/clock.hpp"
 #include "capture/host/message.hpp"
 #include "capture/settings/filter.hpp"
 #include "cryptoki/tables.hpp"
@@ -41,31 +42,42 @@ bool make_tape(tape::file& tape, const settings& s, const recorded_module& m) no
   static char parent[4352];
   static char properties[24 * 1024];
   static char name[256];
+  // Before anything here reads a clock: the process may not be allowed to.
+  const char* no_counter = "";
+  const auto beginning = start_clock(static_cast<clock_wish>(s.number(setting::clock)), no_counter);
   std::snprintf(parent, sizeof parent, "%s", tape.path());
   const bool is_child = parent[0] != 0;
   write_tape_name(name, sizeof name, s.text(setting::name), m);
   char own[64];
   std::snprintf(own, sizeof own, "/var/tmp/p11tape-%u", geteuid());
   tape::creation c{};
-  c.features = has_filters(s) ? tape::feature_filtered : 0;
+  c.features = has_filters(s) ? u64{tape::feature_filtered} : 0;
   c.name = name;
   c.schema = cryptoki::schema_text();
   c.limit = s.number(setting::limit);
   c.keep = static_cast<u32>(s.number(setting::keep));
   c.ring = s.number(setting::when_full) == 0;
+  c.reserve_all = s.number(setting::reserve) == 1;
   c.records = s.profile();
-  c.properties = write_properties(properties, sizeof properties, s, m, is_child ? parent : nullptr, s.problems);
+  c.beginning = beginning;
+  c.counts = c.beginning.counter != 0;
+  c.properties =
+      write_properties(properties, sizeof properties, s, m, is_child ? parent : nullptr, s.problems, no_counter);
   const char* wanted = s.text(setting::dir);
   if (wanted[0] != 0) {
     c.folder = wanted;
     const auto error = tape.create(c);
-    if (error == tape::create_error::none) return true;
+    if (error == tape::create_error::none) {
+      begin_pairs(tape, c.beginning);
+      return true;
+    }
     explain(tape, error, wanted, false);
   }
   c.folder = own;
   c.own_folder = true;
   const auto error = tape.create(c);
   if (error != tape::create_error::none) explain(tape, error, own, true);
+  if (error == tape::create_error::none) begin_pairs(tape, c.beginning);
   return error == tape::create_error::none;
 }
 

@@ -4,14 +4,15 @@
 #include <csignal>
 #include <cstring>
 
+#include "capture/held_call.hpp"
 #include "capture/host/clock.hpp"
 #include "capture/host/message.hpp"
 #include "capture/host/signals_deferred.hpp"
 #include "capture/live_log.hpp"
 #include "capture/make_tape.hpp"
-#include "capture/pending.hpp"
 #include "capture/recorder_state.hpp"
 #include "capture/write_record.hpp"
+#include "cryptoki/routine_results.hpp"
 #include "tape/tsan_handover.hpp"
 
 namespace p11tape::capture {
@@ -37,6 +38,7 @@ bool is_loop(const thread_state& t, cryptoki::function f, const u64* words) noex
 }
 
 __attribute__((noinline, cold)) bool on_other_stack() noexcept {
+  if (the_tape.is_reserved()) return false;  // only a system call would tell
   const signals_deferred guard;
   stack_t s{};
   return sigaltstack(nullptr, &s) == 0 && (s.ss_flags & SS_ONSTACK) != 0;
@@ -78,9 +80,10 @@ __attribute__((noinline, cold)) void look_at_control() noexcept {
 
 __attribute__((noinline, cold)) void log_beginning(thread_state& t, const frame& f,
                                                    cryptoki::function function) noexcept {
+  if (t.held.call == f.call && !t.held.in_memory) t.last = {held_body(*t.slot), t.held.size, t.held.time, t.held.flags};
   const auto begin = [&] {
     log::begin_call(t.log_room, {t.id.load(std::memory_order_relaxed), t.number, f.depth, static_cast<u16>(function),
-                                 !f.pending, t.last.time, t.last.body, t.last.size});
+                                 !f.pending, kernel_time_of(t.last.time, t.last.flags), t.last.body, t.last.size});
   };
   if (the_settings->number(setting::log_entry) != 0) {
     const signals_deferred guard;
@@ -92,21 +95,144 @@ __attribute__((noinline, cold)) void log_beginning(thread_state& t, const frame&
 
 __attribute__((noinline, cold)) void log_ending(thread_state& t, const frame& f, u64 rv) noexcept {
   const signals_deferred guard;
-  log::end_call(t.log_room, {f.depth, t.last.time, rv, t.last.body, t.last.size});
+  log::end_call(t.log_room, {f.depth, kernel_time_of(t.last.time, t.last.flags), rv, t.last.body, t.last.size});
 }
+
+// Said once: the times of the records from here on are the kernel's.
+void note_clock_change() noexcept {
+  static constexpr char text[] =
+      "From here on, times are the kernel's: the CPU's counter and CLOCK_MONOTONIC have drifted apart "
+      "(suspend, live migration?).      ";
+  thread_state& t = *self;
+  append(t, true, {tape::record_kind::note, the_clock.kernel_flag.load(), 0, cryptoki::function{}, 0, now()},
+         {{}, {reinterpret_cast<const u8*>(text), (sizeof text - 1) / 8 * 8}, {}}, end_room(t.depth + 2u));
+}
+
+// ---- The beginning of a call ----
+
+// An ENTER that does not fit into the thread's slot is appended whole, or kept in memory if a filter may leave it out.
+__attribute__((noinline, cold)) bool begin_large(thread_state& t, frame& f, cryptoki::function function,
+                                                 const u64* words, encoder& e) noexcept {
+  if (t.slot == nullptr && the_tape.is_open()) {  // the tape was made after the thread's first call
+    const signals_deferred guard(!the_tape.is_reserved());
+    give_slot(t);
+  }
+  if (f.pending && t.slot != nullptr && hold_in_memory(t, f, function, words, e)) return true;
+  f.pending = false;
+  if (!large_room(t)) return false;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    sink out(t.large, largest_record_body);
+    e.enter(out, function, words);
+    if (!out.overflowed()) {
+      const auto size = static_cast<u64>(out.position() - t.large);
+      u8 flags = 0;
+      const u64 time = record_time(flags);
+      const record_about about{tape::record_kind::enter, flags, f.depth, function, f.call, time};
+      if (!append(t, f.kept, about, {{}, {t.large, size}, {}}, end_room(f.depth + 1u))) return false;
+      if (f.depth < thread_state::deepest) t.open[f.depth].appended = true;
+      count_open(t);
+      t.last = {t.large, size, time, flags};
+      return true;
+    }
+    if (attempt == 0) the_tape.count(tape::counter::shortened);
+    e.shorten();
+  }
+  return false;
+}
+
+__attribute__((noinline, cold)) u64 time_after_pair(u8& flags) noexcept {
+  if (!take_pair(the_tape)) note_clock_change();
+  return record_time(flags);
+}
+
+// The ENTER goes into the thread's slot, with room for its end reserved.
+[[gnu::always_inline]] inline bool begin(thread_state& t, frame& f, cryptoki::function function, const u64* words,
+                                         encoder& e) noexcept {
+  if (t.slot == nullptr) [[unlikely]]
+    return begin_large(t, f, function, words, e);
+  the_tape.open_slot(*t.slot);
+  u8* const body = held_body(*t.slot);
+  sink out(body, sizeof t.slot->record - record_head);
+  e.enter(out, function, words);
+  if (out.overflowed()) [[unlikely]]
+    return begin_large(t, f, function, words, e);
+  const auto size = static_cast<u64>(out.position() - body);
+  const u64 needed = record_head + sizeof(tape::call_head) + 8 + size + end_room(f.depth);
+  if ((f.kept ? t.kept : t.ring).room() < needed) [[unlikely]]
+    if (!make_room(t, f.kept, needed)) return false;
+  u8 flags = 0;
+  u64 time = record_time(flags);
+  if (is_pair_due(time, flags)) [[unlikely]]
+    time = time_after_pair(flags);
+  publish_held(t, {tape::record_kind::enter, flags, f.depth, function, f.call, time}, f.kept, size);
+  return true;
+}
+
+// ---- The end of a call ----
 
 // Whether a call that a filter may leave out is recorded after all.
 __attribute__((noinline, cold)) bool decide_pending(thread_state& t, const frame& f, cryptoki::function function,
-                                                    u64 time, u64 rv) noexcept {
-  if (!is_pending(t) || t.pending->call != f.call) return true;  // decided by what came since
-  const u64 start = t.pending->time;
-  if (the_filter.keeps(function, time > start ? time - start : 0, rv)) {
-    keep_pending(t, the_tape);
-    return true;
-  }
-  drop_pending(t, the_tape);
+                                                    u64 time, u8 flags, u64 rv) noexcept {
+  if (t.held.call != f.call) return true;  // decided by what came since
+  const u64 ticks = flags == t.held.flags && time > t.held.time ? time - t.held.time : 0;
+  if (the_filter.keeps(function, duration_ns(ticks, flags), rv)) return true;
+  drop_held(t);
   the_tape.count_filtered(static_cast<u16>(function));
   return false;
+}
+
+// The outputs of a call, encoded: in the thread's room for results, or in the large one.
+struct results {
+  const u8* at;
+  u64 size;
+};
+
+__attribute__((noinline, cold)) results encode_large(thread_state& t, cryptoki::function function, const u64* words,
+                                                     u64 rv, encoder& e) noexcept {
+  for (int attempt = 0; attempt < 2 && large_room(t); ++attempt) {
+    sink out(t.large, largest_record_body);
+    out.number(rv);
+    e.leave(out, function, words, rv);
+    if (!out.overflowed()) return {t.large, static_cast<u64>(out.position() - t.large)};
+    e.shorten();
+    if (attempt == 0) the_tape.count(tape::counter::shortened);
+  }
+  return {t.outputs(), 8};  // the return value alone
+}
+
+// Everything but the plain case: a call whose ENTER is appended already, or that does not fit.
+__attribute__((noinline, cold)) bool end_slowly(thread_state& t, const frame& f, cryptoki::function function, u64 time,
+                                                u8 flags, const results& r) noexcept {
+  const auto held = t.held;
+  bool whole = held.call == f.call && !held.in_memory && !held.has_more && held.flags == flags;
+  if (held.call == f.call && !whole) append_held(t);
+  record_about about{tape::record_kind::leave, flags, f.depth, function, f.call, time};
+  const u64 call_head[2] = {le(u64{held.size}), le(time - held.time)};
+  piece first[2];
+  if (whole) {
+    about.kind = tape::record_kind::call;
+    about.time = held.time;
+    first[0] = {reinterpret_cast<const u8*>(call_head), sizeof call_head};
+    first[1] = {held_body(*t.slot), held.size};
+  }
+  bool done = append(t, f.kept, about, {first[0], first[1], {r.at, r.size}}, end_room(f.depth));
+  if (!done) {
+    // Room for this was kept free when the call began.
+    about.flags |= tape::record_no_outputs;
+    done = append(t, f.kept, about, {first[0], first[1], {r.at, 8}}, end_room(f.depth));
+    if (done) the_tape.count(tape::counter::shortened);
+  }
+  if (whole) drop_held(t);
+  count_open(t);
+  return done;
+}
+
+// After a call that took long, nobody minds the next chunk being taken now, if this one has little left.
+__attribute__((noinline, cold)) void prepare_chunk(thread_state& t, const frame& f) noexcept {
+  auto& l = f.kept ? t.kept : t.ring;
+  const bool little_left = l.chunk != nullptr && l.room() < l.size / 16;
+  if (little_left && (!f.kept || the_tape.kept_has_room()))
+    fresh_chunk(t, l, f.kept ? tape::chunk_kind::kept : tape::chunk_kind::ring, 0);
 }
 
 }  // namespace
@@ -140,7 +266,8 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
     f.epoch = 0;
     return false;
   }
-  if (t->depth < thread_state::deepest) t->open[t->depth++] = {&f, words, static_cast<u16>(function), false, 0};
+  if (t->depth < thread_state::deepest)
+    t->open[t->depth++] = {&f, words, static_cast<u16>(function), false, false, false, 0};
   if (extra & extra_control) [[unlikely]]
     look_at_control();
   if (!recording.load(std::memory_order_relaxed)) {
@@ -150,22 +277,20 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
 
   t->busy = &f;
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (extra & extra_filter && is_pending(*t))
-      [[unlikely]]  // the call inside or after it shows that it is worth keeping
-    keep_pending(*t, the_tape);
+  if (t->held.call != 0) [[unlikely]]  // a call inside it, or after one that never returned
+    append_held(*t);
   f.call = ++t->call;
   f.kept = belongs_to_kept(function);
-  if (f.depth < thread_state::deepest) {
-    t->open[f.depth].kept = f.kept;
-    t->open[f.depth].call = f.call;
-  }
+  f.pending = (extra & extra_filter) != 0 && the_filter.may_drop(function);
   encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
   e.remember_mechanism(function, words);
-  if (extra & extra_filter && the_filter.may_drop(function)) [[unlikely]]
-    f.recorded = f.pending = hold_call(*t, the_tape, f, function, words, e);
-  if (!f.pending)
-    f.recorded = put(*t, f.kept, {tape::record_kind::enter, f.depth, function, f.call, 0}, e,
-                     [&](encoder& with, sink& out) noexcept { with.enter(out, function, words); });
+  f.recorded = begin(*t, f, function, words, e);
+  if (f.depth < thread_state::deepest) {
+    auto& open = t->open[f.depth];
+    open.kept = f.kept;
+    open.may_be_dropped = f.pending;
+    open.call = f.recorded ? f.call : 0;
+  }
   if (!f.recorded) the_tape.count(tape::counter::no_space);
   if (extra & extra_log && f.recorded) [[unlikely]]
     log_beginning(*t, f, function);
@@ -177,7 +302,8 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
 
 void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noexcept {
   if (f.epoch == 0) return;
-  const u64 time = f.recorded ? now() : 0;
+  u8 flags = 0;
+  const u64 time = f.recorded ? record_time(flags) : 0;
   thread_state* t = self;
   if (t == nullptr || t->epoch != f.epoch || current_epoch() != f.epoch) [[unlikely]] {
     // The module forked inside the call, and this is the child: the call is on the parent's tape.
@@ -192,19 +318,43 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t->depth = f.depth;  // busy first: to a signal handler's call in between, this one would look as if it had ended
   if (f.pending) [[unlikely]]
-    if (!decide_pending(*t, f, function, time, rv)) {
+    if (!decide_pending(*t, f, function, time, flags, rv)) {
       t->busy = nullptr;
       return;
     }
   encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
-  const bool done = put(*t, f.kept, {tape::record_kind::leave, f.depth, function, f.call, time}, e,
-                        [&](encoder& with, sink& out) noexcept {
-                          out.number(rv);
-                          with.leave(out, function, words, rv);
-                        });
+  sink out(t->outputs(), thread_state::most_results);
+  out.number(rv);
+  e.leave(out, function, words, rv);
+  results r{t->outputs(), static_cast<u64>(out.position() - t->outputs())};
+  if (out.overflowed()) [[unlikely]]
+    r = encode_large(*t, function, words, rv, e);
+  const auto& held = t->held;
+  const u64 began = held.call == f.call ? held.time : time;
+  bool done = false;
+  if (held.call == f.call && held.flags == flags && !held.in_memory && !held.has_more && r.at == t->outputs())
+      [[likely]] {
+    done = append_call(*t, f.kept ? t->kept : t->ring,
+                       {tape::record_kind::call, flags, f.depth, function, f.call, held.time}, time - held.time,
+                       held_body(*t->slot), held.size, r.size);
+    if (done) [[likely]] {
+      t->held.call = 0;
+      the_tape.clear_slot(*t->slot);
+    }
+  }
+  if (!done) [[unlikely]]
+    done = end_slowly(*t, f, function, time, flags, r);
   if (!done) the_tape.count(tape::counter::no_space);
-  if (extras.load(std::memory_order_relaxed) & extra_log && done) [[unlikely]]
+  if (rv != CKR_OK && !cryptoki::is_routine(static_cast<u16>(function), rv)) [[unlikely]]
+    the_tape.count(tape::counter::unusual_results);
+  if (extras.load(std::memory_order_relaxed) & extra_log && done) [[unlikely]] {
+    t->last = {r.at, r.size, time, flags};
     log_ending(*t, f, rv);
+  }
+  if (is_pair_due(time, flags)) [[unlikely]]
+    time_after_pair(flags);
+  if (time - began >= the_clock.long_call.load(std::memory_order_relaxed)) [[unlikely]]
+    prepare_chunk(*t, f);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t->busy = nullptr;
   leave_to_heirs(*t);

@@ -22,7 +22,7 @@ struct frame {
   u32 call;
   u8 depth;
   bool recorded;
-  bool kept;
+  bool kept;     ///< room for its end is in the kept chunk
   bool pending;  ///< a filter may leave the call out
   capacities caps;
 };

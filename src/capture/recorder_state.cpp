@@ -71,6 +71,10 @@ void make_recorder(process_state& p) noexcept {
   const bool wanted = the_control.first_look(*the_settings);
   if (!wanted) the_tape.forget();
   recording.store(wanted && make_tape(the_tape, *the_settings, *the_module));
+  if (the_tape.is_reserved()) {
+    reserve_threads();
+    stop_probing();
+  }
   the_filter.configure(*the_settings);
   u32 asked = extras.load() & ~u32{extra_filter | extra_log};
   if (the_filter.any()) asked |= extra_filter;

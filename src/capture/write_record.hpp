@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Putting a record onto the tape: into the thread's chunk where it fits, which is nearly always, or the long way.
+// Putting records onto the tape: into the thread's chunk if it fits, which is nearly always, or the long way.
+//
+// Room for the end of each open call is kept free in the chunk, so that a tape that becomes full has no call without an
+// end: whatever is appended says how much must be left after it.
 #pragma once
 
 #include <cstring>
@@ -7,103 +10,92 @@
 #include "capture/encode/sink.hpp"
 #include "capture/host/clock.hpp"
 #include "capture/recorder_state.hpp"
+#include "tape/packed.hpp"
 
 namespace p11tape::capture {
 
 /// What a record's header says, besides what only the writer knows.
 struct record_about {
   tape::record_kind kind;
+  u8 flags;
   u8 depth;
   cryptoki::function function;
   u32 call;
-  u64 time;  ///< 0: taken when the body is done
+  u64 time;
 };
 
-inline constexpr u64 largest_record_body = u64{1} << 20;
+/// A piece of a record's body: a multiple of 8 bytes, but for the last one.
+struct piece {
+  const u8* at = nullptr;
+  u64 size = 0;
+};
+using pieces = piece[3];
 
-/// A chunk of the kind for the lane. False where there is none; the reason is then in the tape's header, and said.
-bool fresh_chunk(thread_state& t, tape::lane& l, tape::chunk_kind kind, u32 least) noexcept;
+inline constexpr u64 record_head = sizeof(tape::record_header);
+inline constexpr u64 largest_record_body = u64{1} << 20;
+inline constexpr u64 most_packed = 1024;  ///< bytes of a body that is packed; a larger one has few small words
+
+/// Room for the ends of so many open calls: each a LEAVE without outputs.
+constexpr u64 end_room(u64 open) noexcept { return open * (record_head + 8); }
+
+/// A chunk of the kind for the lane. False if there is none; the reason is then in the tape's header, and said.
+bool fresh_chunk(thread_state& t, tape::lane& l, tape::chunk_kind kind, u64 least) noexcept;
 
 /// Makes sure of `t.large`, room for largest_record_body bytes.
 bool large_room(thread_state& t) noexcept;
 
-/// Appends a record whose body, larger than a chunk, is in `t.large`. A ring gets it in pieces.
-bool put_large(thread_state& t, tape::lane& l, tape::chunk_kind kind, record_about about, u64 size) noexcept;
+/// Appends a record to the kept part, if it belongs there and there is room, or to the ring. False if there is no room.
+bool append(thread_state& t, bool kept, const record_about& about, const pieces& body, u64 left_after) noexcept;
+
+/// A chunk with `size` bytes of room for a call that begins: of the kept part if `kept`, which becomes false if there is
+/// room in the ring alone.
+bool make_room(thread_state& t, bool& kept, u64 size) noexcept;
+
+/// Appends an exchange to the records of the thread. `in`: the call that it belongs to, or nullptr. False, and counted,
+/// if there is no room.
+bool append_exchange(thread_state& t, const open_call* in, u64 time, u8 flags, const tape::exchange_facts& facts,
+                     const u8* data) noexcept;
+
+/// A record's header. In whole words: a struct that is put together in narrow pieces and copied in wide ones makes the
+/// processor wait for each piece.
+[[gnu::always_inline]] inline void put_header(u8* at, const record_about& about, u64 size, u32 ordinal) noexcept {
+  const u64 words[3] = {le(size | u64{about.flags} << 24 | u64{static_cast<u8>(about.kind)} << 32 |
+                           u64{about.depth} << 40 | u64{static_cast<u16>(about.function)} << 48),
+                        le(u64{about.call} | u64{ordinal} << 32), le(about.time)};
+  for (int i = 0; i < 3; ++i) std::memcpy(at + 8 * i, &words[i], 8);
+}
 
 /// Puts the header before a body of the lane that is ready, and publishes both. `size`: of both.
 [[gnu::always_inline]] inline void finish(thread_state& t, tape::lane& l, const record_about& about,
                                           u64 size) noexcept {
-  tape::record_header h;
-  h.size = le(static_cast<u32>(size));
-  h.kind = static_cast<u8>(about.kind);
-  h.depth = about.depth;
-  h.function = le(static_cast<u16>(about.function));
-  h.call = le(about.call);
-  h.ordinal = le(++t.ordinal);
-  h.time = le(about.time != 0 ? about.time : now());
-  std::memcpy(l.chunk + l.used, &h, sizeof h);
-  if (extras.load(std::memory_order_relaxed) & extra_log) [[unlikely]]
-    t.last = {l.chunk + l.used + sizeof h, size - sizeof h, le(h.time)};
+  put_header(l.chunk + l.used, about, size, ++t.ordinal);
   the_tape.publish(l, static_cast<u32>(size));
 }
 
-/// Has `body` write into the chunk that the lane has. False where it does not fit.
-template <class Body>
-[[gnu::always_inline]] inline bool put_here(thread_state& t, tape::lane& l, const record_about& about, encoder& e,
-                                            Body body) noexcept {
-  constexpr u64 head = sizeof(tape::record_header);
-  if (l.size - l.used < head) [[unlikely]]  // so it is, too, where the lane has no chunk
+/// The whole of a call that was held in its slot, as one packed record. `results` is where its return value and outputs
+/// are in the thread's room, behind room for the rest. False if there is no room for it here.
+[[gnu::always_inline]] inline bool append_call(thread_state& t, tape::lane& l, record_about about, u64 duration,
+                                               const u8* fields, u64 fields_size, u64 results_size) noexcept {
+  const u64 size = sizeof(tape::call_head) + fields_size + results_size;
+  if (size > most_packed || l.room() < record_head + tape::packed_room(size) + end_room(about.depth)) [[unlikely]]
     return false;
-  sink out(l.chunk + l.used + head, l.size - l.used - head);
-  body(e, out);
-  if (out.overflowed()) [[unlikely]]
-    return false;
-  finish(t, l, about, static_cast<u64>(out.position() - (l.chunk + l.used)));
+  u8* const body = t.results + thread_state::most_fields - fields_size;
+  const u64 head[2] = {le(fields_size), le(duration)};
+  for (int i = 0; i < 2; ++i) std::memcpy(body + 8 * i, &head[i], 8);
+  for (u64 i = 0; i < fields_size; i += 8) std::memcpy(body + sizeof(tape::call_head) + i, fields + i, 8);
+  u8* const at = l.chunk + l.used;
+  about.flags |= tape::record_packed;
+  finish(t, l, about, static_cast<u64>(tape::pack(at + record_head, body, size) - at));
   return true;
 }
 
-/// The same where the lane's chunk is full, or the record larger than any.
-template <class Body>
-__attribute__((noinline, cold)) bool put_elsewhere(thread_state& t, tape::lane& l, tape::chunk_kind kind,
-                                                   const record_about& about, encoder& e, Body body) noexcept {
-  const bool was_whole = l.chunk != nullptr && l.used == sizeof(tape::chunk_header);
-  if (!was_whole) {
-    if (!fresh_chunk(t, l, kind, 0)) return false;
-    if (put_here(t, l, about, e, body)) return true;
-  }
-  if (!large_room(t)) return false;
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    sink out(t.large, largest_record_body);
-    body(e, out);
-    if (!out.overflowed()) return put_large(t, l, kind, about, static_cast<u64>(out.position() - t.large));
-    if (attempt == 0) the_tape.count(tape::counter::shortened);
-    e.shorten();
-  }
-  return false;
+/// Puts an ENTER, whose body is in the thread's slot already, into it, and says so in the thread's state.
+[[gnu::always_inline]] inline void publish_held(thread_state& t, const record_about& about, bool kept,
+                                                u64 size) noexcept {
+  put_header(t.slot->record, about, record_head + size, t.ordinal + 1);
+  the_tape.publish_slot(*t.slot, record_head + size);
+  t.held = {about.call, static_cast<u32>(size), about.time, about.function, about.depth, about.flags, kept, false,
+            false};
 }
-
-template <class Body>
-[[gnu::always_inline]] inline bool put_in(thread_state& t, tape::lane& l, tape::chunk_kind kind,
-                                          const record_about& about, encoder& e, Body body) noexcept {
-  return put_here(t, l, about, e, body) || put_elsewhere(t, l, kind, about, e, body);
-}
-
-/// Appends a record to the kept part, where it belongs there and there is room, or to the ring. `body` is called with
-/// the encoder and a sink, once for each place that is tried.
-template <class Body>
-[[gnu::always_inline]] inline bool put(thread_state& t, bool kept, const record_about& about, encoder& e,
-                                       Body body) noexcept {
-  if (kept && put_in(t, t.kept, tape::chunk_kind::kept, about, e, body)) return true;
-  return put_in(t, t.ring, tape::chunk_kind::ring, about, e, body);
-}
-
-/// Appends a record whose body is ready; `like` has its kind, depth, function, call and time in the host's byte order.
-/// False where there is no room.
-bool append_record(thread_state& t, bool kept, const tape::record_header& like, const u8* body, u64 size) noexcept;
-
-/// Appends a record to those of the thread: facts first, then data, padded. `in`: the call that it belongs to, or
-/// nullptr. False, and counted, where there is no room.
-bool append_exchange(thread_state& t, const open_call* in, u64 time, const tape::exchange_facts& facts,
-                     const u8* data) noexcept;
 
 }  // namespace p11tape::capture

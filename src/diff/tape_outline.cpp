@@ -129,7 +129,7 @@ digest digest_of(const tape::reader& tape, u64 most, const std::function<void(u6
     l.fresh = now.key != nullptr && is_generated(*now.key);
     d.lines[i->second].push_back(l);
     d.time_in_module += c->duration();
-    bytes += c->enter.body.size() + c->leave.body.size() + 2 * sizeof(tape::record_header);
+    bytes += c->enter.stored + c->leave.stored;
     if (++d.calls % 65536 == 0) {
       seen(bytes);
       bytes = 0;

@@ -9,7 +9,6 @@
 #include "capture/encode/secrets.hpp"
 #include "cryptoki/redaction.hpp"
 #include "import/bind.hpp"
-#include "import/format.hpp"
 
 namespace p11tape::import {
 
@@ -83,7 +82,7 @@ bool is_text(std::string_view s) noexcept {
 
 u32 anomalies(std::string_view pin) {
   const auto found = capture::anomalies_of_pin(reinterpret_cast<const u8*>(pin.data()), pin.size());
-  return found | (is_text(pin) ? 0 : tape::pin_not_text);
+  return found | (is_text(pin) ? u32{0} : u32{tape::pin_not_text});
 }
 
 void not_known(body& out, std::size_t field) {

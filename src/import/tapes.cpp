@@ -33,7 +33,7 @@ tape::exchange_facts in_file_order(const tape::exchange_facts& f) {
   o.length = le(f.length);
   o.expected = le(f.expected);
   o.received = le(f.received);
-  o.began = le(f.began);
+  o.duration = le(f.duration);
   o.data_size = le(f.data_size);
   return o;
 }
@@ -143,7 +143,6 @@ void tapes::add(call& c) {
     if (e.response.size() >= 2)
       capture::take_response(x, reinterpret_cast<const u8*>(e.response.data()), e.response.size());
     body b(sizeof x.facts + x.facts.data_size);
-    x.facts.began = e.time.value_or(p.last_time);
     const auto facts = in_file_order(x.facts);
     std::memcpy(b.data(), &facts, sizeof facts);
     std::memcpy(b.data() + sizeof facts, x.data, x.facts.data_size);
@@ -180,10 +179,10 @@ void tapes::complete(process& p) {
   if (!facts_.times) lacking |= tape::lacks_start_times;
   if (!facts_.end_times) lacking |= tape::lacks_end_times;
   if (!facts_.threads) lacking |= tape::lacks_threads;
-  if (!p.id) lacking |= tape::lacks_process;
+  if (!p.id) lacking |= tape::lacks_process_id;
   if (facts_.gaps) lacking |= tape::lacks_calls;
   if (facts_.gaps) h.features |= tape::feature_filtered;
-  (void)lacking;
+  h.source_lacks = lacking;
   p.file.finish();
 }
 

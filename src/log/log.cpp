@@ -13,6 +13,7 @@
 #include "log/sinks.hpp"
 #include "render/render.hpp"
 #include "render/words.hpp"
+#include "tape/kernel_clock.hpp"
 
 namespace p11tape::log {
 
@@ -44,12 +45,6 @@ struct running_log {
 };
 
 constinit std::atomic<running_log*> the_log{nullptr};
-
-std::uint64_t clock_ns(clockid_t id) noexcept {
-  timespec t{};
-  clock_gettime(id, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1000000000u + static_cast<std::uint64_t>(t.tv_nsec);
-}
 
 tape::byte_view view_of(const tape::u8* bytes, std::uint64_t size) noexcept {
   return {reinterpret_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)};
@@ -128,7 +123,7 @@ void begin_call(thread_room*& room, const beginning& call) noexcept {
     auto& mine = room->open[call.depth];
     mine.number = log->calls.fetch_add(1, std::memory_order_relaxed) + 1;
     mine.begun = call;
-    mine.wall = clock_ns(CLOCK_REALTIME) - (clock_ns(CLOCK_MONOTONIC) - call.time);
+    mine.wall = tape::clock_ns(CLOCK_REALTIME) - (tape::clock_ns(CLOCK_MONOTONIC) - call.time);
     const auto bytes = view_of(call.body, call.body_size);
     mine.body.assign(bytes.begin(), bytes.end());
     if (!log->how.entry || !call.announce) return;

@@ -87,7 +87,7 @@ class strand {
     if (!bytes_.empty() && bytes_.size() + size > chunk_size) flush();
     if (bytes_.empty()) start(r);
     tape::record_header h{};
-    h.size = le(static_cast<u32>(size));
+    h.size_and_flags = le(static_cast<u32>(size) | static_cast<u32>(r.flags & ~tape::record_packed) << 24);
     h.kind = static_cast<u8>(r.kind);
     h.depth = r.depth;
     h.function = le(r.function);
@@ -156,6 +156,10 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
   h.schema_offset = le(schema_at);
   h.schema_size = le(static_cast<u64>(schema.size()));
   h.data_offset = le(data);
+  // The copy has kept chunks alone, and the times that readers see.
+  h.clock = le(static_cast<u32>(tape::clock_source::kernel));
+  h.counter_kind = 0;
+  h.counter = h.slots = h.clock_pairs = 0;
   // What the copy holds is what the stricter of the two profiles lets through.
   constexpr u32 openness[] = {1, 0, 2};
   const std::size_t recorded = was.profile >= 1 && was.profile <= 3 ? was.profile - 1 : 2;
@@ -174,7 +178,7 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
   for (std::size_t t = 0; t < from.threads().size(); ++t) {
     strand s(out, from.threads()[t], sequence);
     auto records = from.records(t);
-    for (tape::record_view r; records.next(r);) {
+    for (tape::record_view r; records.next(r) || records.next_in_flight(r);) {
       std::vector<std::byte> body;
       const auto* function = from.rows().function(r.function);
       if (r.kind == tape::record_kind::enter && function != nullptr) {

@@ -23,8 +23,9 @@ bool exchange_view::parse(const record_view& record, u64 thread_number, exchange
   out.received = P11TAPE_FACT(received);
   out.control_code = P11TAPE_FACT(control_code);
   out.card = P11TAPE_FACT(card);
-  out.began = P11TAPE_FACT(began);
+  const auto duration = P11TAPE_FACT(duration);
   out.ended = record.time;
+  out.began = duration < record.time ? record.time - duration : 0;
   const bool inferred = out.has(exchange_inferred);
   out.call = inferred ? P11TAPE_FACT(caller_call) : record.call;
   out.thread_number = inferred ? P11TAPE_FACT(caller_thread) : out.call != 0 ? thread_number : 0;

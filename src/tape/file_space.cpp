@@ -6,11 +6,13 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "tape/file.hpp"
+#include "tape/liveness.hpp"
 #include "tape/raw_syscalls.hpp"
 
 #ifndef MADV_POPULATE_WRITE
@@ -20,7 +22,10 @@
 namespace p11tape::tape {
 namespace {
 
-constexpr u64 warm_step = 32 * 1024;  // pages that are brought into memory together, in some microseconds
+// Pages that are brought into memory together: some microseconds of work, or less for a tape that may stay small.
+constexpr u64 warm_step = 32 * 1024;
+constexpr u64 large_warm_step = 256 * 1024;
+constexpr u64 stays_small = 1024 * 1024;
 
 // Past RLIMIT_FSIZE the kernel sends SIGXFSZ, which kills the host: look first.
 bool allowed_size(u64 end) noexcept {
@@ -39,12 +44,22 @@ bool file::is_tape(int descriptor) const noexcept {
 bool file::reopen() noexcept {
   int before = descriptor_.load();
   const int fd = kernel::open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return false;
+  if (fd < 0) return hindered(obstacle::no_descriptor, errno);
   const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
   kernel::close(fd);
-  if (is_tape(high) && descriptor_.compare_exchange_strong(before, high)) return true;
+  if (is_tape(high) && descriptor_.compare_exchange_strong(before, high)) {
+    hold_lock(high);
+    return true;
+  }
   if (high >= 0) kernel::close(high);
-  return still_ours();  // another thread has come first, or somebody has put another file there
+  return still_ours() || hindered(obstacle::deleted, ENOENT);  // another thread has come first, or it is another file
+}
+
+// Remembers, for people, why the tape cannot go on. Always false.
+bool file::hindered(obstacle by, int error) noexcept {
+  auto none = obstacle::none;
+  if (obstacle_.compare_exchange_strong(none, by)) error_number_ = error;
+  return false;
 }
 
 bool file::reserve(u64 end) noexcept {
@@ -66,7 +81,8 @@ bool file::reserve(u64 end) noexcept {
 bool file::grow(u64 end) noexcept {
   const u64 have = reserved_.load(std::memory_order_relaxed);
   if (allocated_ < end && !allocate(end)) return false;
-  u64 next = (have / warm_step + 1) * warm_step;
+  const u64 step = have < stays_small ? warm_step : large_warm_step;
+  u64 next = (have / step + 1) * step;
   if (next < end) next = end;
   if (next > allocated_) next = allocated_;
   warm_up(have, next);
@@ -74,14 +90,23 @@ bool file::grow(u64 end) noexcept {
   return true;
 }
 
-// Zeros are written over zeros where no thread has a chunk yet: the kernel brings many pages into memory with one
-// call, which costs a third of a fault for each. It is no loss where it does not work.
+// Zeros are written over zeros that no chunk has yet: the kernel brings many pages into memory with one call, which
+// costs a third of a fault for each. It is no loss if it does not work.
 void file::warm_up(u64 from, u64 to) noexcept {
   static constexpr u8 zeros[warm_step]{};
   if (by_write_ || !still_ours() || !allowed_size(to)) return;
+  iovec pieces[large_warm_step / warm_step];
   while (from < to) {
-    const u64 size = to - from < warm_step ? to - from : warm_step;
-    if (kernel::pwrite(descriptor_, zeros, size, static_cast<off_t>(from)) != static_cast<ssize_t>(size)) return;
+    u64 size = 0;
+    int count = 0;
+    for (auto& piece : pieces) {
+      const u64 more = to - from - size < warm_step ? to - from - size : warm_step;
+      if (more == 0) break;
+      piece = {const_cast<u8*>(zeros), more};
+      size += more;
+      ++count;
+    }
+    if (kernel::pwritev(descriptor_, pieces, count, static_cast<off_t>(from)) != static_cast<ssize_t>(size)) return;
     from += size;
   }
 }
@@ -95,10 +120,12 @@ bool file::allocate(u64 end) noexcept {
   if (want < end) want = end;
   if (want > limit_) want = limit_;
   if (!allowed_size(want)) want = end;
-  if (want < end || !allowed_size(want)) return false;
+  if (want < end) return false;
+  if (!allowed_size(want)) return hindered(obstacle::file_limit, EFBIG);
   if (!still_ours() && !reopen()) return false;
   struct stat st {};
-  if (fstat(descriptor_, &st) != 0 || st.st_nlink == 0) return false;  // deleted: nobody could read what we write
+  if (fstat(descriptor_, &st) != 0 || st.st_nlink == 0)  // nobody could read what we write
+    return hindered(obstacle::deleted, ENOENT);
   if (!by_write_) {
     int error = posix_fallocate(descriptor_, static_cast<off_t>(have), static_cast<off_t>(want - have));
     if (error != 0) {  // the disk is nearly full, or signals come faster than so much can be allocated
@@ -108,7 +135,7 @@ bool file::allocate(u64 end) noexcept {
     }
     if (error != 0) {
       errno = error;
-      return false;
+      return hindered(obstacle::refused, error);
     }
   }
   allocated_ = want;
@@ -138,14 +165,14 @@ u8* file::take_space(chunk_kind kind, u32 size, bool& reserved) noexcept {
 // Brings a chunk's pages into memory, writable, all at once: cheaper than a fault for each, and not in the middle of a
 // record. False where somebody has cut the file, or the disk fails: to touch such a page is a SIGBUS for the host.
 bool file::populate(u8* at, u64 size) noexcept {
-  if (by_write_ || madvise(at, size, MADV_POPULATE_WRITE) == 0 || errno != EFAULT) return true;
+  if (by_write_ || reserve_all_ || madvise(at, size, MADV_POPULATE_WRITE) == 0 || errno != EFAULT) return true;
   lost_.store(true, std::memory_order_relaxed);
-  return false;
+  return hindered(obstacle::cut, EFAULT);
 }
 
 bool file::write_at(const void* bytes, u64 size, u64 offset) noexcept {
   const int e = errno;
-  bool done = (still_ours() || reopen()) && allowed_size(offset + size);
+  bool done = (still_ours() || reopen()) && (allowed_size(offset + size) || hindered(obstacle::file_limit, EFBIG));
   const auto* from = static_cast<const char*>(bytes);
   while (done && size > 0) {
     const ssize_t n = kernel::pwrite(descriptor_, from, size, static_cast<off_t>(offset));
@@ -156,6 +183,7 @@ bool file::write_at(const void* bytes, u64 size, u64 offset) noexcept {
     offset += static_cast<u64>(n);
     size -= static_cast<u64>(n);
   }
+  if (!done) hindered(obstacle::refused, errno);
   if (!done) std::atomic_ref<u64>(header()->stopped).store(le<u64>(static_cast<u64>(stop_reason::no_space)));
   errno = e;
   return done;

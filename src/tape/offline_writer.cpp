@@ -70,7 +70,7 @@ void offline_writer::add(u64 thread_number, u64 thread_id, const record& r, byte
     s.bytes.resize(sizeof s.header);
   }
   record_header h{};
-  h.size = le(static_cast<u32>(size));
+  h.size_and_flags = le(static_cast<u32>(size) | u32{r.flags} << 24);
   h.kind = static_cast<u8>(r.kind);
   h.depth = r.depth;
   h.function = le(r.function);
@@ -116,6 +116,13 @@ void offline_writer::write_header() {
   h.kept_limit = le(header.kept_limit);
   h.stopped = le(header.stopped);
   h.stopped_at = le(header.stopped_at);
+  h.clock = le(static_cast<u32>(clock_source::kernel));
+  h.process_start = le(header.process_start);
+  h.pid_namespace = le(header.pid_namespace);
+  h.time_namespace = le(header.time_namespace);
+  std::memcpy(h.boot, header.boot, sizeof h.boot);
+  std::memcpy(h.machine, header.machine, sizeof h.machine);
+  h.source_lacks = le(header.source_lacks);
   for (std::size_t i = 0; i < std::size(h.counters); ++i) h.counters[i] = le(header.counters[i]);
   for (std::size_t i = 0; i < std::size(h.filtered); ++i) h.filtered[i] = le(header.filtered[i]);
   if (pwrite(descriptor_, &h, sizeof h, 0) != static_cast<ssize_t>(sizeof h))

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +37,11 @@ inline ssize_t pwrite(int descriptor, const void* bytes, std::size_t size, off_t
 #else
   return syscall(SYS_pwrite64, descriptor, bytes, size, at);
 #endif
+}
+/// With the offset in two words, as every architecture takes it.
+inline ssize_t pwritev(int descriptor, const iovec* pieces, int count, off_t at) noexcept {
+  return syscall(SYS_pwritev, descriptor, pieces, count, static_cast<unsigned long>(at),
+                 static_cast<unsigned long>(static_cast<unsigned long long>(at) >> 32));
 }
 
 inline ssize_t sendto(int descriptor, const void* bytes, std::size_t size, int flags, const sockaddr* to,

@@ -17,9 +17,28 @@ namespace {
 void to_host(file_header& h) noexcept {
   h.major = le(h.major);
   h.minor = le(h.minor);
-  for (auto* n : {&h.header_size, &h.word_size, &h.profile}) *n = le(*n);
-  for (auto* n : {&h.features, &h.pid, &h.parent_pid, &h.monotonic, &h.wall, &h.properties_offset, &h.properties_size,
-                  &h.schema_offset, &h.schema_size, &h.data_offset, &h.limit, &h.kept_limit, &h.stopped, &h.stopped_at})
+  for (auto* n : {&h.header_size, &h.word_size, &h.profile, &h.clock, &h.counter_kind}) *n = le(*n);
+  for (auto* n : {&h.features,
+                  &h.pid,
+                  &h.parent_pid,
+                  &h.monotonic,
+                  &h.wall,
+                  &h.properties_offset,
+                  &h.properties_size,
+                  &h.schema_offset,
+                  &h.schema_size,
+                  &h.data_offset,
+                  &h.limit,
+                  &h.kept_limit,
+                  &h.stopped,
+                  &h.stopped_at,
+                  &h.counter,
+                  &h.slots,
+                  &h.clock_pairs,
+                  &h.process_start,
+                  &h.pid_namespace,
+                  &h.time_namespace,
+                  &h.source_lacks})
     *n = le(*n);
   for (auto& n : h.counters) n = le(n);
   for (auto& n : h.filtered) n = le(n);
@@ -95,10 +114,11 @@ void tape_file::read_header() {
   }
   if (have < sizeof h) throw tape_error(path + ": the tape is truncated inside its header, so nothing can be read");
   to_host(h);
-  if (h.major > format_major)
-    throw tape_error(path + ": tape format " + std::to_string(h.major) + ", but this program reads formats up to " +
-                     std::to_string(format_major) + " (use the p11tape that belongs to its recorder)");
+  if (h.major != format_major)
+    throw tape_error(path + ": tape format " + std::to_string(h.major) + ", but this program reads format " +
+                     std::to_string(format_major) + " only (use the p11tape that belongs to its recorder)");
   header = h;
+  counts = h.clock == static_cast<u32>(clock_source::cpu_counter);
 }
 
 void tape_file::read_texts() {

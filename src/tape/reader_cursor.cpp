@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Walking over the records of one thread.
 #include <algorithm>
+#include <cstring>
 
+#include "tape/packed.hpp"
 #include "tape/reader_file.hpp"
 
 namespace p11tape::tape {
@@ -31,16 +33,22 @@ struct strand {
   void take(record_view& out) {
     out.kind = static_cast<record_kind>(head.kind);
     out.depth = head.depth;
+    out.flags = flags_of(head.size_and_flags);
     out.function = head.function;
     out.call = head.call;
     out.ordinal = head.ordinal;
-    out.time = head.time;
-    out.wall = wall_offset_ + head.time;
-    out.body = window().subspan(position_ - window_begin_ + sizeof head, head.size - sizeof head);
+    out.time = tape_->time_of(head.time, out.flags, hint_);
+    out.wall = wall_offset_ + out.time;
+    const auto size = size_of(head.size_and_flags);
+    out.body = window().subspan(position_ - window_begin_ + sizeof head, size - sizeof head);
     if (out.keep != window_) out.keep = window_;
-    position_ += head.size;
+    out.stored = size;
+    position_ += size;
     ready_ = false;
   }
+
+  /// When a CALL that take() has handed out ended.
+  u64 end_of(u64 duration, u8 flags) { return tape_->time_of(head.time + duration, flags, hint_); }
 
   record_header head{};
 
@@ -79,12 +87,13 @@ struct strand {
     if (!has(sizeof head)) return false;
     const auto bytes = window().subspan(position_ - window_begin_);
     std::memcpy(&head, bytes.data(), sizeof head);
-    head.size = le(head.size);
+    head.size_and_flags = le(head.size_and_flags);
     head.function = le(head.function);
     head.call = le(head.call);
     head.ordinal = le(head.ordinal);
     head.time = le(head.time);
-    if (head.size < sizeof head || head.size % 8 != 0 || head.size > limit_ - position_ || head.size > largest_record) {
+    const auto size = size_of(head.size_and_flags);
+    if (size < sizeof head || size % 8 != 0 || size > limit_ - position_) {
       abandon(tape_->damage.bad_records);
       return false;
     }
@@ -92,7 +101,7 @@ struct strand {
       abandoned_ = true;  // handed on since the index was made
       return false;
     }
-    ready_ = has(head.size);
+    ready_ = has(size);
     return ready_;
   }
 
@@ -137,9 +146,11 @@ struct strand {
     exhausted_ = false;
     if (next_ == 0) return;
     const auto& all = list();
-    const auto at = std::lower_bound(all.begin(), all.end(), now_);
+    auto at = std::find_if(all.begin(), all.end(), [&](const stretch& s) { return s.is_same(now_); });
+    const bool found = at != all.end();
+    if (!found) at = std::lower_bound(all.begin(), all.end(), now_);
     next_ = static_cast<std::size_t>(at - all.begin());
-    if (at != all.end() && at->key() == now_.key()) {
+    if (found) {
       now_.end = at->end;
       ++next_;
     } else {
@@ -159,6 +170,7 @@ struct strand {
   bool ready_ = false;
   u64 position_ = 0, limit_ = 0;  // bytes from the start of the chunk
   u64 wall_offset_ = 0;
+  std::size_t hint_ = 0;
   std::shared_ptr<std::byte[]> window_;
   u64 window_begin_ = 0, window_size_ = 0;
 };
@@ -182,7 +194,9 @@ cursor::cursor(const cursor& other)
       has_parts_(other.has_parts_),
       parts_lost_(other.parts_lost_),
       started_(other.started_),
-      last_ordinal_(other.last_ordinal_) {}
+      last_ordinal_(other.last_ordinal_),
+      second_(other.second_),
+      has_second_(other.has_second_) {}
 
 cursor& cursor::operator=(const cursor& other) { return *this = cursor(other); }
 cursor::cursor(cursor&&) noexcept = default;
@@ -190,6 +204,11 @@ cursor& cursor::operator=(cursor&&) noexcept = default;
 cursor::~cursor() = default;
 
 bool cursor::next(record_view& out) {
+  if (has_second_) {
+    std::swap(out, second_);
+    has_second_ = false;
+    return true;
+  }
   for (;;) {
     bool kept = kept_->peek(), ring = ring_->peek();
     if (!kept && !ring) return false;
@@ -201,7 +220,8 @@ bool cursor::next(record_view& out) {
     }
     // Ordinals may wrap around, so it is their distance that counts.
     const bool take_kept = kept && (!ring || static_cast<std::int32_t>(kept_->head.ordinal - ring_->head.ordinal) <= 0);
-    (take_kept ? kept_ : ring_)->take(out);
+    from_ = (take_kept ? kept_ : ring_).get();
+    from_->take(out);
     out.gap = started_ ? out.ordinal != last_ordinal_ + 1 : out.ordinal > 1;
     out.body_lost = false;
     auto& furthest = file_->furthest[thread_];
@@ -212,51 +232,104 @@ bool cursor::next(record_view& out) {
     }
     started_ = true;
     last_ordinal_ = out.ordinal;
-    if (out.kind == record_kind::enter) last_call_ = out.call;
     switch (out.kind) {
       case record_kind::enter:
       case record_kind::leave:
       case record_kind::note:
       case record_kind::exchange:
       case record_kind::part:
-        if (join_parts(out, first_time)) return true;
-        break;
+      case record_kind::call:
+        if (!join_parts(out, first_time)) break;
+        if (!unpack_body(out) || (out.kind == record_kind::call && !split(out))) {
+          file_->damage.bad_records += first_time;
+          out.gap = out.body_lost = true;
+          out.body = {};
+          if (out.kind == record_kind::call) out.kind = record_kind::enter;
+        }
+        if (out.kind == record_kind::enter) last_call_ = out.call;
+        return true;
       default:  // of a newer version
         break;
     }
   }
 }
 
+// Makes an ENTER of a CALL, and a LEAVE that comes next. False if the body makes no sense.
+bool cursor::split(record_view& out) {
+  if (!out.body_lost) {
+    const auto fields = load<u64>(out.body, offsetof(call_head, fields_size));
+    if (out.body.size() < sizeof(call_head) + 8 || fields > out.body.size() - sizeof(call_head) - 8 || fields % 8 != 0)
+      return false;
+    second_ = out;
+    second_.time = from_->end_of(load<u64>(out.body, offsetof(call_head, duration)), out.flags);
+    second_.body = out.body.subspan(sizeof(call_head) + fields);
+    out.body = out.body.subspan(sizeof(call_head), fields);
+  } else {
+    second_ = out;
+  }
+  out.kind = record_kind::enter;
+  second_.kind = record_kind::leave;
+  if (second_.time < out.time) second_.time = out.time;
+  second_.wall = out.wall + (second_.time - out.time);
+  second_.gap = false;
+  second_.stored = 0;
+  has_second_ = true;
+  return true;
+}
+
+// Bodies are unpacked into memory that they share: records that are still held keep theirs.
+bool cursor::unpack_body(record_view& out) {
+  constexpr std::size_t most = largest_packed_body + 64, room = 4 * most;
+  if ((out.flags & record_packed) == 0 || out.body_lost) return true;
+  if (unpacked_ == nullptr || room - unpacked_used_ < most) {
+    unpacked_ = std::make_shared_for_overwrite<std::byte[]>(room);
+    unpacked_used_ = 0;
+  }
+  auto* const at = unpacked_.get() + unpacked_used_;
+  const auto size = unpack(out.body.data(), out.body.size(), at);
+  if (size == malformed) return false;
+  unpacked_used_ += size;
+  out.body = {at, size};
+  if (out.keep != unpacked_) out.keep = unpacked_;
+  return true;
+}
+
 bool cursor::next_in_flight(record_view& out) {
+  constexpr std::size_t head = sizeof(record_header), counted = offsetof(call_slot, thread);
   const auto offset = file_->slots[thread_];
   chunk_header chunk;
   if (offset == 0 || !file_->read_chunk_header(offset / unit * unit, chunk)) return false;
-  auto buffer = std::make_shared_for_overwrite<std::byte[]>(sizeof(in_flight_slot));
-  const byte_view slot(buffer.get(), file_->read(buffer.get(), sizeof(in_flight_slot), offset));
-  const auto committed = load<u64>(slot, offsetof(in_flight_slot, committed));
-  if (slot.size() < sizeof(in_flight_slot) || committed < sizeof(record_header) ||
-      committed > sizeof in_flight_slot::record ||
-      load<u64>(slot, offsetof(in_flight_slot, thread_number)) != file_->threads[thread_].number)
+  // Its size and sequence are read before and after it: they change with whatever the recorder puts there meanwhile.
+  std::byte before[counted], after[counted];
+  auto buffer = std::make_shared_for_overwrite<std::byte[]>(sizeof(call_slot));
+  if (file_->read(before, counted, offset) != counted ||
+      file_->read(buffer.get(), sizeof(call_slot), offset) != sizeof(call_slot) ||
+      file_->read(after, counted, offset) != counted || std::memcmp(before, after, counted) != 0)
     return false;
-  // Written anew between two looks: the call that it told of has ended.
-  std::byte again[sizeof(in_flight_slot)];
-  if (file_->read(again, sizeof again, offset) != sizeof again || std::memcmp(again, slot.data(), sizeof again) != 0)
+  const byte_view slot(buffer.get(), sizeof(call_slot));
+  const auto committed = load<u64>(before, offsetof(call_slot, committed));
+  if (committed < head || committed > sizeof call_slot::record ||
+      load<u64>(slot, offsetof(call_slot, thread_number)) != file_->threads[thread_].number)
     return false;
-  const auto record = slot.subspan(offsetof(in_flight_slot, record), committed);
+  const auto record = slot.subspan(offsetof(call_slot, record), committed);
   const auto call = load<u32>(record, offsetof(record_header, call));
+  const auto flags = flags_of(load<u32>(record, 0));
   if (load<u8>(record, offsetof(record_header, kind)) != static_cast<u8>(record_kind::enter) ||
-      static_cast<std::int32_t>(call - last_call_) <= 0)
+      (flags & record_packed) != 0 || static_cast<std::int32_t>(call - last_call_) <= 0)
     return false;
   last_call_ = call;
+  std::size_t hint = 0;
   out.kind = record_kind::enter;
   out.depth = load<u8>(record, offsetof(record_header, depth));
+  out.flags = flags;
   out.function = load<u16>(record, offsetof(record_header, function));
   out.call = call;
   out.ordinal = load<u32>(record, offsetof(record_header, ordinal));
-  out.time = load<u64>(record, offsetof(record_header, time));
+  out.time = file_->time_of(load<u64>(record, offsetof(record_header, time)), flags, hint);
   out.wall = chunk.wall - chunk.monotonic + out.time;
   out.gap = out.body_lost = false;
-  out.body = record.subspan(sizeof(record_header));
+  out.stored = 0;
+  out.body = record.subspan(head);
   out.keep = std::move(buffer);
   return true;
 }
@@ -265,8 +338,9 @@ bool cursor::next_in_flight(record_view& out) {
 bool cursor::join_parts(record_view& out, bool first_time) {
   const bool is_part = out.kind == record_kind::part;
   if (!is_part && !has_parts_) return true;
-  if (has_parts_ && out.call != parts_call_) {
-    file_->damage.lost_parts += first_time;
+  const bool second_try = !is_part && (out.flags & record_no_outputs) != 0;  // the pieces had no space for their end
+  if (has_parts_ && (out.call != parts_call_ || second_try)) {
+    file_->damage.lost_parts += first_time && !second_try;
     has_parts_ = false;
     if (!is_part) return true;
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "p11tape/tape.hpp"
+#include "tape/counter_line.hpp"
 
 namespace p11tape::tape::detail {
 
@@ -23,15 +24,20 @@ inline constexpr u64 largest_text = u64{16} << 20;  ///< properties, schema
 
 /// A stretch of a chunk that belongs to one thread.
 struct stretch {
-  u64 time;      ///< of its first record
+  u64 time;      ///< of its first record, in ns
   u64 sequence;  ///< of the chunk
   u32 place;     ///< of the chunk, in units
   u32 begin;     ///< bytes from the start of the chunk
   u32 end;       ///< where the next thread's records begin; 0: all that is committed
   u32 ordinal;   ///< of its first record
+  u8 flags;      ///< ... and its record_flags
 
-  auto key() const noexcept { return std::tuple(time, ordinal, sequence, begin); }
-  bool operator<(const stretch& other) const noexcept { return key() < other.key(); }
+  bool operator<(const stretch& other) const noexcept {
+    return std::tuple(time, ordinal, sequence, begin) <
+           std::tuple(other.time, other.ordinal, other.sequence, other.begin);
+  }
+  /// The same piece of the same chunk, whatever the line from counter to time says by now.
+  bool is_same(const stretch& other) const noexcept { return sequence == other.sequence && begin == other.begin; }
 };
 
 struct tape_file {
@@ -49,15 +55,22 @@ struct tape_file {
   /// Reads the header of the chunk at `place`, host order. False where there is none that makes sense.
   bool read_chunk_header(u64 offset, chunk_header& out) const;
 
+  /// A record's time in ns. `hint` as for counter_line::at.
+  u64 time_of(u64 time, u8 flags, std::size_t& hint) const noexcept {
+    return counts && (flags & record_kernel_time) == 0 ? clock_line.at(time, hint) : time;
+  }
+
   std::string path;
   int descriptor = -1;
   u64 size = 0;
   file_header header{};
   std::vector<std::pair<std::string, std::string>> properties;
   schema rows = schema::built_in();
+  bool counts = false;  // the times of records are the CPU's counter
+  counter_line clock_line;
   std::vector<thread_info> threads;
   std::vector<std::vector<stretch>> kept, ring;  // by index of the thread
-  std::vector<u64> slots;                        // by index of the thread: offset of its in-flight slot, 0: none in use
+  std::vector<u64> slots;                        // by index of the thread: offset of its slot, 0: nothing in it
   std::vector<u32> furthest;                     // by index of the thread: the last ordinal that any cursor came to
   std::set<std::pair<u64, u32>> troubled;        // stretches (sequence, begin) whose trouble is counted already
   u64 generation = 0;                            // counts looks
@@ -74,6 +87,7 @@ struct tape_file {
                    byte_view first_record);
   void split(u64 offset, const chunk_header& chunk);
   void index_slots(u64 offset, const chunk_header& chunk);
+  void take_pairs(u64 offset, const chunk_header& chunk);
   u64 skip_to_chunk(u64 offset, bool before_data);
 
   struct found_thread {

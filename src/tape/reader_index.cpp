@@ -19,8 +19,9 @@ bool parse_chunk(byte_view bytes, chunk_header& out) noexcept {
   std::memcpy(&out, bytes.data(), sizeof out);
   out.kind = le(out.kind);
   out.header_size = le(out.header_size);
-  for (auto* n : {&out.magic, &out.size, &out.handed_on}) *n = le(*n);
-  for (auto* n : {&out.sequence, &out.thread, &out.thread_number, &out.monotonic, &out.wall, &out.committed})
+  for (auto* n : {&out.magic, &out.size, &out.handed_over, &out.flags}) *n = le(*n);
+  for (auto* n : {&out.sequence, &out.thread, &out.thread_number, &out.monotonic, &out.wall, &out.committed,
+                  &out.counter, &out.next})
     *n = le(*n);
   return out.magic == chunk_magic && out.size >= unit && out.size % unit == 0 && out.size <= largest_chunk &&
          out.header_size >= sizeof out && out.header_size % 8 == 0 && out.header_size <= unit;
@@ -46,6 +47,8 @@ bool tape_file::read_chunk_header(u64 offset, chunk_header& out) const {
 void tape_file::index() {
   damage.skipped_bytes = damage.cut_chunks = 0;
   found_.clear();
+  clock_line.clear();
+  if (counts) clock_line.add(header.counter, header.monotonic);
   u64 offset = header.data_offset;
   const bool told = offset >= sizeof(file_header) && offset % unit == 0;
   if (!told) offset = sizeof(file_header);
@@ -63,6 +66,8 @@ void tape_file::index() {
     }
   }
 
+  clock_line.finish();
+  std::size_t hint = 0;
   for (auto* lists : {&kept, &ring})
     for (auto& list : *lists) list.clear();
   std::fill(slots.begin(), slots.end(), 0);
@@ -75,7 +80,10 @@ void tape_file::index() {
       ring.emplace_back();
       slots.push_back(0);
     }
-    for (auto* list : {&thread.kept, &thread.ring}) std::sort(list->begin(), list->end());
+    for (auto* list : {&thread.kept, &thread.ring}) {
+      for (auto& s : *list) s.time = time_of(s.time, s.flags, hint);
+      std::sort(list->begin(), list->end());
+    }
     kept[at->second] = std::move(thread.kept);
     ring[at->second] = std::move(thread.ring);
     slots[at->second] = thread.slot;
@@ -103,10 +111,12 @@ u64 tape_file::skip_to_chunk(u64 offset, bool before_data) {
 void tape_file::index_chunk(u64 offset, const chunk_header& chunk, byte_view start) {
   if (chunk.committed > chunk.size || offset + chunk.committed > size) ++damage.cut_chunks;
   const auto kind = static_cast<chunk_kind>(chunk.kind);
-  if (kind == chunk_kind::in_flight) return index_slots(offset, chunk);
+  if (counts) clock_line.add(chunk.counter, chunk.monotonic);
+  if (kind == chunk_kind::slots) return index_slots(offset, chunk);
+  if (kind == chunk_kind::clock && counts) return take_pairs(offset, chunk);
   if (kind != chunk_kind::kept && kind != chunk_kind::ring) return;
   if (chunk.committed < chunk.header_size + sizeof(record_header)) return;
-  if (chunk.handed_on != 0) return split(offset, chunk);
+  if (chunk.handed_over != 0) return split(offset, chunk);
   std::byte raw[sizeof(record_header)];
   auto first = start.subspan(std::min<std::size_t>(start.size(), sizeof chunk));
   if (chunk.header_size != sizeof chunk) first = {raw, read(raw, sizeof raw, offset + chunk.header_size)};
@@ -114,14 +124,24 @@ void tape_file::index_chunk(u64 offset, const chunk_header& chunk, byte_view sta
 }
 
 void tape_file::index_slots(u64 offset, const chunk_header& chunk) {
-  for (u64 at = first_slot; at + sizeof(in_flight_slot) <= chunk.size; at += sizeof(in_flight_slot)) {
-    std::byte raw[24];
-    const byte_view slot(raw, read(raw, sizeof raw, offset + at));
-    const auto number = load<u64>(slot, offsetof(in_flight_slot, thread_number));
-    if (load<u64>(slot, offsetof(in_flight_slot, committed)) == 0 || number == 0) continue;
+  std::vector<std::byte> block(std::min<u64>(chunk.size, largest_chunk));
+  block.resize(read(block.data(), block.size(), offset));
+  for (u64 at = first_slot; at + sizeof(call_slot) <= block.size(); at += sizeof(call_slot)) {
+    const auto slot = byte_view(block).subspan(at, sizeof(call_slot));
+    const auto number = load<u64>(slot, offsetof(call_slot, thread_number));
+    if (load<u64>(slot, offsetof(call_slot, committed)) == 0 || number == 0) continue;
     auto& thread = found_.try_emplace(number).first->second;
-    thread.id = load<u64>(slot, offsetof(in_flight_slot, thread));
+    thread.id = load<u64>(slot, offsetof(call_slot, thread));
     thread.slot = offset + at;
+  }
+}
+
+void tape_file::take_pairs(u64 offset, const chunk_header& chunk) {
+  std::vector<std::byte> block(std::min<u64>({chunk.committed, chunk.size, largest_chunk}));
+  block.resize(read(block.data(), block.size(), offset));
+  for (u64 at = chunk.header_size; at + sizeof(clock_pair) <= block.size(); at += sizeof(clock_pair)) {
+    const auto counter = load<u64>(block, at), monotonic = load<u64>(block, at + offsetof(clock_pair, monotonic));
+    if (load<u64>(block, at + offsetof(clock_pair, check)) == (counter ^ monotonic)) clock_line.add(counter, monotonic);
   }
 }
 
@@ -132,7 +152,7 @@ void tape_file::add_stretch(u64 offset, const chunk_header& chunk, thread_info o
   auto& list = static_cast<chunk_kind>(chunk.kind) == chunk_kind::kept ? thread.kept : thread.ring;
   list.push_back({load<u64>(first_record, offsetof(record_header, time)), chunk.sequence,
                   static_cast<u32>(offset / unit), begin, end,
-                  load<u32>(first_record, offsetof(record_header, ordinal))});
+                  load<u32>(first_record, offsetof(record_header, ordinal)), flags_of(load<u32>(first_record, 0))});
 }
 
 // A chunk that several threads wrote to, one after the other: goes through its records for the THREADs among them.
@@ -144,7 +164,7 @@ void tape_file::split(u64 offset, const chunk_header& chunk) {
   u32 begin = chunk.header_size;
   u32 at = begin;
   while (bytes.size() >= at && bytes.size() - at >= sizeof(record_header)) {
-    const auto record_size = load<u32>(bytes, at);
+    const auto record_size = size_of(load<u32>(bytes, at));
     if (record_size < sizeof(record_header) || record_size % 8 != 0 || record_size > bytes.size() - at) break;
     const auto next = at + record_size;
     if (static_cast<record_kind>(load<u8>(bytes, at + offsetof(record_header, kind))) == record_kind::thread) {

@@ -108,6 +108,8 @@ TEST_CASE("when_full=stop: the oldest calls are kept, the others counted") {
   CHECK(*t.begun.at(1).begin() == 1);
   CHECK(*t.begun.at(1).rbegin() == t.begun.at(1).size());
   CHECK(t.begun.at(1).size() > 2000);
+  CHECK(t.begun.at(1) == t.returned.at(1));  // room for the end of a call is reserved when it begins
+  CHECK(t.in_flight.empty());
   CHECK(t.calls + t.lost() >= 60001);
   CHECK(t.calls + t.lost() <= 60002);
 }

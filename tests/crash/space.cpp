@@ -53,6 +53,8 @@ void check_counted(const told& t) {
   const auto& begun = t.begun.at(1);
   CHECK(*begun.begin() == 1);
   CHECK(begun.size() < many);
+  CHECK(t.returned.at(1).size() == begun.size());  // none without its end
+  CHECK(t.in_flight.empty());
 }
 
 }  // namespace

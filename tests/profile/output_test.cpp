@@ -128,13 +128,13 @@ TEST_CASE("JSON has the figures; several tapes have a total") {
 }
 
 // An exchange with a card, as FORMAT.md has it.
-std::string exchange(u8 ins, u64 began) {
+std::string exchange(u8 ins, u64 duration) {
   tape::exchange_facts f{};
   f.function = static_cast<u8>(tape::card_call::transmit);
   f.flags = tape::exchange_command | tape::exchange_has_status;
   f.command[1] = ins;
   f.status_word = 0x9000;
-  f.began = began;
+  f.duration = duration;
   return {reinterpret_cast<const char*>(&f), sizeof f};
 }
 
@@ -144,9 +144,8 @@ TEST_CASE("What the card takes of a call is told from what the module takes") {
   auto& c = t.chunk(kept);
   for (u32 call = 1; call <= 2; ++call) {
     c.enter("C_Sign", call).words({1, 1, 20, 1, 1});
-    const auto began = t.clock + ms;
     t.clock += 7 * ms - us;
-    c.record(6, 0, call, 0).text(exchange(0x2a, began));
+    c.record(6, 0, call, 0).text(exchange(0x2a, 6 * ms));
     t.clock += 3 * ms - us;
     c.leave("C_Sign", call, CKR_OK);
   }

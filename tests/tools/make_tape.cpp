@@ -24,6 +24,7 @@ using p11tape::test::u8;
 using p11tape::test::unavailable;
 
 constexpr std::size_t chunk_size = 16 * 1024;
+constexpr u16 header_size = 96;
 constexpr u64 given = 1;
 
 struct file_closer {
@@ -81,7 +82,7 @@ class writer {
   void record(lane& l, bool kept, u8 kind, u16 function, const std::string& content, const u64* value) {
     const auto size = 24 + content.size() + (value != nullptr ? 8 : 0);
     auto& chunk = l.chunks[kept ? 0 : 1];
-    if (64 + chunk.size() + size > chunk_size) flush(l, kept);
+    if (header_size + chunk.size() + size > chunk_size) flush(l, kept);
     body r;
     r.put(static_cast<u32>(size)).put(kind).put(u8{0}).put(function).put(l.calls).put(++l.ordinal).put(clock_);
     if (value != nullptr) r.put(*value);
@@ -95,7 +96,7 @@ class writer {
     body h;
     h.text("CHNK")
         .put(u16{kept ? u16{1} : u16{2}})
-        .put(u16{64})
+        .put(header_size)
         .put(static_cast<u32>(chunk_size))
         .put(u32{0})
         .put(++sequence_);
@@ -103,8 +104,8 @@ class writer {
         .put(l.number)
         .put(clock_)
         .put(p11tape::test::tape_builder::started_wall + clock_ - p11tape::test::tape_builder::started_monotonic);
-    h.put(static_cast<u64>(64 + chunk.size()));
-    chunk.resize(chunk_size - 64);
+    h.put(u64{header_size + chunk.size()}).words({0, 0, 0, 0});
+    chunk.resize(chunk_size - header_size);
     std::fwrite(h.str().data(), 1, h.str().size(), file_);
     std::fwrite(chunk.data(), 1, chunk.size(), file_);
     chunk.clear();

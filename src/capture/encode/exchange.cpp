@@ -43,7 +43,7 @@ tape::exchange_facts in_file_order(const tape::exchange_facts& f) noexcept {
   o.received = le(f.received);
   o.control_code = le(f.control_code);
   o.card = le(f.card);
-  o.began = le(f.began);
+  o.duration = le(f.duration);
   o.caller_thread = le(f.caller_thread);
   o.caller_call = le(f.caller_call);
   o.data_size = le(f.data_size);
@@ -69,12 +69,14 @@ void begin_exchange(exchange& e, tape::card_call function, u64 card, u32 control
   t->exchange_stack = &e;
   t->exchange_call = t->call;
   if (readable(t->pages, command, size)) take_command(e, static_cast<const u8*>(command), size);
-  e.facts.began = now();
+  e.facts.duration = now();  // for now, when it began
 }
 
 void end_exchange(exchange& e, u32 result, const void* response, u64 size) noexcept {
   if (e.thread == nullptr) return;
-  const u64 time = now();
+  u8 flags = 0;
+  const u64 time = record_time(flags);
+  e.facts.duration = now() - e.facts.duration;
   thread_state& t = *e.thread;
   if (!is_current(t)) return;  // forked inside the exchange: it is the parent's
   t.exchange_stack = nullptr;
@@ -95,7 +97,7 @@ void end_exchange(exchange& e, u32 result, const void* response, u64 size) noexc
       e.facts.caller_call = 0;
     }
   }
-  append_exchange(t, in, time, in_file_order(e.facts), e.data);
+  append_exchange(t, in, time, flags, in_file_order(e.facts), e.data);
 }
 
 }  // namespace p11tape::capture

@@ -13,6 +13,7 @@
 #include <ctime>
 
 #include "capture/settings/settings_table.hpp"
+#include "tape/kernel_clock.hpp"
 #include "tape/raw_syscalls.hpp"
 
 #ifndef P11TAPE_VERSION
@@ -96,9 +97,7 @@ void object_name(char (&into)[N], const char* path, const char* unknown) noexcep
 // The time in UTC as 20261121T180501Z. By hand: gmtime takes a lock of libc that a child of fork may find locked for
 // ever.
 void write_moment(char (&into)[128]) noexcept {
-  timespec t{};
-  clock_gettime(CLOCK_REALTIME, &t);
-  const auto seconds = static_cast<long long>(t.tv_sec);
+  const auto seconds = static_cast<long long>(tape::clock_ns(CLOCK_REALTIME) / 1000000000u);
   const long long of_day = seconds % 86400;
   // Days since 1 March of the year 0 of the Gregorian calendar, in eras of 400 years.
   const long long days = seconds / 86400 + 719468;
@@ -144,7 +143,7 @@ void build_id(const void* base, char (&hex)[80]) noexcept {
 }  // namespace
 
 std::string_view write_properties(char* into, std::size_t size, const settings& s, const recorded_module& m,
-                                  const char* forked_from, const char* note) noexcept {
+                                  const char* forked_from, const char* note, const char* no_counter) noexcept {
   const int e = errno;
   writer w(into, size);
   char text[4096];
@@ -174,6 +173,7 @@ std::string_view write_properties(char* into, std::size_t size, const settings& 
   w.line("boot", text);
   w.line("forked_from", forked_from);
   w.line("note", note);
+  w.line("clock.reason", no_counter);
   w.line("settings.file", s.file);
   for (std::size_t i = 0; i < setting_count; ++i) {
     char key[64];

@@ -20,9 +20,9 @@ struct recorded_module {
 };
 
 /// Writes the properties as FORMAT.md has them; what does not fit is left out. `forked_from`: the parent's tape, or
-/// null.
+/// null. `no_counter`: why the times are not the CPU's counter, "" if there is nothing to say.
 std::string_view write_properties(char* into, std::size_t size, const settings& s, const recorded_module& m,
-                                  const char* forked_from, const char* note) noexcept;
+                                  const char* forked_from, const char* note, const char* no_counter) noexcept;
 
 /// The tape's name without suffix, from the setting `name`: "{program}.{pid}.{start}.{shim}" and the like.
 void write_tape_name(char* into, std::size_t size, const char* pattern, const recorded_module& m) noexcept;

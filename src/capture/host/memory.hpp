@@ -31,6 +31,9 @@ struct known_pages {
 /// Nothing longer is taken for a length of caller memory.
 inline constexpr u64 absurd_length = u64{1} << 40;
 
+/// From now on, no page is probed: readable is what is readable at this moment, as /proc/self/maps says.
+void stop_probing() noexcept;
+
 /// Probes a page; keeps errno.
 bool probe_page(known_pages& known, std::uintptr_t page) noexcept;
 

@@ -38,18 +38,23 @@ class cancellation_held {
 /// tape/raw_syscalls.hpp, or by functions that are no points of cancellation.
 class signals_deferred {
  public:
-  signals_deferred() noexcept {
+  /// `by_kernel` false: the process makes no system call for us any more, so signals are not held back.
+  explicit signals_deferred(bool by_kernel = true) noexcept : by_kernel_(by_kernel) {
+    if (!by_kernel_) return;
     sigset_t held;
     sigfillset(&held);
     for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&held, fault);
     pthread_sigmask(SIG_BLOCK, &held, &mask_);
   }
-  ~signals_deferred() noexcept { pthread_sigmask(SIG_SETMASK, &mask_, nullptr); }
+  ~signals_deferred() noexcept {
+    if (by_kernel_) pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
   signals_deferred(const signals_deferred&) = delete;
   signals_deferred& operator=(const signals_deferred&) = delete;
 
  private:
   cancellation_held cancellation_;
+  bool by_kernel_;
   sigset_t mask_;
 };
 

@@ -13,9 +13,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "capture/held_call.hpp"
 #include "capture/host/clock.hpp"
 #include "capture/host/signals_deferred.hpp"
-#include "capture/pending.hpp"
 #include "capture/recorder_state.hpp"
 #include "capture/write_record.hpp"
 #include "tape/tsan_handover.hpp"
@@ -26,7 +26,15 @@ namespace {
 constinit std::atomic<thread_state*> all_threads{nullptr};
 constinit std::atomic<thread_state*> next_to_check{nullptr};
 
+// Of threads to come, where no memory may be mapped any more.
+constexpr u32 reserved_threads = 64;
+constinit std::atomic<thread_state*> reserved_states{nullptr};
+constinit std::atomic<u32> reserved_taken{0};
+constinit std::atomic<u8*> reserved_rooms{nullptr};  // for large records
+constinit std::atomic<u32> rooms_taken{0};
+
 bool has_ended(u32 thread) noexcept {
+  if (the_tape.is_reserved()) return false;  // not known
   return syscall(SYS_tgkill, getpid(), static_cast<pid_t>(thread), 0) != 0 && errno == ESRCH;
 }
 
@@ -49,6 +57,20 @@ thread_state* take_over(u32 me, u32& before) noexcept {
   return nullptr;
 }
 
+}  // namespace
+
+void give_slot(thread_state& t) noexcept {
+  if (t.slot == nullptr) {
+    t.slot = the_tape.take_slot(t.id.load(std::memory_order_relaxed), t.number);
+    return;
+  }
+  t.slot->thread = le(u64{t.id.load(std::memory_order_relaxed)});
+  t.slot->thread_number = le(t.number);
+  the_tape.set_open(*t.slot, 0);
+}
+
+namespace {
+
 thread_state* thread_for(process_state& p) noexcept {
   const u32 me = thread_id();
   u32 id_before = 0;
@@ -64,22 +86,26 @@ thread_state* thread_for(process_state& p) noexcept {
     t->id.store(me, std::memory_order_relaxed);
   }
   const u64 number_before = t->number;
+  if (t->held.call != 0) append_held(*t);  // the thread ended in a call
   t->number = p.threads.fetch_add(1) + 1;
   t->epoch = p.epoch.load();
   t->call = t->ordinal = t->depth = t->templates.call = 0;
   t->busy = nullptr;
   t->pages = {};
   t->exchange_stack = nullptr;
-  if (t->pending != nullptr) t->pending->call = 0;
+  t->held.call = 0;
+  t->open_told = 0;
   if (fresh) {
     t->next = all_threads.load(std::memory_order_relaxed);
     while (!all_threads.compare_exchange_weak(t->next, t, std::memory_order_acq_rel)) {
     }
   } else {
     const u64 time = now();
-    the_tape.hand_on(t->kept, tape::chunk_kind::kept, id_before, number_before, me, t->number, time);
-    the_tape.hand_on(t->ring, tape::chunk_kind::ring, id_before, number_before, me, t->number, time);
+    the_tape.hand_over(t->kept, tape::chunk_kind::kept, id_before, number_before, me, t->number, time);
+    the_tape.hand_over(t->ring, tape::chunk_kind::ring, id_before, number_before, me, t->number, time);
   }
+  look_at_thread_clock();
+  give_slot(*t);
   return t;
 }
 
@@ -88,9 +114,27 @@ void mark_lookups(thread_state& t) noexcept {
   alignas(8) char name[16] = {};
   static_assert(sizeof tape::lookup_thread_name <= sizeof name);
   if (prctl(PR_GET_NAME, name) != 0 || std::strncmp(name, tape::lookup_thread_name, sizeof name) != 0) return;
-  tape::record_header note{};
-  note.kind = static_cast<u8>(tape::record_kind::note);
-  append_record(t, true, note, reinterpret_cast<const u8*>(name), sizeof name);
+  u8 flags = 0;
+  const u64 time = record_time(flags);
+  append(t, true, {tape::record_kind::note, flags, 0, cryptoki::function{}, 0, time},
+         {{}, {reinterpret_cast<const u8*>(name), sizeof name}, {}}, 0);
+}
+
+// A state without the kernel's thread id, which a system call would tell. nullptr if there are no more.
+thread_state* reserved_state() noexcept {
+  thread_state* const all = reserved_states.load();
+  process_state* const p = process.load(std::memory_order_acquire);
+  const bool any = all != nullptr && reserved_taken.load() < reserved_threads;
+  const u32 index = any ? reserved_taken.fetch_add(1) : reserved_threads;
+  if (index >= reserved_threads) {
+    the_tape.count(tape::counter::no_space);
+    return nullptr;
+  }
+  thread_state* const t = all + index;
+  t->number = p->threads.fetch_add(1) + 1;
+  give_slot(*t);
+  t->epoch = p->epoch.load();
+  return t;
 }
 
 }  // namespace
@@ -102,7 +146,28 @@ void forget_threads() noexcept {
   next_to_check.store(nullptr);
 }
 
+void reserve_threads() noexcept {
+  constexpr std::size_t size = reserved_threads * sizeof(thread_state);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  reserved_states.store(memory != MAP_FAILED ? static_cast<thread_state*>(memory) : nullptr);
+  reserved_taken.store(0);
+  constexpr std::size_t rooms = (reserved_threads + 1) * largest_record_body;
+  memory = mmap(nullptr, rooms, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  reserved_rooms.store(memory != MAP_FAILED ? static_cast<u8*>(memory) : nullptr);
+  rooms_taken.store(0);
+}
+
+u8* reserved_room() noexcept {
+  u8* const all = reserved_rooms.load();
+  const u32 index = all != nullptr && rooms_taken.load() <= reserved_threads ? rooms_taken.fetch_add(1) : ~u32{0};
+  return index <= reserved_threads ? all + index * largest_record_body : nullptr;
+}
+
 __attribute__((noinline, cold)) thread_state* acquire() noexcept {
+  if (current_epoch() != 0 && the_tape.is_reserved()) {  // no system call any more
+    self = reserved_state();
+    return self;
+  }
   const signals_deferred guard;
   process_state* p = ready_process();
   if (p == nullptr) return nullptr;

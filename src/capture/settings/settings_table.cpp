@@ -222,7 +222,10 @@ std::size_t setting_of_key(const char* key) noexcept {
 
 const char* nearest_name(const char* word, bool variables) noexcept {
   const char* nearest = nullptr;
-  unsigned least = 3;
+  // Of a short name, one letter is as much as can be a slip.
+  constexpr std::size_t prefix = sizeof "P11TAPE_" - 1;
+  const std::size_t length = std::strlen(word), own = variables && length > prefix ? length - prefix : length;
+  unsigned least = own < 5 ? 2 : 3;
   const auto look_at = [&](const char* name) noexcept {
     if (const unsigned d = distance(word, name); d < least) {
       least = d;

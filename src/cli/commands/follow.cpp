@@ -44,6 +44,7 @@ struct follow_options {
 struct open_call {
   model::call call;
   bool told = false;
+  bool in_slot = false;  // a filter may still leave it out
 };
 
 struct followed_thread {
@@ -121,14 +122,20 @@ class follower {
     tape::record_view r;
     for (auto& thread : t.threads) {
       while (thread.cursor.next(r)) take(t, thread, r);
+      if (thread.cursor.next_in_flight(r)) take(t, thread, r, true);
       tell_of_long_calls(thread, t);
     }
     write_sorted();
   }
 
-  void take(followed_tape& t, followed_thread& thread, const tape::record_view& r) {
+  void take(followed_tape& t, followed_thread& thread, const tape::record_view& r, bool in_slot = false) {
     auto& open = thread.open;
     if (r.kind == tape::record_kind::enter) {
+      if (!open.empty() && open.back().in_slot && open.back().call.enter.call == r.call) {  // seen in the slot before
+        open.back().call.enter = r;
+        open.back().in_slot = false;
+        return;
+      }
       while (!open.empty() && open.back().call.depth >= r.depth) finish(t, open, tape::call_state::left);
       model::call c;
       c.number = ++count_;
@@ -140,7 +147,7 @@ class follower {
       c.function_number = r.function;
       c.function = t.reader->rows().function(r.function);
       c.enter = r;
-      open.push_back({std::move(c), false});
+      open.push_back({std::move(c), false, in_slot});
     } else if (r.kind == tape::record_kind::leave) {
       while (!open.empty() && open.back().call.enter.call != r.call && open.back().call.depth > r.depth)
         finish(t, open, tape::call_state::left);
@@ -153,7 +160,8 @@ class follower {
   void finish(followed_tape& t, std::vector<open_call>& open, tape::call_state state) {
     auto& c = open.back().call;
     c.state = state;
-    if (!quiet_ && o_.filter.lets(c)) {
+    const bool left_out = open.back().in_slot && state == tape::call_state::left;
+    if (!left_out && !quiet_ && o_.filter.lets(c)) {
       std::string text;
       const auto view = view::view_of(c, t.program, tapes_.size() > 1);
       o_.json ? render::append_json(view, how_, text) : render::append_text(view, how_, text);

@@ -63,7 +63,7 @@ int run(const summary_options& o) {
     tape::u64 n = 0, bytes = 0;
     while (const auto* call = calls.next()) {
       see(s, state.take(*call));
-      bytes += call->enter.body.size() + call->leave.body.size() + 2 * sizeof(tape::record_header);
+      bytes += call->enter.stored + call->leave.stored;
       if (++n % 65536 == 0) {
         bar.add(bytes);
         bytes = 0;

@@ -111,7 +111,7 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
     d.life.see(now);
     d.pace.see(now);
     if (!d.windows.empty()) filler.see(now);
-    bytes += call->enter.body.size() + call->leave.body.size() + 2 * sizeof(tape::record_header);
+    bytes += call->enter.stored + call->leave.stored;
     if (watching != nullptr) watching->see(now, card.exchanges());
     if (++n % progress_every == 0 && progress.tell != nullptr) {
       progress.tell(bytes, progress.context);

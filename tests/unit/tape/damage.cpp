@@ -92,7 +92,7 @@ TEST_CASE("a header of which any byte is flipped is refused or read") {
       try {
         const tape::reader r(path);
         CHECK_FALSE(magic);
-        CHECK_FALSE((major && r.header().major > 1));
+        CHECK_FALSE((major && r.header().major != 2));
         // Only where the chunks are, and what the words mean, may change what is read.
         if (at >= 104) CHECK(read_all(r) == 3);
         read_all(r);
@@ -139,12 +139,12 @@ TEST_CASE("hostile sizes end where the bytes end") {
   SECTION("records of impossible sizes") {
     for (const u32 size : {0u, 8u, 23u, 25u, 4096u, 0x7ffffff8u, 0xfffffff8u, 0xffffffffu}) {
       INFO(size);
-      CHECK(reads(put_u32(whole, data + 64, size)).bad_records == 1);
+      CHECK(reads(put_u32(whole, data + 96, size)).bad_records == 1);
     }
   }
   SECTION("items of impossible sizes end the items") {
     // The LEAVE of C_OpenSession: its item's size is behind the record header, the return value and 4 bytes.
-    const auto item = data + 64 + 24 + 5 * 8 + 24 + 8 + 4;
+    const auto item = data + 96 + 24 + 5 * 8 + 24 + 8 + 4;
     for (const u32 size : {9u, 16u, 0x7fffffffu, 0xffffffffu}) {
       const tape::reader r(folder.write(put_u32(whole, item, size)));
       model::call_stream stream(r);
@@ -204,11 +204,13 @@ TEST_CASE("a file that is no tape is refused with its name and a reason") {
   };
   CHECK_THAT(reason(""), Catch::Contains("empty"));
   CHECK_THAT(reason("#!/bin/sh\necho\n"), Catch::Contains("not a tape"));
-  CHECK_THAT(reason(std::string(100, '\0')), Catch::Contains("zeros"));
-  CHECK_THAT(reason("p11tape\n"), Catch::Contains("cut off"));
+  CHECK_THAT(reason(std::string(100, '\0')), Catch::Contains("no header"));
+  CHECK_THAT(reason("p11tape\n"), Catch::Contains("truncated"));
   auto newer = small_tape().bytes();
-  newer[8] = 2;
-  CHECK_THAT(reason(newer), Catch::Contains("format 2"));
+  newer[8] = 3;
+  CHECK_THAT(reason(newer), Catch::Contains("format 3"));
+  newer[8] = 1;
+  CHECK_THAT(reason(newer), Catch::Contains("format 1") && Catch::Contains("reads format 2"));
   CHECK_THROWS_WITH(tape::reader(folder.path()), Catch::Contains("directory"));
   CHECK_THROWS_WITH(tape::reader(folder.path() + "/none"), Catch::Contains("No such file"));
   CHECK_THROWS_WITH(tape::reader("/dev/null"), Catch::Contains("regular file"));

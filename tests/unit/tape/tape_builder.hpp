@@ -124,10 +124,19 @@ class chunk_builder {
     return record(2, function_number(function), call, depth).put(rv);
   }
   body& part(std::string_view function, u32 call) { return record(3, function_number(function), call, 0); }
-  body& record(u8 kind, u16 function, u32 call, u8 depth) {
+  /// A whole call, which took `duration`: the fields, then whatever the body is given.
+  body& call(std::string_view function, u32 call, const body& fields, u64 rv, u64 duration = 500, u8 flags = 0) {
+    return record(7, function_number(function), call, 0, flags)
+        .put(static_cast<u64>(fields.str().size()))
+        .put(duration)
+        .text(fields.str())
+        .put(rv);
+  }
+  body& record(u8 kind, u16 function, u32 call, u8 depth, u8 flags = 0) {
     auto& r = records_.emplace_back();
     r.kind = kind;
     r.depth = depth;
+    r.flags = flags;
     r.function = function;
     r.call = call;
     r.ordinal = kind == 4 ? 0 : ++thread_->ordinal;
@@ -138,12 +147,12 @@ class chunk_builder {
   void hand_on(thread_counts& to) {
     record(4, 0, 0, 0).put(to.id).put(to.number);
     thread_ = &to;
-    ++handed_on_;
+    ++handed_over_;
   }
   void lose_ordinals(u32 n) { thread_->ordinal += n; }
   void at(u64 time) { *clock_ = time - 1000; }
 
-  u64 wall = 0, monotonic = 0;  ///< the clock pair
+  u64 wall = 0, monotonic = 0, counter = 0;  ///< the clocks at the hand-over
   u32 size = 4096;
 
   std::string bytes() const {
@@ -151,13 +160,14 @@ class chunk_builder {
     for (const auto& r : records_) {
       auto content = r.content;
       content.pad();
-      records.put(static_cast<u32>(24 + content.str().size())).put(r.kind).put(r.depth).put(r.function);
+      records.put(static_cast<u32>(24 + content.str().size()) | u32{r.flags} << 24);
+      records.put(r.kind).put(r.depth).put(r.function);
       records.put(r.call).put(r.ordinal).put(r.time).text(content.str());
     }
     body all;
-    all.text("CHNK").put(static_cast<u16>(kind_)).put(u16{64}).put(size).put(handed_on_).put(sequence_);
-    all.put(owner_.id).put(owner_.number).put(monotonic).put(wall).put(static_cast<u64>(64 + records.str().size()));
-    all.text(records.str());
+    all.text("CHNK").put(static_cast<u16>(kind_)).put(u16{96}).put(size).put(handed_over_).put(sequence_);
+    all.put(owner_.id).put(owner_.number).put(monotonic).put(wall).put(static_cast<u64>(96 + records.str().size()));
+    all.put(counter).put(u32{0}).put(u32{0}).put(u64{0}).put(u64{0}).text(records.str());
     if (all.str().size() > size) throw std::logic_error("the records do not fit into the chunk");
     all.str().resize(size);
     return all.str();
@@ -165,7 +175,7 @@ class chunk_builder {
 
  private:
   struct one {
-    u8 kind = 0, depth = 0;
+    u8 kind = 0, depth = 0, flags = 0;
     u16 function = 0;
     u32 call = 0, ordinal = 0;
     u64 time = 0;
@@ -176,8 +186,17 @@ class chunk_builder {
   thread_counts* thread_;
   u64* clock_;
   thread_counts owner_;
-  u32 handed_on_ = 0;
+  u32 handed_over_ = 0;
   std::list<one> records_;  // references that were handed out stay valid
+};
+
+/// What a thread's slot holds: an ENTER.
+struct slot_content {
+  thread_counts of;
+  std::string_view function;
+  u32 call = 0;
+  u64 time = 0;
+  body fields;
 };
 
 class tape_builder {
@@ -189,7 +208,8 @@ class tape_builder {
       "program=/usr/bin/client\nname=client\nmodule=/usr/lib/module.so\nboot=11111111-2222-3333-4444-555555555555\n";
   std::string schema{cryptoki::schema_text()};
   u64 pid = 4711, wall = started_wall, monotonic = started_monotonic, features = 0, stopped = 0;
-  u32 word_size = 8, profile = 1;
+  u32 word_size = 8, profile = 1, clock_kind = 1;
+  u64 counter = 0;  ///< at `monotonic`, if clock_kind is 2
   u64 counters[7] = {};
   u64 clock = started_monotonic;
 
@@ -198,6 +218,7 @@ class tape_builder {
 
   chunk_builder& chunk(chunk_kind kind, thread_counts& of) {
     auto& c = chunks_.emplace_back(kind, ++sequence_, of, clock);
+    c.counter = counter;
     c.monotonic = monotonic;
     c.wall = wall;
     return c;
@@ -208,9 +229,10 @@ class tape_builder {
     const u64 schema_at = 4096 + (properties.size() + 7) / 8 * 8;
     const u64 data = (schema_at + schema.size() + 4095) / 4096 * 4096;
     body h;
-    h.text("p11tape\n").put(u16{1}).put(u16{0}).put(u32{4096}).put(features).put(word_size).put(profile);
+    h.text("p11tape\n").put(u16{2}).put(u16{0}).put(u32{4096}).put(features).put(word_size).put(profile);
     h.words({pid, 1, monotonic, wall, 4096, properties.size(), schema_at, schema.size(), data, 1 << 28, 1 << 25,
              stopped, 0});
+    h.put(clock_kind).put(u32{0}).put(counter);
     h.str().resize(256);
     for (const auto c : counters) h.put(c);
     auto& all = h.str();
@@ -219,11 +241,42 @@ class tape_builder {
     all.resize(schema_at);
     all += schema;
     all.resize(data);
+    if (!slots.empty()) all += slot_chunk();
+    if (!pairs.empty()) all += pair_chunk();
     for (const auto& c : chunks_) all += c.bytes();
     return all;
   }
 
+  std::vector<slot_content> slots;         ///< at most seven
+  std::vector<std::pair<u64, u64>> pairs;  ///< counter, CLOCK_MONOTONIC
+
  private:
+  std::string special_chunk(u16 kind, const std::string& content, u64 committed) const {
+    body c;
+    c.text("CHNK").put(kind).put(u16{96}).put(u32{4096}).put(u32{0}).put(u64{1000});
+    c.put(u64{0}).put(u64{0}).put(monotonic).put(wall).put(committed).put(counter);
+    c.words({0, 0, 0}).text(content).str().resize(4096);
+    return c.str();
+  }
+  std::string slot_chunk() const {
+    std::string content(512 - 96, '\0');
+    for (const auto& s : slots) {
+      body r;
+      r.put(static_cast<u32>(24 + s.fields.str().size())).put(u8{1}).put(u8{0}).put(function_number(s.function));
+      r.put(s.call).put(s.of.ordinal + 1).put(s.time).text(s.fields.str());
+      body one;
+      one.put(static_cast<u64>(r.str().size())).put(u64{1}).put(s.of.id).put(s.of.number).put(u64{0}).text(r.str());
+      one.str().resize(512);
+      content += one.str();
+    }
+    return special_chunk(3, content, 96);
+  }
+  std::string pair_chunk() const {
+    body all;
+    for (const auto& [c, m] : pairs) all.words({c, m, c ^ m});
+    return special_chunk(4, all.str(), 96 + all.str().size());
+  }
+
   u64 sequence_ = 0;
   std::list<thread_counts> threads_;
   std::list<chunk_builder> chunks_;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packed bodies: the low bytes of each 8-byte word. FORMAT.md says how they lie in the file.
+//
+// The bytes lie together, so that a text is found in the file as it is. Most words of a body are small (handles, lengths, flags, headers of items), so that a packed body takes a third of the
+// room. Nothing here branches on a word: eight bytes are stored for each, and the place moves on by as many as count, so
+// that there must be room for a whole word beyond the end.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+#include "tape/layout.hpp"
+
+namespace p11tape::tape {
+
+inline constexpr u64 largest_packed_body = 64 * 1024;  ///< bytes that a packed body may unpack to
+
+/// Bytes that pack() may touch for a body of so many bytes.
+constexpr u64 packed_room(u64 body) noexcept { return body + (body / 64 + 2) * 4 + 16; }
+
+/// How many low bytes of a word count.
+[[gnu::always_inline]] inline u32 bytes_that_count(u64 word) noexcept {
+  const auto highest = static_cast<u32>(63 ^ __builtin_clzll(word | 1));
+  return (highest + 8) / 8 - (word == 0 ? 1 : 0);
+}
+
+/// One word to `at`; sets its bits of the control.
+[[gnu::always_inline]] inline u8* pack_word(u8* at, const u8* from, u32& control, u32 shift) noexcept {
+  u64 word;
+  std::memcpy(&word, from, 8);
+  const u32 size = bytes_that_count(le(word));
+  std::memcpy(at, &word, 8);
+  control |= size << shift;
+  return at + size;
+}
+
+/// Packs a body, `size` bytes and a multiple of 8, to `at`, a multiple of 8 from the start of its record. Answers where
+/// its padding ends.
+[[gnu::always_inline]] inline u8* pack(u8* at, const u8* body, u64 size) noexcept {
+  u8* const start = at;
+  u8* control_at = at;
+  const u8* const end = body + size;
+  at += size / 64 * 4 + 4;
+  for (; end - body >= 64; body += 64, control_at += 4) {
+    u32 control = 0;
+#pragma GCC unroll 8
+    for (u32 i = 0; i < 8; ++i) at = pack_word(at, body + 8 * i, control, 4 * i);
+    control = le(control);
+    std::memcpy(control_at, &control, 4);
+  }
+  u32 control = 0, shift = 0;
+  for (; body != end; body += 8, shift += 4) at = pack_word(at, body, control, shift);
+  control = le(control | ~u32{0} << shift);
+  std::memcpy(control_at, &control, 4);
+  const u64 padding = 0;
+  std::memcpy(at, &padding, 8);
+  return at + (-(at - start) & 7);
+}
+
+/// Unpacks a body to `into`, which has room for largest_packed_body + 64 bytes. Answers how many there are, or
+/// `malformed`.
+inline constexpr std::size_t malformed = ~std::size_t{0};
+std::size_t unpack(const std::byte* from, std::size_t size, std::byte* into) noexcept;
+
+}  // namespace p11tape::tape
