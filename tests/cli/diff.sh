@@ -105,7 +105,7 @@ differ 2 good text
 mkdir "$work/several" && cp "$work/good.p11tape" "$work/again.p11tape" "$work/several"
 status=0
 "$program" diff "$work/several" "$work/good.p11tape" 2>"$work/errors" || status=$?
-[[ $status -eq 2 ]] && grep -q 'holds 2 tapes' "$work/errors" || fail "a folder of two tapes: $status, $(cat "$work/errors")"
+[[ $status -eq 2 ]] && grep -q 'contains 2 tapes' "$work/errors" || fail "a folder of two tapes: $status, $(cat "$work/errors")"
 status=0
 "$program" diff "$work/good.p11tape" >/dev/null 2>&1 || status=$?
 [[ $status -eq 64 ]] || fail "one tape only: $status"

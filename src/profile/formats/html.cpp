@@ -138,8 +138,8 @@ void writer::time_line(const measurement& m, const diagnose::process_facts& d) {
   heading("Time line");
   out_ +=
       "<div class=\"timeline\"><p class=\"soft\">Use the wheel to zoom, drag to scroll, double-click to show "
-      "everything. Calls that are too close to tell apart are drawn as one; red below: "
-      "failed.</p><canvas></canvas><p class=\"hint\"></p><noscript><p>The time line needs JavaScript, which is part "
+      "everything. Calls that are too close to separate are drawn as one. Red at the bottom: failed "
+      "calls.</p><canvas></canvas><p class=\"hint\"></p><noscript><p>The time line needs JavaScript, which is part "
       "of this page.</p></noscript><script type=\"application/json\">" +
       safe + "</script></div>\n";
 }

@@ -241,10 +241,10 @@ TEST_CASE("calls without an end say why, as far as it is known") {
   CHECK(ending(tape::call_state::in_flight) == "Returned: nothing: the call was still running when the tape ended\n\n");
   CHECK_THAT(ending(tape::call_state::in_flight, true), Contains("recording stopped"));
   CHECK_THAT(ending(tape::call_state::left), Contains("left the call"));
-  CHECK_THAT(ending(tape::call_state::result_lost), Contains("not known"));
+  CHECK_THAT(ending(tape::call_state::result_lost), Contains("unknown: this part"));
   v.state = tape::call_state::result_only;
   v.leave = {};
   std::string text;
   render::append_text(v, {}, text);
-  CHECK_THAT(text, Contains("its beginning is not on the tape"));
+  CHECK_THAT(text, Contains("its start is not on the tape"));
 }

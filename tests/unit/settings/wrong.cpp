@@ -62,7 +62,7 @@ const mistake mistakes[] = {
     {nullptr, "P11TAPE_LOG_LEVEL=debug",
      "P11TAPE_LOG_LEVEL: log.level: `debug` is not one of all, errors, slow. `all` is used."},
     {nullptr, "P11TAPE_CONFIG=/nowhere/at-all.yaml",
-     "P11TAPE_CONFIG: there is no file /nowhere/at-all.yaml. No settings file is used."},
+     "P11TAPE_CONFIG: the file /nowhere/at-all.yaml does not exist. No settings file is used."},
     // Programs
     {"programs: [java]\n", nullptr,
      "{F}:1: programs: it must contain program names, with the settings of each program below its name."},
@@ -120,7 +120,7 @@ TEST_CASE("absurd files are refused, not obeyed") {
   f.write("p11tape.yaml", std::string(300 * 1024, ' '));
   CHECK(std::string(f.read().problems).find("it is too large") != std::string::npos);
   f.write("p11tape.yaml", "keep: " + std::string(100000, '['));
-  CHECK(std::string(f.read().problems).find("not YAML") != std::string::npos);
+  CHECK(std::string(f.read().problems).find("not valid YAML") != std::string::npos);
   f.write("p11tape.yaml", "module: " + std::string(5000, 'x') + "\n");
   CHECK(std::string(f.read().problems).find("is longer than 1023 bytes") != std::string::npos);
   f.write("p11tape.yaml", std::string("keep: 5\0\0\0", 10) + std::string(100, '\xff'));
