@@ -55,7 +55,7 @@ bool make_tape(tape::file& tape, const settings& s, const recorded_module& m) no
   c.name = name;
   c.schema = cryptoki::schema_text();
   c.limit = s.number(setting::limit);
-  c.keep = static_cast<u32>(s.number(setting::keep));
+  c.keep = {s.number(setting::keep_size), s.number(setting::keep_age), static_cast<u32>(s.number(setting::keep))};
   c.ring = s.number(setting::when_full) == 0;
   c.reserve_all = s.number(setting::reserve) == 1;
   c.records = s.profile();

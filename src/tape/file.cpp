@@ -68,7 +68,7 @@ create_error file::create(const creation& how) noexcept {
   const bool anyone_may_write = (st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0;
   const bool not_mine = how.own_folder && (st.st_uid != geteuid() || (st.st_mode & 077) != 0);
   const auto result = anyone_may_write || not_mine ? create_error::folder_unsafe : open_in(how, folder);
-  if (result == create_error::none && how.keep != 0) remove_old_tapes(folder, how.keep);
+  if (result == create_error::none) remove_old_tapes(folder, std::strrchr(path_, '/') + 1, how.keep, *header());
   kernel::close(folder);
   return result;
 }

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "tape/layout.hpp"
+#include "tape/remove_old_tapes.hpp"
 
 namespace p11tape::tape {
 
@@ -41,9 +42,9 @@ struct creation {
   const char* name;             ///< file name without the suffix
   std::string_view properties;  ///< as FORMAT.md has them
   std::string_view schema;
-  u64 limit;  ///< bytes
-  u32 keep;   ///< tapes to keep in the directory, this one included; 0: all
-  bool ring;  ///< overwrite the oldest when full, or stop
+  u64 limit;       ///< bytes
+  retention keep;  ///< of older tapes in the directory
+  bool ring;       ///< overwrite the oldest when full, or stop
   bool reserve_all;
   profile records;
   u64 features;
@@ -218,8 +219,5 @@ class file {
   std::atomic<u32> ring_next_{0};
   char path_[4352] = {};
 };
-
-/// Removes the oldest tapes of a folder until `keep` are left; tapes of processes that still run are spared.
-void remove_old_tapes(int folder, u32 keep) noexcept;
 
 }  // namespace p11tape::tape

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "tape/raw_syscalls.hpp"
@@ -45,10 +46,14 @@ void read_id(const char* path, u8 (&id)[16]) noexcept {
   if (digits == 32) std::memcpy(id, found, sizeof id);
 }
 
-// Field 22 of /proc/self/stat. The second field is the program's name in parentheses, which may contain anything.
-u64 start_of_process() noexcept {
-  char text[1024];
-  read_text("/proc/self/stat", text);
+}  // namespace
+
+// Field 22 of /proc/PID/stat. The second field is the program's name in parentheses, which may contain anything.
+u64 start_of_process(pid_t pid) noexcept {
+  char path[40], text[1024];
+  pid == 0 ? std::snprintf(path, sizeof path, "/proc/self/stat")
+           : std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  read_text(path, text);
   const char* at = std::strrchr(text, ')');
   for (int field = 2; at != nullptr && field < 22; ++field) {
     at = std::strchr(at, ' ');
@@ -59,10 +64,8 @@ u64 start_of_process() noexcept {
   return value;
 }
 
-}  // namespace
-
 void describe_process(file_header& h) noexcept {
-  h.process_start = le(start_of_process());
+  h.process_start = le(start_of_process(0));
   h.pid_namespace = le(inode_of("/proc/self/ns/pid"));
   h.time_namespace = le(inode_of("/proc/self/ns/time"));
   read_id("/proc/sys/kernel/random/boot_id", h.boot);

@@ -118,7 +118,8 @@ TEST_CASE("keep: the newest tapes of a folder stay, and those of programs that s
   const scratch dir;
   const scratch out;
   const auto once = [&] {
-    const setup s{.module = null_module(), .dir = dir.path(), .env = {{"P11TAPE_KEEP", "3"}}};
+    const setup s{
+        .module = null_module(), .dir = dir.path(), .env = {{"P11TAPE_KEEP", "3"}, {"P11TAPE_KEEP_AGE", "0"}}};
     RUN_CLEAN(s, [] { (void)shim().list(); });
   };
   std::vector<std::filesystem::path> made;
@@ -134,14 +135,15 @@ TEST_CASE("keep: the newest tapes of a folder stay, and those of programs that s
   CHECK(left == std::vector(made.end() - 3, made.end()));
 
   // A file of somebody else's making is none of ours.
-  const auto result = run({.module = null_module(), .dir = dir.path(), .env = {{"P11TAPE_KEEP", "1"}}}, [&] {
-    const shim s;
-    s.list();
-    const auto own = tapes(dir.path());
-    EXPECT_EQ(own.size(), std::size_t{1});
-    EXPECT_EQ(in_fork([&] { s.list(); }), 0);  // its tape is younger, and ours still lives
-    EXPECT(exists(own[0]));
-  });
+  const auto result =
+      run({.module = null_module(), .dir = dir.path(), .env = {{"P11TAPE_KEEP", "1"}, {"P11TAPE_KEEP_AGE", "0"}}}, [&] {
+        const shim s;
+        s.list();
+        const auto own = tapes(dir.path());
+        EXPECT_EQ(own.size(), std::size_t{1});
+        EXPECT_EQ(in_fork([&] { s.list(); }), 0);  // its tape is younger, and ours still lives
+        EXPECT(exists(own[0]));
+      });
   INFO(result.describe());
   CHECK(result.clean());
 }

@@ -272,7 +272,8 @@ bool parse_duration(const char* text, u64& ns) noexcept {
   static constexpr struct {
     const char* unit;
     u64 ns;
-  } units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+  } units[] = {{"ns", 1},         {"us", 1000},         {"ms", 1000000},
+               {"s", 1000000000}, {"h", 3600000000000}, {"d", 86400000000000}};
   if (std::strcmp(text, "0") == 0) {
     ns = 0;
     return true;

@@ -36,8 +36,8 @@ const mistake mistakes[] = {
     {"limit: 12\n", nullptr, "{F}:1: limit: `12` is not a size such as 64M in the range 1M..64G. `256M` is used."},
     {"limit: 99999999999999999999G\n", nullptr,
      "{F}:1: limit: `99999999999999999999G` is not a size such as 64M in the range 1M..64G. `256M` is used."},
-    {"keep: -1\n", nullptr, "{F}:1: keep: `-1` is not a number in the range 0..1000000. `10` is used."},
-    {"keep: 2.5\n", nullptr, "{F}:1: keep: `2.5` is not a number in the range 0..1000000. `10` is used."},
+    {"keep: -1\n", nullptr, "{F}:1: keep: `-1` is not a number in the range 0..1000000. `0` is used."},
+    {"keep: 2.5\n", nullptr, "{F}:1: keep: `2.5` is not a number in the range 0..1000000. `0` is used."},
     {"record: perhaps\n", nullptr, "{F}:1: record: `perhaps` is neither on nor off. `on` is used."},
     {"profile: everything\n", nullptr,
      "{F}:1: profile: `everything` is not one of default, strict, payload. `strict` is used."},
@@ -58,7 +58,7 @@ const mistake mistakes[] = {
      "{F}:1: leave_out: `C_Login` names `C_Login`, which changes the state of the library and is always recorded. The "
      "default is "
      "used."},
-    {nullptr, "P11TAPE_KEEP=many", "P11TAPE_KEEP: keep: `many` is not a number in the range 0..1000000. `10` is used."},
+    {nullptr, "P11TAPE_KEEP=many", "P11TAPE_KEEP: keep: `many` is not a number in the range 0..1000000. `0` is used."},
     {nullptr, "P11TAPE_LOG_LEVEL=debug",
      "P11TAPE_LOG_LEVEL: log.level: `debug` is not one of all, errors, slow. `all` is used."},
     {nullptr, "P11TAPE_CONFIG=/nowhere/at-all.yaml",
@@ -70,7 +70,7 @@ const mistake mistakes[] = {
     {"programs:\n  java:\n    kep: 5\n", nullptr,
      "{F}:3: programs.java.kep: unknown setting (did you mean `keep`?); it is ignored."},
     {"programs:\n  java:\n    keep: no\n", nullptr,
-     "{F}:3: programs.java.keep: `no` is not a number in the range 0..1000000. `10` is used."},
+     "{F}:3: programs.java.keep: `no` is not a number in the range 0..1000000. `0` is used."},
     {"programs:\n  /usr/bin/java:\n    keep: 5\n", nullptr,
      "{F}:2: programs: `/usr/bin/java`: a program is named by its file name, without directories."},
     // What is no YAML
