@@ -108,6 +108,8 @@ class reader {
  public:
   /// Opens a tape and indexes its chunks. Throws tape_error.
   explicit reader(std::string path);
+  /// Reads an open file, whose descriptor the reader closes, also where this throws. `path` is its name for people.
+  reader(std::string path, int descriptor);
   reader(reader&&) noexcept;
   reader& operator=(reader&&) noexcept;
   ~reader();

@@ -2,46 +2,55 @@
 // p11tape: the program that reads tapes.
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <vector>
 
 #include "cli/support/commands.hpp"
 #include "text/exit_codes.hpp"
+#include "text/nearest.hpp"
 
 using namespace p11tape::cli;
 using namespace p11tape;
 
+namespace {
+
+// "shw" -> did you mean show? Returns false, with a message, for a word that is not a command.
+bool is_command(const CLI::App& app, const char* word) {
+  std::vector<std::string> names;
+  for (const auto* c : app.get_subcommands({}))
+    if (!c->get_group().empty()) names.push_back(c->get_name());
+  for (const auto* c : app.get_subcommands({}))
+    if (c->get_name() == word) return true;
+  const auto meant = text::nearest(word, names);
+  std::fprintf(
+      stderr, "p11tape: unknown command \"%s\"%s\n", word,
+      meant.empty() ? " (p11tape help lists the commands)" : (" (did you mean " + std::string(meant) + "?)").c_str());
+  return false;
+}
+
+// `p11tape help [COMMAND]`.
+int help(const CLI::App& app, const char* about) {
+  if (about == nullptr) {
+    std::fputs(app.help().c_str(), stdout);
+    return exit_fine;
+  }
+  if (!is_command(app, about)) return exit_usage;
+  std::fputs(app.get_subcommand(about)->help().c_str(), stdout);
+  return exit_fine;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  // A reader of ours that ends early (head, less) is no error; output.cpp sees EPIPE.
+  // A reader of ours that ends early (head, less) is not an error; output.cpp sees EPIPE.
   std::signal(SIGPIPE, SIG_IGN);
 
   CLI::App app("Read tapes: recordings of PKCS#11 calls made by p11tape.so.", "p11tape");
-  app.set_version_flag("--version", "p11tape " P11TAPE_VERSION);
-  app.footer(
-      "To record a tape, let a program load p11tape.so instead of its PKCS#11 module:\n"
-      "  P11TAPE_MODULE=/usr/lib/softhsm/libsofthsm2.so P11TAPE_DIR=tapes \\\n    pkcs11-tool --module "
-      "/usr/lib/x86_64-linux-gnu/p11tape.so --list-slots\n"
-      "  p11tape show tapes\n"
-      "Exit status: 0 success; 1 findings; 2 unusable input; 64 usage error.");
-  app.require_subcommand(1);
-  status result = exit_fine;
-  add_show(app, result);
-  add_summary(app, result);
-  add_diagnose(app, result);
-  add_profile(app, result);
-  add_diff(app, result);
-  add_explain(app, result);
-  add_scrub(app, result);
-  add_verify_clean(app, result);
-  add_export(app, result);
-  add_import(app, result);
-  add_replay(app, result);
-  add_follow(app, result);
-  add_ps(app, result);
-  add_run(app, result);
-  add_settings(app, result);
-  add_doctor(app, result);
-  add_swap(app, result);
-  add_probe(app, result);
+  int result = exit_fine;
+  add_commands(app, result);
+  if (argc > 1 && std::strcmp(argv[1], "help") == 0) return help(app, argc > 2 ? argv[2] : nullptr);
+  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return exit_usage;
 
   try {
     app.parse(take_command(argc, argv), argv);

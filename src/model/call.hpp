@@ -7,7 +7,7 @@
 namespace p11tape::model {
 
 struct call {
-  tape::u64 number = 0;  ///< 1, 2, 3 ... in the order in which the calls began, over all tapes that are read together
+  tape::u64 number = 0;  ///< 1, 2, 3 ... on its tape, in the order in which the calls began
   tape::u64 outer = 0;   ///< number of the call of the same thread that this one was made in, 0 for none
   const tape::reader* tape = nullptr;
   std::size_t tape_index = 0;

@@ -16,6 +16,7 @@ call_stream::call_stream(const tape::reader& tape) {
 }
 
 void call_stream::add(const tape::reader& tape, std::size_t index) {
+  counts_.resize(index + 1);
   auto offset = tape.header().wall - tape.header().monotonic;
   if (const auto boot = tape.property("boot"); !boot.empty())
     offset = boots_.try_emplace(std::string(boot), offset).first->second;
@@ -45,8 +46,9 @@ const call* call_stream::next() {
   std::pop_heap(heap_.begin(), heap_.end(), later);
   current_ = heap_.back();
   heap_.pop_back();
-  current_->head.number = ++count_;
-  current_->calls.set_number(count_);
+  const auto number = ++counts_[current_->head.tape_index];
+  current_->head.number = number;
+  current_->calls.set_number(number);
   return &current_->head;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls of one or several tapes, merged in the order in which they began and numbered from 1.
+// The calls of one or several tapes, merged in the order in which they began. Each tape's calls are numbered from 1,
+// so that a call has the same number whatever is read beside it.
 //
 // Memory is bounded by the number of threads. Times of tapes that were recorded under the same boot are compared by
 // their monotonic clocks, which nobody sets; those of different boots by the wall clock at which each boot's first tape
@@ -50,7 +51,7 @@ class call_stream {
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<lane*> heap_;
   lane* current_ = nullptr;  // whose call is handed out just now
-  tape::u64 count_ = 0;
+  std::vector<tape::u64> counts_;  // calls so far, by tape
 };
 
 }  // namespace p11tape::model

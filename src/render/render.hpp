@@ -23,6 +23,7 @@ struct options {
   decode::attribute_decoder decoder = nullptr;  ///< names, certificates, curves; only the program has one
   std::size_t most_bytes = 64;                  ///< how many bytes of a byte string the text shows
   const handle_words* handles = nullptr;        ///< then handles are shown as what they are
+  bool colour = false;                          ///< in the text: terminal escapes; failed calls in red
   bool name_process = false;                    ///< in the text: calls of several processes are mixed
 };
 
@@ -34,6 +35,16 @@ void append_heading(const call_view& call, std::string& out);
 
 /// Appends one line of JSON with its newline. Bytes are always whole, times in UTC.
 void append_json(const call_view& call, const options& how, std::string& out);
+
+/// A call exactly on one line, with its newline: name, time, process, thread, function, return value, duration, and the
+/// arguments that tell calls of the function apart.
+void append_oneline(const call_view& call, const options& how, std::string& out);
+
+/// The one name of a call: 7 on a single tape, 2:7 where several are read together (`tape` from 1, 0 for a single one).
+void append_call_name(std::uint64_t tape, std::uint64_t number, std::string& out);
+
+/// "thread 2 (tid 5561)": the number on the tape, and the kernel's id where it is known.
+void append_thread_name(const call_view& call, std::string& out);
 
 /// "CKR_OK", "CKR_VENDOR_DEFINED+0x10", or "" for a value that has no name.
 std::string return_name(std::uint64_t value);

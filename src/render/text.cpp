@@ -33,8 +33,16 @@ class text_writer : public visitor {
   text_writer(const options& how, std::string& out) : how_(how), out_(out) {}
 
   void begin(const call_view& call) override {
-    const auto start = out_.size();
+    auto start = out_.size();
+    if (how_.colour) {
+      out_ += "\x1b[1m";
+      start += 4;
+    }
     append_heading(call, out_);
+    if (how_.colour) {
+      out_ += "\x1b[0m";
+      start += 4;
+    }
     pad(start + heading_width);
     out_ += " ";
     if (how_.name_process) {
@@ -43,8 +51,7 @@ class text_writer : public visitor {
       append_decimal(call.pid, out_);
       out_ += "]  ";
     }
-    out_ += "thread ";
-    append_decimal(call.thread, out_);
+    append_thread_name(call, out_);
     out_ += "   ";
     append_local_time(call.wall, out_);
     if (call.state == tape::call_state::returned) {
@@ -105,10 +112,13 @@ class text_writer : public visitor {
       out_ += "unknown: this part of the tape is lost";
     } else if (call.has_result()) {
       const auto code = tape::result_view(call.leave).return_value();
+      const bool red = how_.colour && code != 0;
+      if (red) out_ += "\x1b[31m";
       append_code(code, out_);
       const auto name = return_name(code);
       out_ += ' ';
       out_ += name.empty() ? "(not a return value of the standard)" : name;
+      if (red) out_ += "\x1b[0m";
     } else {
       out_ += words_of(call.state, call.recording_stopped);
     }
@@ -215,13 +225,30 @@ std::string function_name(const call_view& call) {
   return "function number " + std::to_string(call.function_number);
 }
 
+void append_call_name(std::uint64_t tape, std::uint64_t number, std::string& out) {
+  if (tape != 0) {
+    append_decimal(tape, out);
+    out += ':';
+  }
+  append_decimal(number, out);
+}
+
+void append_thread_name(const call_view& call, std::string& out) {
+  out += "thread ";
+  append_decimal(call.thread_number, out);
+  if (call.thread == 0) return;
+  out += " (tid ";
+  append_decimal(call.thread, out);
+  out += ')';
+}
+
 void append_heading(const call_view& call, std::string& out) {
-  append_decimal(call.number, out);
+  append_call_name(call.tape, call.number, out);
   out += ": ";
   out += function_name(call);
   if (call.outer != 0) {
     out += " (in call ";
-    append_decimal(call.outer, out);
+    append_call_name(call.tape, call.outer, out);
     out += ')';
   } else if (call.depth != 0) {
     out += " (in another call)";

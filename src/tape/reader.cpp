@@ -56,7 +56,7 @@ std::string unescaped(std::string_view value) {
 
 }  // namespace
 
-tape_file::tape_file(std::string file_path) : path(std::move(file_path)) {
+tape_file::tape_file(std::string file_path, int open_file) : path(std::move(file_path)), descriptor(open_file) {
   open();
   try {
     look();
@@ -69,7 +69,7 @@ tape_file::tape_file(std::string file_path) : path(std::move(file_path)) {
 tape_file::~tape_file() { ::close(descriptor); }
 
 void tape_file::open() {
-  descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) throw tape_error(path + ": cannot open the tape: " + std::strerror(errno));
   struct stat st {};
   if (::fstat(descriptor, &st) == 0 && S_ISREG(st.st_mode)) return;
@@ -155,6 +155,8 @@ std::string tape_file::read_text(u64 offset, u64 text_size, const char* what) {
 }  // namespace detail
 
 reader::reader(std::string path) : file_(std::make_unique<detail::tape_file>(std::move(path))) {}
+reader::reader(std::string path, int descriptor)
+    : file_(std::make_unique<detail::tape_file>(std::move(path), descriptor)) {}
 reader::reader(reader&&) noexcept = default;
 reader& reader::operator=(reader&&) noexcept = default;
 reader::~reader() = default;

@@ -41,7 +41,7 @@ struct stretch {
 };
 
 struct tape_file {
-  explicit tape_file(std::string file_path);
+  explicit tape_file(std::string file_path, int open_file = -1);
   ~tape_file();
   tape_file(const tape_file&) = delete;
   tape_file& operator=(const tape_file&) = delete;

@@ -6,9 +6,10 @@
 #include "cli/support/client_options.hpp"
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/pager.hpp"
 #include "cli/support/progress.hpp"
 #include "cli/support/secret_input.hpp"
-#include "cli/support/tapes.hpp"
+#include "cli/support/tape_options.hpp"
 #include "clients/clients.hpp"
 #include "clients/files.hpp"
 #include "clients/formats/mq_sslcryp.hpp"
@@ -21,7 +22,7 @@ namespace {
 using clients::secret_buffer;
 
 struct diagnose_options {
-  std::vector<std::string> paths;
+  tape_options tapes;
   client_options clients;
   std::string token_label, amqerr;
   bool json = false, verbose = false;
@@ -61,8 +62,7 @@ std::vector<diagnose::window> windows_of(const std::vector<diagnose::amq_message
 }
 
 int run(diagnose_options& o) {
-  const auto tapes = open(o.paths);
-  report(tapes);
+  const auto tapes = o.tapes.open();
   if (tapes.tapes.empty()) return exit_unusable;
   const auto set = read_configuration(o);
   std::vector<diagnose::amq_message> log;
@@ -76,7 +76,7 @@ int run(diagnose_options& o) {
       readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
   const auto found = diagnose::examine(all, set);
-  const diagnose::report_context around{all, set, log, wants_colour(), o.verbose};
+  const diagnose::report_context around{all, set, log, wants_colour("auto"), o.verbose};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
   if (!o.json) append_losses(tapes, out.text());
@@ -90,7 +90,7 @@ int run(diagnose_options& o) {
 void add_diagnose(CLI::App& app, status& result) {
   auto* command = app.add_subcommand("diagnose", "Find what went wrong, why, and how to fix it");
   auto o = std::make_shared<diagnose_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object");
   command->add_flag("--verbose,-v", o->verbose, "Messages of all known clients, not only of those on the tape");
   o->clients.add_to(*command);

@@ -6,6 +6,7 @@
 
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/pager.hpp"
 #include "cli/support/progress.hpp"
 #include "cli/support/tapes.hpp"
 #include "diff/report.hpp"
@@ -44,7 +45,7 @@ int run(const diff_options& o) {
   const auto found = diff::compare_tapes(a, b, o.window, [&](tape::u64 bytes) { bar.add(bytes); });
   bar.end();
   output out;
-  const diff::diff_context around{&a, &b, o.most, o.window, wants_colour()};
+  const diff::diff_context around{&a, &b, o.most, o.window, wants_colour("auto")};
   o.json ? diff::append_diff_json(found, around, out.text()) : diff::append_diff_text(found, around, out.text());
   if (!o.json) append_losses(both, out.text());
   out.flush();

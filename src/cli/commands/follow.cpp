@@ -16,13 +16,13 @@
 #include "cli/support/commands.hpp"
 #include "cli/support/filter.hpp"
 #include "cli/support/output.hpp"
-#include "cli/support/parse_time.hpp"
 #include "cli/support/processes.hpp"
 #include "cli/support/tapes.hpp"
 #include "decode/decode.hpp"
 #include "render/render.hpp"
 #include "render/words.hpp"
 #include "text/exit_codes.hpp"
+#include "text/parse_time.hpp"
 #include "view/view.hpp"
 
 namespace p11tape::cli {
@@ -288,7 +288,7 @@ int follow_tape(follower& f, const follow_options& o) {
 int follow(follow_options o) {
   if (!o.slower_than.empty()) {
     std::uint64_t ns = 0;
-    if (!parse_duration(o.slower_than, ns)) {
+    if (!text::parse_duration(o.slower_than, ns)) {
       std::fprintf(stderr, "p11tape: --slower-than %s is not a duration (write 5ms, 2.5s, 100us or 1min)\n",
                    o.slower_than.c_str());
       return exit_usage;

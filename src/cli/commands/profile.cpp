@@ -10,7 +10,7 @@
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/progress.hpp"
-#include "cli/support/tapes.hpp"
+#include "cli/support/tape_options.hpp"
 #include "profile/report.hpp"
 #include "text/exit_codes.hpp"
 
@@ -18,7 +18,7 @@ namespace p11tape::cli {
 namespace {
 
 struct profile_options {
-  std::vector<std::string> paths;
+  tape_options tapes;
   std::string html, perfetto, folded;
   bool json = false;
 };
@@ -30,9 +30,8 @@ void write_file(const std::string& path, const std::string& content) {
   if (!file) throw std::runtime_error(path + ": cannot write the file: " + std::strerror(errno));
 }
 
-int run(const profile_options& o) {
-  const auto tapes = open(o.paths);
-  report(tapes);
+int run(profile_options& o) {
+  const auto tapes = o.tapes.open();
   if (tapes.tapes.empty()) return exit_unusable;
 
   std::unique_ptr<profile::trace_file> trace;
@@ -68,7 +67,7 @@ void add_profile(CLI::App& app, status& result) {
   auto* command =
       app.add_subcommand("profile", "Show where the time went: in which calls, with which key, between calls");
   auto o = std::make_shared<profile_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object");
   command
       ->add_option("--html", o->html,

@@ -195,8 +195,12 @@ int run_command(const run_options& o) {
 int take_command(int argc, char** argv) {
   if (argc < 2 || std::strcmp(argv[1], "run") != 0) return argc;
   int own = 2;
-  while (own < argc && std::strcmp(argv[own], "--") != 0) ++own;
-  for (int i = own + 1; i < argc; ++i) the_command().push_back(argv[i]);
+  while (own < argc && argv[own][0] == '-' && std::strcmp(argv[own], "--") != 0) {
+    const bool has_value = std::strcmp(argv[own], "--module") == 0 || std::strcmp(argv[own], "--log") == 0;
+    own += has_value && own + 1 < argc ? 2 : 1;
+  }
+  const bool dashes = own < argc && std::strcmp(argv[own], "--") == 0;
+  for (int i = own + (dashes ? 1 : 0); i < argc; ++i) the_command().push_back(argv[i]);
   return own;
 }
 

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// p11tape show: the calls of tapes, as text or JSON.
-#include <algorithm>
+// p11tape show: the calls of tapes, as text, one a line, or as JSON.
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <optional>
 
 #include "cli/support/commands.hpp"
-#include "cli/support/filter.hpp"
 #include "cli/support/output.hpp"
-#include "cli/support/parse_time.hpp"
-#include "cli/support/selection.hpp"
+#include "cli/support/pager.hpp"
+#include "cli/support/show_filter.hpp"
 #include "cli/support/show_report.hpp"
-#include "cli/support/tapes.hpp"
+#include "cli/support/tape_options.hpp"
 #include "decode/constants_file.hpp"
 #include "decode/decode.hpp"
 #include "model/call_stream.hpp"
@@ -25,13 +24,11 @@ namespace p11tape::cli {
 namespace {
 
 struct show_options {
-  std::vector<std::string> paths;
-  bool json = false;
-  bool full = false;
-  bool meaning = false;
-  selection about;
-  std::string slower_than, from, to, constants;
-  call_filter filter;
+  tape_options tapes;
+  show_filter filter;
+  bool json = false, oneline = false, full = false, meaning = false;
+  std::size_t context = 0;
+  std::string constants, colour = "auto";
 };
 
 // What the handles of the call in hand mean.
@@ -47,34 +44,58 @@ class meanings : public render::handle_words {
 };
 
 int wrong(const std::string& why) {
-  std::fprintf(stderr, "p11tape: %s\n", why.c_str());
+  std::fprintf(stderr, "p11tape show: %s\n", why.c_str());
   return exit_usage;
 }
 
-// Turns the words of the command line into numbers; answers why it cannot, or "".
-std::string understand(show_options& o, const open_tapes& tapes) {
-  std::uint64_t start = ~std::uint64_t{0}, number = 0;
-  for (const auto& t : tapes.tapes) start = std::min<std::uint64_t>(start, t->header().wall);
-  if (!o.slower_than.empty()) {
-    if (!parse_duration(o.slower_than, number))
-      return "--slower-than " + o.slower_than + " is not a duration (write 5ms, 2.5s, 100us or 1min)";
-    o.filter.slower_than = number;
+// Which of the calls that go by are written: those that match, with what surrounds them, or the last of them.
+class chooser {
+ public:
+  chooser(std::size_t context, tape::u64 last, output& out) : context_(context), last_(last), out_(out) {}
+
+  /// Whether a call that does not match may still be written, so that its text is needed.
+  bool wants_context() const noexcept { return context_ != 0; }
+
+  /// `text` is empty where a call neither matches nor is wanted as context.
+  void take(bool matches, std::string text, tape::u64& shown) {
+    if (matches) {
+      for (auto& t : before_) put(std::move(t), shown);
+      before_.clear();
+      after_ = context_;
+      put(std::move(text), shown);
+    } else if (after_ > 0) {
+      --after_;
+      put(std::move(text), shown);
+    } else if (context_ != 0) {
+      before_.push_back(std::move(text));
+      if (before_.size() > context_) before_.pop_front();
+    }
   }
-  const auto moment = [&](const char* option, const std::string& text, std::optional<std::uint64_t>& into) {
-    if (text.empty()) return std::string();
-    if (!parse_moment(text, start, number))
-      return std::string(option) + " " + text +
-             " is not a time (write 2026-11-21T18:05:01, 18:05:01 or +2.5 for seconds)";
-    into = number;
-    return std::string();
-  };
-  auto trouble = moment("--from", o.from, o.filter.from);
-  if (trouble.empty()) trouble = moment("--to", o.to, o.filter.to);
-  if (!trouble.empty()) return trouble;
-  if (const auto unknown = o.filter.prepare(tapes.readers()); !unknown.empty())
-    return "--function " + unknown + ": PKCS#11 has no function with this name (patterns such as C_Sign* work)";
-  return o.about.prepare(tapes.readers());
-}
+
+  void finish() {
+    for (const auto& t : held_) {
+      out_.text() += t;
+      out_.flush_if_full();
+    }
+    held_.clear();
+  }
+
+ private:
+  void put(std::string text, tape::u64& shown) {
+    if (last_ == 0) {
+      ++shown;
+      out_.text() += text;
+      return;
+    }
+    held_.push_back(std::move(text));
+    held_.size() > last_ ? held_.pop_front() : void(++shown);
+  }
+
+  std::size_t context_, after_ = 0;
+  tape::u64 last_;
+  output& out_;
+  std::deque<std::string> before_, held_;
+};
 
 void show_calls(const show_options& o, const open_tapes& tapes, call_counts& counts, output& out) {
   const bool several = tapes.tapes.size() > 1;
@@ -82,6 +103,7 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
   for (const auto& t : tapes.tapes) programs.push_back(program_of(*t));
   render::options how;
   how.name_process = several;
+  how.colour = !o.json && wants_colour(o.colour);
   if (o.full) how.most_bytes = ~std::size_t{0};
   how.decoder = decode::attribute;
   const auto readers = tapes.readers();
@@ -91,9 +113,12 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
   std::vector<card::described> told;
   // The model is asked only where somebody wants to know: without it, showing is reading.
   std::optional<model::state> state;
-  if (o.meaning || o.about.any()) state.emplace(std::span(readers));
+  if (o.meaning || o.filter.needs_context()) state.emplace(std::span(readers));
   meanings handles;
   if (o.meaning) how.handles = &handles;
+  chooser chosen(o.context, o.tapes.last(), out);
+  const bool direct = o.context == 0 && o.tapes.last() == 0;
+  std::string block;
   while (const auto* call = calls.next()) {
     ++counts.all;
     if (!call->ended()) {
@@ -101,24 +126,35 @@ void show_calls(const show_options& o, const open_tapes& tapes, call_counts& cou
     } else if (call->failed()) {
       ++counts.failed;
     }
-    // Every exchange is told, also those of calls that are not shown: what is selected stays selected.
+    // Every exchange is described, also those of calls that are not shown: what is selected stays selected.
     told.clear();
     for (const auto& e : exchanges.of(*call)) told.push_back(describers[call->tape_index].tell(e));
     const auto* now = state ? &state->take(*call) : nullptr;
     handles.at(now);
-    if (!o.filter.lets(*call) || (o.about.any() && !o.about.lets(*now))) continue;
-    ++counts.shown;
+    const bool matches = o.filter.matches(*call, now);
+    if (!matches && !chosen.wants_context()) continue;
     auto view = view::view_of(*call, programs[call->tape_index], several);
     view.exchanges = told;
-    o.json ? render::append_json(view, how, out.text()) : render::append_text(view, how, out.text());
+    auto& into = direct ? out.text() : block;
+    if (o.json) {
+      render::append_json(view, how, into);
+    } else {
+      o.oneline ? render::append_oneline(view, how, into) : render::append_text(view, how, into);
+    }
+    if (direct) {
+      ++counts.shown;
+    } else {
+      chosen.take(matches, std::move(block), counts.shown);
+      block.clear();
+    }
     out.flush_if_full();
     if (out.closed()) return;
   }
-  if (const auto n = exchanges.of_no_call(); n != 0 && !o.json)
-    out.text() +=
-        "# " + std::to_string(n) +
-        " card exchanges were made by threads of the module while several calls were in progress, so they belong to "
-        "no single call\n";
+  chosen.finish();
+  if (const auto n = exchanges.of_no_call(); n != 0 && !o.json && !o.oneline)
+    out.text() += "# " + std::to_string(n) +
+                  " exchanges with a card came from threads of the module while several calls were in flight, and "
+                  "cannot be assigned to one of them\n";
 }
 
 // A user's names for vendor constants; false, with the reason said, where the file cannot be used.
@@ -127,72 +163,63 @@ bool learn_constants(const std::string& file, const open_tapes& tapes) {
   std::vector<std::string> modules;
   for (const auto& t : tapes.tapes) modules.emplace_back(t->property("module.path"));
   const auto result = decode::load_constants(file, modules);
-  if (!result.error.empty()) std::fprintf(stderr, "p11tape: %s\n", result.error.c_str());
+  if (!result.error.empty()) std::fprintf(stderr, "p11tape show: %s\n", result.error.c_str());
   return result.error.empty();
 }
 
-int show(show_options o) {
-  const auto tapes = open(o.paths);
-  report(tapes);
+int show(show_options& o) {
+  const auto tapes = o.tapes.open();
   if (!learn_constants(o.constants, tapes)) return exit_unusable;
   const int status = tapes.troubles.empty() ? exit_fine : exit_unusable;
   if (tapes.tapes.empty()) return status;
-  if (const auto trouble = understand(o, tapes); !trouble.empty()) return wrong(trouble);
+  if (const auto trouble = o.filter.prepare(tapes.readers(), o.tapes.since()); !trouble.empty()) return wrong(trouble);
 
+  const pager paged(!o.json);
   output out;
   call_counts counts;
-  for (std::size_t i = 0; i < tapes.tapes.size(); ++i)
-    o.json ? append_tape_json(*tapes.tapes[i], i + 1, out.text()) : append_tape_text(*tapes.tapes[i], out.text());
+  const bool framed = !o.oneline;
+  for (std::size_t i = 0; framed && i < tapes.tapes.size(); ++i)
+    o.json ? append_tape_json(*tapes.tapes[i], i + 1, out.text())
+           : append_tape_text(*tapes.tapes[i], tapes.tapes.size() > 1 ? i + 1 : 0, out.text());
   show_calls(o, tapes, counts, out);
-  if (!out.closed()) o.json ? append_end_json(tapes, counts, out.text()) : append_end_text(tapes, counts, out.text());
+  if (framed && !out.closed())
+    o.json ? append_end_json(tapes, counts, out.text()) : append_end_text(tapes, counts, out.text());
   out.flush();
   if (out.error() == 0) return status;
-  std::fprintf(stderr, "p11tape: cannot write to standard output: %s\n", std::strerror(out.error()));
+  std::fprintf(stderr, "p11tape: standard output: %s\n", std::strerror(out.error()));
   return exit_unusable;
 }
 
 }  // namespace
 
 void add_show(CLI::App& app, status& result) {
-  auto* command = app.add_subcommand("show", "Show the calls of tapes, in the order in which they were made");
+  auto* command = app.add_subcommand("show", "Show the calls on tapes, in the order in which they were made");
   auto o = std::make_shared<show_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
-  command->add_flag("--json", o->json, "Output as one JSON object per line");
-  command->add_flag("--full", o->full, "Show byte strings in full, however long");
-  command->add_flag("--meaning", o->meaning,
-                    "Show what handles refer to (sessions, objects, slots) instead of numbers");
-  command
-      ->add_option("--session", o->about.session,
-                   "Only calls of the Nth session that was opened, including its C_OpenSession (--meaning shows the "
-                   "numbers)")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  command
-      ->add_option("--object", o->about.object,
-                   "Only calls that search for, create, find or use the object with this handle (0x2a, 42) or label")
-      ->type_name("HANDLE|LABEL");
-  command
-      ->add_option("--login", o->about.login,
-                   "Only calls of the Nth login, on its token: from the C_OpenSession of the session that calls "
-                   "C_Login to C_Logout, the close of the token's last session, or C_Finalize. A failed login ends "
-                   "with its C_Login")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  o->tapes.add_to(*command, true);
+  auto* json = command->add_flag("--json", o->json, "One JSON object a line");
+  command->add_flag("--oneline", o->oneline, "One line a call, and nothing else")->excludes(json);
+  command->add_flag("--full", o->full, "Whole byte strings, however long");
+  command->add_flag("--meaning", o->meaning, "Sessions, objects and slots by what they are, instead of their handles");
   o->filter.add_to(*command);
-  command->add_option("--slower-than", o->slower_than, "Only calls that took longer (5ms, 2.5s) or never returned");
-  command->add_option("--from", o->from,
-                      "Only calls from this time on: 2026-11-21T18:05:01, 18:05:01, or +2.5 (seconds from the start)");
-  command->add_option("--to", o->to, "Only calls up to this time");
-  command->add_option("--constants", o->constants,
-                      "File with names of vendor constants; each section applies to the modules that it names");
-  command->footer(
-      "Examples:\n"
-      "  p11tape show /var/tmp/p11tape-1000\n"
-      "  p11tape show --errors --from 18:05 my.p11tape\n"
-      "  p11tape show --meaning --login 1 my.p11tape\n"
-      "  p11tape show --meaning --object my_key3 my.p11tape\n"
-      "  p11tape show --json --function 'C_Sign*' my.p11tape | jq .duration_ns\n"
-      "Exit status: 0 done; 2 a tape cannot be read; 64 usage error.");
+  command->add_option("-C,--context", o->context, "Also the N calls before and after each of these calls")
+      ->type_name("N");
+  command
+      ->add_option("--constants", o->constants,
+                   "File of names for vendor constants; its sections apply to the modules that they name")
+      ->type_name("FILE");
+  command->add_option("--color", o->colour, "When to use colour")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("auto|always|never");
+  command->footer("Fields of an expression (-e):\n" + view::expression::help() +
+                  "Operators: = != < <= > >= and ~ for patterns with * and ?; and, or, not, parentheses.\n"
+                  "Examples:\n"
+                  "  p11tape show --errors --since 1h\n"
+                  "  p11tape show --oneline -e 'function=C_Sign and duration>5ms' my.p11tape\n"
+                  "  p11tape show --call 2:7 -C 5 /var/tmp/p11tape-1000\n"
+                  "  p11tape show --meaning --login 1 my.p11tape\n"
+                  "  p11tape show --json --function 'C_Sign*' my.p11tape | jq .duration_ns\n"
+                  "Environment: P11TAPE_DIR, PAGER, NO_COLOR.\n"
+                  "Exit status: 0; 2 if a tape cannot be read; 64 for wrong usage.");
   command->callback([o, &result] { result = show(*o); });
 }
 

@@ -7,7 +7,7 @@
 #include "cli/support/output.hpp"
 #include "cli/support/progress.hpp"
 #include "cli/support/summary_report.hpp"
-#include "cli/support/tapes.hpp"
+#include "cli/support/tape_options.hpp"
 #include "model/call_stream.hpp"
 #include "model/extract.hpp"
 #include "text/exit_codes.hpp"
@@ -19,7 +19,7 @@ using cryptoki::effect;
 using cryptoki::function;
 
 struct summary_options {
-  std::vector<std::string> paths;
+  tape_options tapes;
   bool json = false;
 };
 
@@ -48,9 +48,8 @@ void see(tape_summary& s, const model::call_context& now) {
   }
 }
 
-int run(const summary_options& o) {
-  const auto tapes = open(o.paths);
-  report(tapes);
+int run(summary_options& o) {
+  const auto tapes = o.tapes.open();
   output out;
   progress bar("reading", size_of(tapes));
   for (std::size_t i = 0; i < tapes.tapes.size() && !out.closed(); ++i) {
@@ -87,7 +86,7 @@ int run(const summary_options& o) {
 void add_summary(CLI::App& app, status& result) {
   auto* command = app.add_subcommand("summary", "Summarise tapes: program, time, number of calls, tokens");
   auto o = std::make_shared<summary_options>();
-  command->add_option("TAPE", o->paths, "Tapes, or directories of tapes")->required();
+  o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object per tape");
   command->footer(
       "Example:\n"

@@ -9,6 +9,9 @@ namespace p11tape::cli {
 /// Where a command leaves its exit status.
 using status = int;
 
+/// Adds all of them.
+void add_commands(CLI::App& app, status& result);
+
 void add_show(CLI::App& app, status& result);
 void add_summary(CLI::App& app, status& result);
 void add_diagnose(CLI::App& app, status& result);
@@ -22,10 +25,11 @@ void add_import(CLI::App& app, status& result);
 void add_replay(CLI::App& app, status& result);
 void add_follow(CLI::App& app, status& result);
 void add_ps(CLI::App& app, status& result);
+void add_inventory(CLI::App& app, status& result);
 void add_run(CLI::App& app, status& result);
 
-/// Takes what stands behind "--" of `p11tape run` off the command line, before it is parsed: those words are another
-/// program's. Answers how many are left.
+/// Takes the command of `p11tape run`, with or without "--" before it, off the command line, before it is parsed: those
+/// words are another program's. Answers how many are left.
 int take_command(int argc, char** argv);
 
 void add_settings(CLI::App& app, status& result);

@@ -8,8 +8,6 @@
 
 namespace p11tape::cli {
 
-bool wants_colour() noexcept { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
-
 void output::flush() {
   for (std::size_t done = 0; done < text_.size() && !closed_;) {
     const auto n = ::write(STDOUT_FILENO, text_.data() + done, text_.size() - done);

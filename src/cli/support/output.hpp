@@ -6,9 +6,6 @@
 
 namespace p11tape::cli {
 
-/// Colour on a terminal, unless NO_COLOR says otherwise.
-bool wants_colour() noexcept;
-
 class output {
  public:
   ~output() { flush(); }

@@ -75,6 +75,15 @@ std::string program_path(int pid, bool& denied) {
   return path;
 }
 
+std::vector<mapped_object> mapped_objects(int pid) {
+  std::vector<mapped_object> all;
+  for (auto path : mapped_files(pid)) {
+    const bool deleted = drop_suffix(path, deleted_suffix);
+    if (path.find(".so") != std::string::npos) all.push_back({path, deleted});
+  }
+  return all;
+}
+
 std::vector<std::string> loaded_shims(int pid) {
   std::vector<std::string> shims;
   for (auto path : mapped_files(pid)) {

@@ -24,6 +24,14 @@ std::vector<int> process_ids();
 /// The executable's path; "" where it cannot be seen, which `denied` tells apart from a process that is gone.
 std::string program_path(int pid, bool& denied);
 
+struct mapped_object {
+  std::string path;      ///< in the process's own root
+  bool deleted = false;  ///< the file is no longer there, or was replaced
+};
+
+/// The shared objects that the process has mapped.
+std::vector<mapped_object> mapped_objects(int pid);
+
 /// The copies of p11tape.so that the process has loaded, as paths in its own root.
 std::vector<std::string> loaded_shims(int pid);
 

@@ -49,9 +49,10 @@ void strings(render::json_writer& json, std::string_view key, const std::vector<
 
 }  // namespace
 
-void append_tape_text(const tape::reader& tape, std::string& out) {
+void append_tape_text(const tape::reader& tape, std::size_t number, std::string& out) {
   const auto& h = tape.header();
-  line("", program_of(tape) + ", process " + std::to_string(h.pid), out);
+  line(number != 0 ? "tape " + std::to_string(number) + ": " : std::string(),
+       program_of(tape) + ", process " + std::to_string(h.pid), out);
   std::string start;
   render::append_local_time(h.wall, start);
   line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.path(), out);

@@ -16,7 +16,7 @@ struct call_counts {
   tape::u64 no_end = 0;  ///< never returned
 };
 
-void append_tape_text(const tape::reader& tape, std::string& out);
+void append_tape_text(const tape::reader& tape, std::size_t number, std::string& out);
 void append_end_text(const open_tapes& tapes, const call_counts& counts, std::string& out);
 
 /// The same as lines of JSON, kinds "tape" and "end" of JSON.md.

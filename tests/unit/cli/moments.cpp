@@ -6,7 +6,7 @@
 #include <ctime>
 #include <string>
 
-using namespace p11tape::cli;
+using namespace p11tape::text;
 
 namespace {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/support/parse_time.hpp"
+#include "text/parse_time.hpp"
 
 #include <cmath>
 #include <ctime>
 
-namespace p11tape::cli {
+namespace p11tape::text {
 namespace {
 
 constexpr std::uint64_t second = 1000000000;
@@ -88,8 +88,8 @@ bool parse_duration(std::string_view text, std::uint64_t& ns) {
   constexpr struct {
     std::string_view name;
     std::uint64_t ns;
-  } units[] = {{"ns", 1},     {"us", 1000},         {"µs", 1000},        {"ms", 1000000},
-               {"s", second}, {"min", 60 * second}, {"h", 3600 * second}};
+  } units[] = {{"ns", 1},     {"us", 1000},         {"µs", 1000},         {"ms", 1000000},
+               {"s", second}, {"min", 60 * second}, {"h", 3600 * second}, {"d", 86400 * second}};
   const auto digits = text.find_first_not_of("0123456789.");
   if (digits == std::string_view::npos) return false;
   for (const auto& u : units)
@@ -136,4 +136,4 @@ bool parse_moment(std::string_view text, std::uint64_t start, std::uint64_t& wal
   return take_zone(text, offset) && text.empty() && to_wall(::timegm(&t) - offset, fraction, wall);
 }
 
-}  // namespace p11tape::cli
+}  // namespace p11tape::text

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace p11tape::cli {
+namespace p11tape::text {
 
 /// "5ms", "2.5s", "100us", "1min" in nanoseconds. False where it is no duration; a number needs its unit.
 bool parse_duration(std::string_view text, std::uint64_t& ns);
@@ -19,4 +19,4 @@ bool parse_duration(std::string_view text, std::uint64_t& ns);
 /// False where it is none of these.
 bool parse_moment(std::string_view text, std::uint64_t start, std::uint64_t& wall);
 
-}  // namespace p11tape::cli
+}  // namespace p11tape::text

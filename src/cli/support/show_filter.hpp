@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which calls `show` shows: its options, made one condition. Every option narrows the choice.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/support/filter.hpp"
+#include "cli/support/selection.hpp"
+#include "view/expression.hpp"
+
+namespace p11tape::cli {
+
+class show_filter {
+ public:
+  void add_to(CLI::App& command);
+
+  /// Turns the words of the command line into conditions. Returns "", or what is wrong with them. `since`: ns since
+  /// 1970.
+  std::string prepare(const std::vector<const tape::reader*>& tapes, tape::u64 since);
+
+  /// Whether matches() must be given the state of the model at the call.
+  bool needs_context() const noexcept { return about_.any() || condition_.needs_context(); }
+  bool matches(const model::call& call, const model::call_context* now) const;
+
+  /// Whether calls are chosen by name (--call).
+  bool names_calls() const noexcept { return !calls_.empty(); }
+
+ private:
+  std::string understand_times(const std::vector<const tape::reader*>& tapes, tape::u64 since);
+  std::string understand_calls(std::size_t tapes);
+
+  std::vector<std::string> expressions_, tokens_, mechanisms_, codes_, call_names_;
+  std::string slower_than_, from_, to_;
+  selection about_;
+  call_filter plain_;
+  view::expression condition_;
+  std::vector<std::pair<std::size_t, tape::u64>> calls_;  // index of the tape, number
+};
+
+}  // namespace p11tape::cli
