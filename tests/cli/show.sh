@@ -8,7 +8,7 @@ need pkcs11-tool
 make_token
 
 tapes=$work/tapes
-export P11TAPE_DIR=$tapes P11TAPE_MODULE=$module
+export P11TAPE_DIR=$tapes P11TAPE_MODULE=$real
 mkdir "$tapes"
 tool() { pkcs11-tool --module "$shim" --token-label "$token_label" "$@" >/dev/null 2>&1 </dev/null || true; }
 tool --login --pin "$pin" --list-objects
@@ -63,7 +63,7 @@ tail -3 <("$program" show --oneline "${all[0]}") | cmp -s - "$work/answer" || fa
 shown 0 --oneline --since 1h "${all[@]}"
 [[ $(lines) -gt "$calls" ]] || fail "all was recorded in the last hour"
 shown 64 -e 'function=C_Sign and rv=CKR_NO_SUCH' "${all[@]}"
-says 'column 23'
+says 'column 24'
 shown 64 -e 'colour=red' "${all[@]}"
 says 'there is no field "colour"'
 shown 64 -e '(failed' "${all[@]}"

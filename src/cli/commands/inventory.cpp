@@ -162,7 +162,7 @@ void add_inventory(CLI::App& app, status& result) {
   command->footer(
       "Everything comes from /proc: no process is asked or stopped.\n"
       "Example:\n"
-      "  sudo p11tape inventory\n"
+      "  p11tape inventory\n"
       "Exit status: 0; 64 for wrong usage.");
   command->callback([json, &result] { result = inventory(*json); });
 }

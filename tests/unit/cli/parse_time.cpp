@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/support/parse_time.hpp"
+#include "text/parse_time.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
