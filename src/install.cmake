@@ -8,6 +8,13 @@ set(P11TAPE_MODULE_DIR ${CMAKE_INSTALL_LIBDIR}/pkcs11 CACHE STRING "Directory of
 install(TARGETS p11tape_shim p11tape_player_module p11tape_run LIBRARY DESTINATION ${P11TAPE_MODULE_DIR})
 install(TARGETS p11tape RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
+if(NOT CMAKE_CROSSCOMPILING AND NOT P11TAPE_SANITIZE)
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
+  install(FILES ${CMAKE_BINARY_DIR}/man/p11tape.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME p11tape)
+  install(FILES ${CMAKE_BINARY_DIR}/man/_p11tape DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${CMAKE_BINARY_DIR}/man/p11tape.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
+
 # For programs that read tapes: find_package(p11tape), then link p11tape::tape. config/read_tape is an example.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/p11tape)

@@ -31,6 +31,7 @@ void add_commands(CLI::App& app, status& result) {
   add_settings(app, result);
   add_doctor(app, result);
   add_swap(app, result);
+  add_manual(app, result);
   add_probe(app, result);
 }
 
