@@ -64,7 +64,7 @@ void append_footer(const CLI::App& of, std::string& out) {
   if (!footer.empty()) out += ".SH NOTES\n.nf\n" + troff(footer) + "\n.fi\n";
 }
 
-std::string quoted(std::string_view text, char quote) {
+std::string shell_quoted(std::string_view text, char quote) {
   std::string out;
   for (const char c : text) {
     if (c == quote) {
@@ -141,12 +141,12 @@ std::string bash_completion(const CLI::App& app) {
 std::string zsh_completion(const CLI::App& app) {
   std::string names, cases;
   for (const auto* c : commands_of(app)) {
-    names += "    '" + c->get_name() + ":" + quoted(c->get_description(), '\'') + "'\n";
+    names += "    '" + c->get_name() + ":" + shell_quoted(c->get_description(), '\'') + "'\n";
     cases += "    " + c->get_name() + ")\n      _arguments";
     for (const auto* o : options_of(*c)) {
       const bool value = o->get_expected_max() > 0;
       for (const auto& l : o->get_lnames()) {
-        std::string help = quoted(o->get_description(), '\'');
+        std::string help = shell_quoted(o->get_description(), '\'');
         for (std::size_t i = 0; (i = help.find_first_of("[]:", i)) != std::string::npos; i += 2) help.insert(i, "\\");
         cases += " \\\n        '--" + l + "[" + help + "]" + (value ? ":value:_files" : "") + "'";
       }
@@ -175,11 +175,11 @@ std::string fish_completion(const CLI::App& app) {
   std::string out = "# Completion of p11tape for fish.\n";
   for (const auto* c : commands_of(app)) {
     out += "complete -c p11tape -n __fish_use_subcommand -a " + c->get_name() + " -d '" +
-           quoted(c->get_description(), '\'') + "'\n";
+           shell_quoted(c->get_description(), '\'') + "'\n";
     for (const auto* o : options_of(*c))
       for (const auto& l : o->get_lnames())
         out += "complete -c p11tape -n '__fish_seen_subcommand_from " + c->get_name() + "' -l " + l +
-               (o->get_expected_max() > 0 ? " -r" : "") + " -d '" + quoted(o->get_description(), '\'') + "'\n";
+               (o->get_expected_max() > 0 ? " -r" : "") + " -d '" + shell_quoted(o->get_description(), '\'') + "'\n";
   }
   return out;
 }
