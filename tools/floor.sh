@@ -15,7 +15,7 @@ newer_symbols() {
 needed_libraries() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 
 # The libraries that are not parts of glibc.
-foreign_libraries() { needed_libraries "$1" | grep -vxE 'lib(c|m)\.so\.6|lib(dl)\.so\.2|libpthread\.so\.0|ld(64|-linux[a-z0-9-]*)\.so\.[12]'; }
+foreign_libraries() { needed_libraries "$1" | sed -E '/^(lib(c|m)\.so\.6|libdl\.so\.2|libpthread\.so\.0|ld(64|-linux[a-z0-9-]*)\.so\.[12])$/d'; }
 
 # meets_floor FILE: says what the file asks for, and fails where that is too much.
 meets_floor() {

@@ -44,7 +44,7 @@ enter() {
         exit 77
       fi
     fi
-    exec chroot "$system" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/tmp LC_ALL=C.UTF-8 TZ=UTC "$@"' \
+    exec chroot "$system" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/tmp LC_ALL=C TZ=UTC "$@"' \
     enter "$system" "$registration" "$root" "$cache" "$@"
 }
 
@@ -72,7 +72,7 @@ check_foreign() {
   rm -rf "$tapes"
   mkdir -p "$tapes/here" "$tapes/there"
   [[ ! -x $root/build/bin/golden-tapes ]] || "$root/build/bin/golden-tapes" "$tapes/here"
-  enter "$arch" "$system" /bin/bash "$root/tests/foreign/inside" "$root" "$build" "$tapes"
+  enter "$arch" "$system" /bin/bash "$root/tests/foreign/inside" "$root" "$build" "$tapes" "$emulator"
 
   # Both programs read both kinds of tapes, and print the same bytes.
   local program=$root/build/bin/p11tape place name alike=yes
@@ -81,7 +81,7 @@ check_foreign() {
   for place in here there; do
     for file in "$tapes/$place"/*.p11tape; do
       name=$tapes/$place/$(basename "$file").txt
-      LC_ALL=C.UTF-8 TZ=UTC "$program" show "$file" >"$name.here" 2>&1 || [[ $? -le 2 ]]
+      LC_ALL=C TZ=UTC "$program" show "$file" >"$name.here" 2>&1 || [[ $? -le 2 ]]
       [[ -s $name.here ]] || die "$file: nothing to show"
       [[ $alike == no ]] || cmp "$name.here" "$name.there" || die "$file is not shown alike here and on $arch"
     done

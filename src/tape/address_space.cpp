@@ -58,6 +58,8 @@ u64 part_of(u64 limit, u64 used) noexcept { return limit > used ? (limit - used)
 }  // namespace
 
 u64 affordable(u64 wanted) noexcept {
+  constexpr u64 most_of_32_bits = u64{1} << 30;  // a quarter
+  if (sizeof(void*) == 4 && wanted > most_of_32_bits) wanted = most_of_32_bits;
   if (const u64 space = limit_of(RLIMIT_AS); space != unlimited) {
     const u64 left = part_of(space, bytes_of("VmSize:"));
     if (left < wanted) wanted = left;

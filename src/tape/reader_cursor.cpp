@@ -56,7 +56,7 @@ struct strand {
   static constexpr std::size_t window_bytes = 64 << 10;
 
   const std::vector<stretch>& list() const { return (kept_ ? tape_->kept : tape_->ring)[thread_]; }
-  byte_view window() const noexcept { return {window_.get(), window_size_}; }
+  byte_view window() const noexcept { return {window_.get(), static_cast<std::size_t>(window_size_)}; }
 
   // Goes to the stretch that comes next. False at the end.
   bool enter() {
