@@ -4,17 +4,25 @@
 
 #include <cstdio>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "p11tape/tape.hpp"
 
 namespace p11tape::exporting {
 
+/// What some formats take besides the tapes.
+struct format_options {
+  std::string tables = "calls";  ///< of the data model: names, separated by commas
+  std::string state_file;        ///< then only what is new since the last time; "": everything
+};
+
 struct format {
   std::string_view name;   ///< for --format
   std::string_view title;  ///< for people
-  /// Writes the calls of the tapes in their common order. Returns false if the output cannot be written.
-  bool (*write)(std::span<const tape::reader* const> tapes, std::FILE* to);
+  bool has_tables;         ///< it takes format_options
+  /// Writes the tapes. Returns false if the output cannot be written.
+  bool (*write)(std::span<const tape::reader* const> tapes, const format_options& o, std::FILE* to);
 };
 
 std::span<const format> formats() noexcept;

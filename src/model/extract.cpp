@@ -226,6 +226,21 @@ void learn(slot& s, const fields_view& info) {
   s.flags = number_named(info, "flags");
 }
 
+namespace {
+
+// A CK_VERSION inside a struct, as major * 256 + minor.
+u64 version_named(const fields_view& fields, std::string_view name) {
+  item_view item;
+  tape::nested_view nested;
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (fields.row()[i].name == name && fields.find(i, item) && item.form == item_form::record &&
+        tape::nested_view::parse(item.payload, nested) && nested.body.size() >= 16)
+      return (tape::load<u64>(nested.body, 0) & 255) << 8 | (tape::load<u64>(nested.body, 8) & 255);
+  return unknown;
+}
+
+}  // namespace
+
 token token_of(const fields_view& info) {
   token t;
   t.label = text_named(info, "label");
@@ -240,6 +255,7 @@ token token_of(const fields_view& info) {
   t.rw_sessions = number_named(info, "ulRwSessionCount");
   t.max_pin = number_named(info, "ulMaxPinLen");
   t.min_pin = number_named(info, "ulMinPinLen");
+  t.firmware = version_named(info, "firmwareVersion");
   return t;
 }
 

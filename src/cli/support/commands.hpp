@@ -27,6 +27,9 @@ void add_follow(CLI::App& app, status& result);
 void add_ps(CLI::App& app, status& result);
 void add_inventory(CLI::App& app, status& result);
 void add_run(CLI::App& app, status& result);
+void add_query(CLI::App& app, status& result);
+void add_metrics(CLI::App& app, status& result);
+void add_ship(CLI::App& app, status& result);
 
 /// Takes the command of `p11tape run`, with or without "--" before it, off the command line, before it is parsed: those
 /// words are another program's. Answers how many are left.
