@@ -35,5 +35,5 @@ meets_floor() {
 # shipped_files BUILD: what a build directory has of what is shipped.
 shipped_files() {
   local file
-  for file in "$1"/lib/p11tape{,-player,-run}.so "$1"/bin/p11tape; do [[ ! -f $file ]] || echo "$file"; done
+  for file in "$1"/lib/p11tape{,-player,-run}.so "$1"/bin/p11tape{,-ship}; do [[ ! -f $file ]] || echo "$file"; done
 }
