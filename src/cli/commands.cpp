@@ -28,6 +28,9 @@ void add_commands(CLI::App& app, status& result) {
   add_ps(app, result);
   add_inventory(app, result);
   add_run(app, result);
+  add_query(app, result);
+  add_metrics(app, result);
+  add_ship(app, result);
   add_settings(app, result);
   add_doctor(app, result);
   add_swap(app, result);
