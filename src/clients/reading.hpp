@@ -59,6 +59,7 @@ struct reading {
   std::optional<std::string> token_label;  ///< only where it is certain that it is not the password
   bool label_may_be_pin = false;           ///< then token_label is compared, but never printed
   std::vector<std::string> certificate_labels;
+  std::vector<std::string> pin_files;  ///< that PKCS#11 URIs name
   std::vector<label::other_name> other_names;
   password_facts password;
   std::string shown;              ///< the setting as it may be printed, the password hidden; may be empty

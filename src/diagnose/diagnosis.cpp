@@ -52,6 +52,14 @@ void put_under_causes(std::vector<finding>& all) {
   all = std::move(roots);
 }
 
+// Rules that read durations.
+bool is_about_time(std::string_view id) noexcept {
+  for (const std::string_view slow :
+       {"P38", "P44", "P45", "P46", "P47", "P48", "P49", "P61", "P62", "P63", "P64", "P65", "P66", "P78", "P83"})
+    if (id == slow) return true;
+  return false;
+}
+
 // Findings that stand on failed calls alone, and on nothing else that was seen.
 bool is_about_calls(const finding& f) noexcept {
   return std::all_of(f.shown.begin(), f.shown.end(), [](const evidence& e) { return e.calls.size() <= 8; }) &&
@@ -90,7 +98,7 @@ diagnosis examine(std::span<const process_facts> all, const configured& set) {
   for (const auto& one : all) {
     const rule_input s{one, all, set};
     for (const auto& r : rules()) {
-      if (r.look == nullptr) continue;
+      if (r.look == nullptr || (one.imported && is_about_time(r.id))) continue;
       if (r.needs_every_call && one.filtered) {
         if (std::find(d.silent.begin(), d.silent.end(), &r) == d.silent.end()) d.silent.push_back(&r);
         continue;

@@ -3,6 +3,8 @@
 // allows it. A recorder that is in place is passed over and its module asked, so that an examination leaves no tape.
 #include "clients/doctor/doctor.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -80,6 +82,8 @@ examination examine_text(client kind, std::string_view text, const std::string& 
   e.shown = r.shown;
   e.found = r.found;
   e.certificate_labels = r.certificate_labels;
+  for (const auto& file : r.pin_files)
+    if (::access(file.c_str(), R_OK) != 0) e.found.add(code::CFG834, label::quoted(file));
   if (!path.empty() && r.password.given && !r.password.is_protected) check_readers(e.found, path);
   for (const auto& place : r.modules) examine_place(e, place, r, options);
   if (!e.modules.empty()) check_certificates(e.found, r.certificate_labels, e.modules);

@@ -2,6 +2,7 @@
 // The words of the file are those of java.io.StreamTokenizer as SunPKCS11 sets it up: letters, digits and :._-/\${}*+~
 // are words, "..." is a string, # begins a comment anywhere, ( ) , = stand for themselves, the rest is an error.
 #include "clients/formats/java.hpp"
+#include "cryptoki/tables.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -57,7 +58,8 @@ struct setting {
   std::size_t begin = 0;  ///< of the raw value, quotes included
   std::size_t end = 0;
   bool quoted = false;
-  bool braced = false;  ///< attributes(...) = { ... }: not read further
+  bool braced = false;      ///< attributes(...) = { ... }
+  std::string_view inside;  ///< what is between the braces
 };
 
 // One logical line: it goes on while a brace or bracket is open.
@@ -159,9 +161,16 @@ class scanner {
     s.braced = true;
     const std::size_t line = line_;
     bool opened = false;
+    std::size_t begin = at_;
     while (at_ < text_.size()) {
-      if (text_[at_] == '{') opened = true;
-      if (text_[at_] == '}' && opened) return;
+      if (text_[at_] == '{' && !opened) {
+        opened = true;
+        begin = at_ + 1;
+      }
+      if (text_[at_] == '}' && opened) {
+        s.inside = text_.substr(begin, at_ - begin);
+        return;
+      }
       if (text_[at_] == '\n') ++line_;
       ++at_;
     }
@@ -173,6 +182,36 @@ class scanner {
   std::size_t at_ = 0;
   std::size_t line_ = 1;
 };
+
+// Values as SunPKCS11 parses them: true, false, null, 0h and hexadecimal digits for bytes, 0x... or a decimal number.
+void check_attributes(reading& r, const setting& s, std::size_t first_line) {
+  constexpr std::string_view digits = "0123456789", hex_digits = "0123456789abcdefABCDEF";
+  const auto only = [](std::string_view text, std::string_view allowed) {
+    return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+  };
+  for_each_line(s.inside, [&](std::string_view raw, std::size_t number, std::size_t) {
+    auto text = trim(raw.substr(0, raw.find('#')));
+    const auto equals = text.find('=');
+    if (text.empty() || equals == std::string_view::npos) return;
+    const auto name = trim(text.substr(0, equals)), value = trim(text.substr(equals + 1));
+    const auto line = first_line + number - 1;
+    const bool numeric = only(name, digits) || (name.starts_with("0x") && only(name.substr(2), hex_digits));
+    std::uint64_t type = 0;
+    const bool known = name.starts_with("CKA_") && cryptoki::value_of(name, type);
+    if (!known && !numeric) r.found.add(code::CFG716, label::quoted(name), line);
+    const bool bytes = value.starts_with("0h") && only(value.substr(2), hex_digits) && value.size() % 2 == 0;
+    const bool number_given = only(value, digits) || (value.starts_with("0x") && only(value.substr(2), hex_digits));
+    if (value != "true" && value != "false" && value != "null" && !bytes && !number_given) {
+      r.found.add(code::CFG714, std::string(name) + " = " + label::quoted(value), line);
+      return;
+    }
+    const auto* row = known ? cryptoki::find_attribute(type) : nullptr;
+    const bool wants_number =
+        row != nullptr && (row->kind == cryptoki::form::number || row->kind == cryptoki::form::flag);
+    if (row != nullptr && number_given && !wants_number)
+      r.found.add(code::CFG715, std::string(name) + " = " + std::string(value), line);
+  });
+}
 
 void take_library(reading& r, const setting& s, std::size_t line) {
   r.modules.push_back({s.value, "", line, s.begin, s.end, escaping::java});
@@ -209,6 +248,7 @@ reading read_java(std::string_view text) {
     const bool known = std::find(std::begin(keywords), std::end(keywords), s.key) != std::end(keywords);
     if (!known) r.found.add(code::CFG706, label::quoted(s.key), line);
     if (!seen.emplace(s.key).second && s.key != "attributes") r.found.add(code::CFG711, std::string(s.key), line);
+    if (s.key == "attributes" && s.braced) check_attributes(r, s, line);
     if (s.braced) return;
     if (s.key == "library") take_library(r, s, line);
     if (s.key == "name") r.other_names.push_back({"the name of the Java provider", s.value});

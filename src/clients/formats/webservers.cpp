@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "clients/formats/servers.hpp"
+#include "clients/formats/uri.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -32,6 +33,40 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return out;
 }
 
+// The directives of nginx: words up to a semicolon or a brace, whatever the lines; a # begins a comment.
+template <class Each>
+void for_each_directive(std::string_view text, Each each) {
+  std::vector<std::string_view> words;
+  std::size_t line = 1, begun = 1;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '\n') ++line;
+    if (is_space(c)) {
+      ++at;
+    } else if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (c == ';' || c == '{' || c == '}') {
+      if (!words.empty()) each(words, begun);
+      words.clear();
+      ++at;
+    } else {
+      if (words.empty()) begun = line;
+      std::size_t end = at;
+      if (c == '"' || c == '\'') {
+        end = std::min(text.find(c, at + 1), text.size() - 1) + 1;
+      } else {
+        while (end < text.size() && !is_space(text[end]) && text[end] != ';' && text[end] != '{' && text[end] != '}')
+          ++end;
+      }
+      const auto word = text.substr(at, end - at);
+      line += static_cast<std::size_t>(std::count(word.begin(), word.end(), '\n'));
+      words.push_back(unquote(word));
+      at = end;
+    }
+  }
+  if (!words.empty()) each(words, begun);
+}
+
 bool has_pin(std::string_view address) noexcept { return address.find("pin-value=") != std::string_view::npos; }
 
 void check_address(reading& r, std::string_view address, std::size_t line) {
@@ -42,6 +77,10 @@ void check_address(reading& r, std::string_view address, std::size_t line) {
   const auto at = address.find("pkcs11:");
   const std::string_view key = address.substr(at + 7);
   if (trim(key).empty()) r.found.add(code::CFG826, shown, line);
+  // engine:NAME:KEY, where the key is a URI or the engine's own form; store:URI; URI.
+  if (address.starts_with("engine:pkcs11:")) address.remove_prefix(std::string_view("engine:pkcs11:").size());
+  if (address.starts_with("store:")) address.remove_prefix(std::string_view("store:").size());
+  check_uri(address, line, r.found, r.pin_files);
 }
 
 }  // namespace
@@ -61,12 +100,17 @@ reading read_nginx(std::string_view text) {
   reading r;
   r.kind = client::nginx;
   bool key_on_token = false, by_engine = false, engine_named = false, environment = false;
-  for_each_line(text, [&](std::string_view raw, std::size_t number, std::size_t) {
-    std::string_view line = trim(raw);
-    if (line.empty() || line.front() == '#') return;
-    while (line.ends_with(';')) line = trim(line.substr(0, line.size() - 1));
-    const auto words = words_of(line);
+  std::string_view key_before =
+      text.substr(0, 0);  // an address without quotes ends at its first semicolon; what follows is a PIN all the same
+  for_each_directive(text, [&](const std::vector<std::string_view>& words, std::size_t number) {
+    if (has_pin(words[0]))
+      r.found.add(
+          code::CFG822,
+          label::quoted(without_pin_value(text.substr(
+              offset_of(key_before, text), offset_of(words[0], text) + words[0].size() - offset_of(key_before, text)))),
+          number);
     if (words.size() < 2) return;
+    if (words[0].ends_with("ssl_certificate_key")) key_before = words[1];
     if (words[0] == "env" && words[1].starts_with("OPENSSL_CONF")) environment = true;
     if (words[0] == "ssl_engine") engine_named = true;
     if (words[0] != "ssl_certificate_key" && words[0] != "proxy_ssl_certificate_key") return;

@@ -89,6 +89,7 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
   d.module = tape.property("module");
   d.pid = tape.header().pid;
   d.filtered = (tape.header().features & tape::feature_filtered) != 0;
+  d.imported = !tape.property("imported.from").empty();
   d.windows = std::move(windows);
   window_filler filler(d.windows);
 

@@ -39,6 +39,7 @@ struct process_facts {
   u64 pid = 0;
   bool filtered = false;  ///< calls were left out: rules that need every call stay silent
   bool forked = false;
+  bool imported = false;  ///< from the log of another tool: no durations, and perhaps no end
   std::size_t parent = static_cast<std::size_t>(-1);  ///< index of the parent's tape, where that is read too
 
   model::tally tally;

@@ -81,6 +81,16 @@ void oddities::see(const model::call_context& now) {
       if (!c.result().find(2, item)) note(oddity_kind::null_interface, now);
       return;
     }
+    if (now.which == function::C_GetAttributeValue) {
+      tape::item_view answered;
+      if (!c.result().find(static_cast<std::size_t>(r.question), answered)) return;
+      for (const auto& a : tape::sequence<tape::attribute_view>(answered.payload))
+        if (a.length == CK_UNAVAILABLE_INFORMATION) {
+          note(oddity_kind::unavailable_length, now);
+          return;
+        }
+      return;
+    }
     if (r.output_length < 0 || !c.begun()) return;
     const auto given = c.arguments().given(static_cast<std::size_t>(r.output));
     const auto length = written_length(now);

@@ -130,7 +130,10 @@ void label_mismatch(const rule_input& s, const rule& r, findings& out) {
   const bool known_mq = speaker_of(s.d.program, by) && by == speaker::mq;
   // Who asks again and again watches for cards.
   const bool watches = l.token_infos > 3 * tokens.size() + 3;
-  f.level = known_mq ? severity::error : s.d.is_inspection_tool() || s.d.program.empty() || watches ? severity::info : severity::warning;
+  const bool unnamed = s.d.program.empty() || s.d.imported;
+  f.level = known_mq                                         ? severity::error
+            : s.d.is_inspection_tool() || watches || unnamed ? severity::info
+                                                             : severity::warning;
   f.about = topic::label;
   f.say = cat("The client looked at ", counted(tokens.size(), "token"), " and used none",
               s.d.is_inspection_tool()

@@ -146,7 +146,10 @@ void key_missing(const rule_input& s, const rule& r, findings& out) {
     });
     if (certificate == all.end()) continue;
     auto& f = add(out, s, r);
-    if (s.d.life.used_keys != 0) f.level = severity::info;  // another certificate is the one that matters
+    // Another certificate is the one that matters; NSS asks for a key of every certificate that it meets.
+    speaker by{};
+    const bool is_nss = speaker_of(s.d.program, by) && by == speaker::nss;
+    if (s.d.life.used_keys != 0 || is_nss) f.level = severity::info;
     f.about = topic::key_pair;
     f.say =
         cat("The ", model::describe_short(*certificate), " has no private key with its ID: clients pair them by ID.");
@@ -281,7 +284,7 @@ void object_not_found(const rule_input& s, const rule& r, findings& out) {
     // NSS looks for a certificate and a public key of every key that it meets.
     speaker by{};
     const bool is_nss = speaker_of(s.d.program, by) && by == speaker::nss;
-    if (is_nss && q.object_class != CKO_PRIVATE_KEY && !q.label) f.level = severity::info;
+    if (is_nss && !q.label) f.level = severity::info;
     if (q.login_required && !q.logged_in) f.show({}, "nobody was logged in: private objects cannot be seen then");
     if (q.label) {
       const auto colon = q.label->find(':');
@@ -541,6 +544,8 @@ void attribute_refused(const rule_input& s, const rule& r, findings& out) {
       }
     }
     if (later > last || s.d.life.used_keys != 0) continue;
+    // A log that ends here need not be where the client stopped.
+    if (s.d.imported && s.d.tally.total().last == last) continue;
     auto& f = add(out, s, r);
     f.about = topic::object;
     f.say = cat("The last thing that the client did was to read an attribute that it may not have (",

@@ -223,7 +223,9 @@ void mechanism_parameter(const rule_input& s, const rule& r, findings& out) {
       f.fault = trouble->is_certain ? fault::client : fault::module;
     } else {
       f.fault = fault::undecidable;
-      f.cause = "The parameter has the form that the standard gives it; the token may not take one of its values.";
+      f.cause = first.parameter_known
+                    ? "The parameter has the form that the standard gives it; the token may not take one of its values."
+                    : "The tape does not have the parameter; the token may not take its form or one of its values.";
       f.advice = "Compare the parameter with what the token's documentation says of the mechanism.";
     }
     apply_habits(f, s, *i);
@@ -328,6 +330,23 @@ void function_unsupported(const rule_input& s, const rule& r, findings& out) {
 
 void buffer_too_small(const rule_input& s, const rule& r, findings& out) {
   const auto& p = s.d.pace;
+  // The module said how much it needs, and refused that, too; or it never said.
+  for (const auto* i : s.d.failed_calls.with({CKR_BUFFER_TOO_SMALL}))
+    for (const auto& x : i->samples) {
+      if (x.after.empty() || x.after.front().which != i->which || x.after.front().value == CKR_OK ||
+          !x.after.front().ended || x.after.front().value == CKR_BUFFER_TOO_SMALL)
+        continue;
+      auto& f = add(out, s, r);
+      f.level = severity::error;
+      f.fault = fault::undecidable;
+      f.about = topic::key_use;
+      f.say =
+          cat(name_of(i->which), " returned CKR_BUFFER_TOO_SMALL, and then ", short_code(x.after.front().value), ".");
+      f.show({x.call, x.after.front().call}, "the same function on the same thread, one after the other");
+      f.cause = "likely: the module did not say how large the buffer must be, or the client did not take its answer.";
+      f.advice = "Compare the length that the first call returned with the one that the second was given.";
+      return;
+    }
   if (p.small_buffers < 2) return;
   auto& f = add(out, s, r);
   f.about = topic::key_use;

@@ -153,6 +153,11 @@ void pin_wrong(const rule_input& s, const rule& r, findings& out) {
     f.advice =
         "Stop everything that retries (channels, services) before the token locks. Try the PIN once by hand, then "
         "correct it in the configuration.";
+    const auto binary = (last.pin.anomalies & (tape::pin_nul | tape::pin_non_ascii | tape::pin_line_break));
+    if (last.pin_known && (binary & (binary - 1)) != 0)
+      f.cause =
+          "likely: what was passed as the PIN is not text: a protected or stashed password that was not decoded, a buffer "
+          "that was not filled, or another encoding.";
     if (s.set.label) f.advice += " The token's label is right: the client got as far as the PIN.";
     for (const auto* h : habits_of(s, last.slot, last.which, last.value)) {
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));

@@ -45,6 +45,9 @@ constexpr program_row programs[] = {
     {"chrom", speaker::nss},
     {"certutil", speaker::nss},
     {"modutil", speaker::nss},
+    {"cmsutil", speaker::nss},
+    {"pk12util", speaker::nss},
+    {"signtool", speaker::nss},
 };
 
 }  // namespace
