@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -28,7 +29,8 @@ T load(byte_view from, std::size_t offset) noexcept {
 }
 
 /// Elements that lie one behind the other, each carrying its own length:  for (const item_view& i : fields.items())
-/// Ends at the first element that does not fit into the bytes; intact() tells whether that was before the end.
+/// Ends at the first element that does not fit into the bytes, and after Element::most: a recorder writes fewer, and what goes
+/// over the elements again for each field must not be kept busy by a forged tape. intact() tells whether that was before the end.
 template <class Element>
 class sequence {
  public:
@@ -41,7 +43,8 @@ class sequence {
     const Element& operator*() const noexcept { return now_; }
     const Element* operator->() const noexcept { return &now_; }
     iterator& operator++() noexcept {
-      live_ = Element::take(rest_, now_);
+      live_ = left_ != 0 && Element::take(rest_, now_);
+      --left_;
       return *this;
     }
     bool operator==(std::default_sentinel_t) const noexcept { return !live_; }
@@ -50,6 +53,7 @@ class sequence {
    private:
     byte_view rest_;
     Element now_{};
+    std::uint32_t left_ = Element::most;
     bool live_ = false;
   };
 
@@ -77,6 +81,8 @@ class sequence {
 
 /// A value that needs more than its word: bytes, numbers, a struct, a template ...
 struct item_view {
+  static constexpr std::uint32_t most = 1024;  ///< a recorder writes at most one or two for each field
+
   u16 field = 0;  ///< index in the row
   item_form form = item_form::none;
   u8 flags = 0;  ///< item_flags
@@ -92,6 +98,8 @@ struct item_view {
 
 /// One attribute of a template.
 struct attribute_view {
+  static constexpr std::uint32_t most = 16384;
+
   u64 type = 0;
   u64 length = 0;  ///< ulValueLen as the caller or the module left it; may be CK_UNAVAILABLE_INFORMATION
   item_form form = item_form::none;
@@ -106,6 +114,8 @@ struct attribute_view {
 
 /// A struct inside a record: its number in the schema and its fields.
 struct nested_view {
+  static constexpr std::uint32_t most = 16384;
+
   u32 record = 0;
   byte_view body;
 

@@ -29,9 +29,10 @@
 namespace p11tape::tape {
 
 /// The file is no tape, or cannot be read. what() is a sentence for people that names the file.
+/// Names may hold anything: what a terminal obeys is escaped in it.
 class tape_error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit tape_error(const std::string& what);
 };
 
 /// What the reader could not understand. What the recorder itself left out is in reader::counter() instead. What
@@ -126,6 +127,9 @@ class reader {
   const std::vector<std::pair<std::string, std::string>>& properties() const noexcept;
 
   const schema& rows() const noexcept;
+
+  /// The bytes of the schema as they are on the tape, up to a MiB.
+  std::string stored_schema() const;
 
   /// The threads in the order of their numbers at the first look; threads found by refresh() come behind.
   std::span<const thread_info> threads() const noexcept;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "clients/descriptor.hpp"
+#include "label/label.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -23,6 +24,8 @@ namespace {
 }
 
 }  // namespace
+
+file_error::file_error(const std::string& what) : std::runtime_error(label::printable(what)) {}
 
 secret_buffer read_whole(const std::string& path, std::size_t limit) {
   const descriptor in(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));

@@ -13,7 +13,8 @@ namespace p11tape::clients {
 
 /// What could not be done, in a sentence for people.
 class file_error : public std::runtime_error {
-  using std::runtime_error::runtime_error;
+ public:
+  explicit file_error(const std::string& what);  ///< names are escaped in it
 };
 
 inline constexpr std::size_t largest_configuration = 16 * 1024 * 1024;

@@ -34,8 +34,10 @@ meaning number(bytes value) {
 }  // namespace
 
 meaning attribute(std::uint64_t type, bytes value) {
+  // The recorder keeps 8 KiB of a value. Decoding takes more than linear time, and a forged tape can hold anything.
+  constexpr std::size_t largest_value = 16 * 1024;
   const auto* row = cryptoki::find_attribute(type);
-  if (row == nullptr) return {};
+  if (row == nullptr || value.size() > largest_value) return {};
   if (value.empty()) return row->kind == form::date ? date(value) : meaning{};
   if (type == CKA_EC_POINT) return point(value);
   if (type == CKA_PUBLIC_KEY_INFO) return public_key(value);

@@ -93,9 +93,13 @@ bool is_generated(const model::object& o) noexcept {
 digest digest_of(const tape::reader& tape, u64 most, const std::function<void(u64)>& seen) {
   digest d;
   std::map<u64, std::size_t> place;  // a thread's number -> index in d.lines
-  std::map<u64, bool> left_out;
+  struct thread_facts {
+    std::size_t index = 0;
+    bool left_out = false;
+  };
+  std::map<u64, thread_facts> facts;  // by number
   for (std::size_t t = 0; t < tape.threads().size(); ++t)
-    left_out[tape.threads()[t].number] = is_lookup_thread(tape, t);
+    facts[tape.threads()[t].number] = {t, is_lookup_thread(tape, t)};
   d.end = std::make_shared<model::state>(tape);
   model::call_stream calls(tape);
   u64 bytes = 0;
@@ -105,16 +109,15 @@ digest digest_of(const tape::reader& tape, u64 most, const std::function<void(u6
       break;
     }
     const auto& now = d.end->take(*c);
-    if (left_out[c->thread.number]) {
+    const auto& thread = facts[c->thread.number];
+    if (thread.left_out) {
       ++d.lookups;
       continue;
     }
     remember(d, now);
     const auto [i, is_new] = place.try_emplace(c->thread.number, d.lines.size());
     if (is_new) {
-      const auto all = tape.threads();
-      const auto t = std::find_if(all.begin(), all.end(), [&](auto& x) { return x.number == c->thread.number; });
-      d.threads.push_back(static_cast<std::size_t>(t - all.begin()));
+      d.threads.push_back(thread.index);
       d.lines.emplace_back();
     }
     line l;

@@ -50,6 +50,9 @@ state::transitions::transitions(std::span<const tape::reader* const> tapes) {
   }
 }
 
+// All that is in flight is gone over for each call, so it has a bound. Beyond it, the call that ends first counts as ended.
+constexpr std::size_t most_in_flight = 2048;
+
 void state::transitions::settle(recorded_process& in, const call& next) {
   auto& all = in.flights;
   while (!all.empty() && all.front().end <= next.start()) {
@@ -89,6 +92,13 @@ void state::transitions::depart(recorded_process& in, const call_context& now) {
   in.unreturned += f.end == unknown;
   in.flights.push_back(f);
   if (in.flights.size() > 1) std::push_heap(in.flights.begin(), in.flights.end(), ends_later);
+  if (in.flights.size() > most_in_flight) {
+    std::pop_heap(in.flights.begin(), in.flights.end(), ends_later);
+    const auto first = in.flights.back();
+    in.flights.pop_back();
+    in.unreturned -= first.end == unknown;
+    land(in, first);
+  }
 }
 
 void state::transitions::finish() {

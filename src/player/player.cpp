@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "player/player.hpp"
 
+#include <algorithm>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -79,7 +81,9 @@ reply player::answer(function f, const u64* words) {
     value = decide(q);
   }
   // A thread that waits for a slot in a loop would spin: it always waits.
-  return {value, delays_ || f == function::C_WaitForSlotEvent ? delay_ : 0};
+  // A forged tape must not make its player wait for years.
+  constexpr u64 longest_delay = u64{600} * 1'000'000'000;
+  return {value, delays_ || f == function::C_WaitForSlotEvent ? std::min(delay_, longest_delay) : 0};
 }
 
 player::question player::ask(function f, const u64* words) {

@@ -20,6 +20,10 @@ using tape::item_view;
 
 constexpr unsigned deepest = 8;
 
+// Values and groups of one call. A recorder's largest call has some thousand; a forged record must not become a hundred
+// times its size in words.
+constexpr unsigned most_values = 20'000;
+
 label label_of(const field& f) noexcept { return {f.name, f.type, f.meaning}; }
 
 // CK_CHAR and CK_UTF8CHAR are text, CK_BYTE is not.
@@ -58,13 +62,25 @@ class walker {
   }
 
  private:
+  // Where the words end, so does the rest of the row: a field needs bytes.
   void tell_fields(const fields_view& fields) {
-    for (std::size_t i = 0; i < fields.size(); ++i) tell_field(fields, i);
+    for (std::size_t i = 0; i < fields.size() && has_budget(); ++i) {
+      tell_field(fields, i);
+      if (!fields.has_word(i)) break;
+    }
     if (!fields.items().intact()) tell_damage("");
+  }
+
+  // False once the call has had its share. That is said once.
+  bool has_budget() {
+    if (budget_ == 0) return false;
+    if (--budget_ == 0) tell_damage("");
+    return budget_ != 0;
   }
 
   void tell_outputs(const fields_view& arguments) {
     for (const auto& item : outputs_.items()) {
+      if (!has_budget()) break;
       if (item.field < arguments.size()) {
         tell_item(arguments, item.field, item);
       } else {
@@ -252,7 +268,7 @@ class walker {
     g.count = item.numbers();
     g.marks = marks;
     to_.open(label_of(f), g);
-    for (std::size_t n = 0; n < item.numbers(); ++n)
+    for (std::size_t n = 0; n < item.numbers() && has_budget(); ++n)
       render_number({{}, {}, f.meaning}, item.number(n), call_.word_size, 0, to_);
     to_.close();
   }
@@ -295,7 +311,10 @@ class walker {
     g.count = all.size();
     g.marks = marks | (all.intact() ? 0u : std::uint32_t{mark_damaged});
     to_.open(label_of(f), g);
-    for (const auto& n : all) tell_struct({{}, {}, f.meaning}, n, 0);
+    for (const auto& n : all) {
+      if (!has_budget()) break;
+      tell_struct({{}, {}, f.meaning}, n, 0);
+    }
     to_.close();
   }
 
@@ -356,6 +375,7 @@ class walker {
   tape::result_view outputs_;
   bool out_ = false;
   unsigned depth_ = 0;
+  unsigned budget_ = most_values;
 };
 
 }  // namespace

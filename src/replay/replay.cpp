@@ -32,8 +32,8 @@ template <class Work>
 }
 
 std::uint64_t patience_for(const step& s, const settings& how) {
-  return std::max<std::uint64_t>(static_cast<std::uint64_t>(how.patience.count()) * 1'000'000'000,
-                                 2 * s.call.duration());
+  constexpr std::uint64_t second = 1'000'000'000, longest = 3600 * second;  // the tape may say anything
+  return std::max(static_cast<std::uint64_t>(how.patience.count()) * second, 2 * std::min(s.call.duration(), longest));
 }
 
 bool hangs(const plan& p, const settings& how, const results& out) {

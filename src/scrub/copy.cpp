@@ -143,7 +143,7 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
   for (const auto& [key, value] : from.properties()) properties += key + "=" + escaped(value) + "\n";
   properties += "scrubbed=" + std::string{profile == 1 ? "strict" : profile == 2 ? "payload" : "default"} + "\n";
   const auto& was = from.header();
-  const std::string schema = raw(from.path(), was.schema_offset, was.schema_size);
+  const std::string schema = from.stored_schema();
 
   // The header stays as it is in the file, counters and all, but for where things are.
   tape::file_header h{};

@@ -127,32 +127,80 @@ void tape_file::read_texts() {
     damage.notes.emplace_back("its header does not contain the size of a CK_ULONG; 8 bytes are assumed");
     h.word_size = 8;
   }
-  std::string_view rest;
-  const auto text = read_text(h.properties_offset, h.properties_size, "properties");
-  for (rest = text; !rest.empty();) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    const auto line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (const auto equals = line.find('='); equals != std::string_view::npos)
-      properties.emplace_back(line.substr(0, equals), unescaped(line.substr(equals + 1)));
-  }
+  const auto whole = [&](const std::string& text, u64 wanted, const char* what) {
+    if (text.size() != wanted) damage.notes.push_back("the file does not contain all of its " + std::string(what));
+  };
+  const auto text = text_at(h.properties_offset, h.properties_size);
+  whole(text, h.properties_size, "properties");
+  read_properties(text);
+  const auto described = text_at(h.schema_offset, h.schema_size);
+  whole(described, h.schema_size, "description of itself");
   std::string trouble;
-  rows = schema::parse(read_text(h.schema_offset, h.schema_size, "description of itself"), trouble);
+  rows = schema::parse(described, trouble);
   if (!trouble.empty()) damage.notes.push_back(trouble);
 }
 
-std::string tape_file::read_text(u64 offset, u64 text_size, const char* what) {
-  std::string text;
-  const bool fits = offset >= sizeof(file_header) && text_size <= largest_text && offset <= size;
-  if (fits) {
-    text.resize(std::min(text_size, size - offset));
-    text.resize(read(text.data(), text.size(), offset));
+void tape_file::read_properties(std::string_view text) {
+  constexpr std::size_t most = 4096;
+  while (!text.empty() && properties.size() < most) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (const auto equals = line.find('='); equals != std::string_view::npos)
+      properties.emplace_back(line.substr(0, equals), unescaped(line.substr(equals + 1)));
   }
-  if (text.size() != text_size) damage.notes.push_back("the file does not contain all of its " + std::string(what));
+}
+
+std::string tape_file::text_at(u64 offset, u64 text_size) const {
+  std::string text;
+  if (offset < sizeof(file_header) || text_size > largest_text || offset > size) return text;
+  text.resize(std::min(text_size, size - offset));
+  text.resize(read(text.data(), text.size(), offset));
   return text;
 }
 
 }  // namespace detail
+
+namespace {
+
+// How many bytes of UTF-8 make the character at the front, or 0 if they are none that is fit for a terminal: not UTF-8, a
+// control character, or one that changes the direction of text or is not seen.
+std::size_t safe_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned c = byte(0);
+  if (c < 0x80) return c >= 32 && c != 127 ? 1 : 0;
+  const std::size_t size = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+  if (c < 0xc2 || c > 0xf4 || text.size() < size) return 0;
+  u32 point = c & (0xffu >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    point = point << 6 | (byte(i) & 0x3f);
+  }
+  const bool hidden = point < 0xa0 || (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+                      (point >= 0x2060 && point <= 0x206f) || (point >= 0xd800 && point <= 0xdfff);
+  return hidden ? 0 : size;
+}
+
+std::string safe(std::string_view text) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  while (!text.empty()) {
+    auto size = safe_character(text);
+    if (size != 0) {
+      out += text.substr(0, size);
+    } else {
+      const auto c = static_cast<unsigned char>(text[0]);
+      ((out += "\\x") += digits[c >> 4]) += digits[c & 15];
+      size = 1;
+    }
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
+}  // namespace
+
+tape_error::tape_error(const std::string& what) : std::runtime_error(safe(what)) {}
 
 reader::reader(std::string path) : file_(std::make_unique<detail::tape_file>(std::move(path))) {}
 reader::reader(std::string path, int descriptor)
@@ -164,6 +212,9 @@ reader::~reader() = default;
 const std::string& reader::path() const noexcept { return file_->path; }
 const file_header& reader::header() const noexcept { return file_->header; }
 const schema& reader::rows() const noexcept { return file_->rows; }
+std::string reader::stored_schema() const {
+  return file_->text_at(file_->header.schema_offset, file_->header.schema_size);
+}
 std::span<const thread_info> reader::threads() const noexcept { return file_->threads; }
 const tape::damage& reader::damage() const noexcept { return file_->damage; }
 void reader::refresh() { file_->look(); }

@@ -20,7 +20,7 @@ namespace p11tape::tape::detail {
 /// Larger ones are taken for damage, so that a forged size cannot make a reader ask for all the memory there is.
 inline constexpr u64 largest_chunk = u64{64} << 20;
 inline constexpr u64 largest_record = u64{16} << 20;
-inline constexpr u64 largest_text = u64{16} << 20;  ///< properties, schema
+inline constexpr u64 largest_text = u64{1} << 20;  ///< properties, schema: a recorder writes some 30 KiB
 
 /// A stretch of a chunk that belongs to one thread.
 struct stretch {
@@ -52,6 +52,10 @@ struct tape_file {
   /// Reads up to `size` bytes at `offset`; returns how many there were. Throws where the file cannot be read.
   std::size_t read(void* into, std::size_t size, u64 offset) const;
 
+  /// The bytes that the header says are there: as many as the file has, none beyond largest_text. All that is read at an
+  /// offset from the header goes through here.
+  std::string text_at(u64 offset, u64 text_size) const;
+
   /// Reads the header of the chunk at `place`, host order. False where there is none that makes sense.
   bool read_chunk_header(u64 offset, chunk_header& out) const;
 
@@ -80,7 +84,7 @@ struct tape_file {
   void open();
   void read_header();
   void read_texts();
-  std::string read_text(u64 offset, u64 text_size, const char* what);
+  void read_properties(std::string_view text);
   void index();
   void index_chunk(u64 offset, const chunk_header& chunk, byte_view start);
   void add_stretch(u64 offset, const chunk_header& chunk, thread_info owner, u32 begin, u32 end,

@@ -92,7 +92,7 @@ class schema::parser {
 
   /// False where the line makes no sense.
   bool take(std::string_view line) {
-    if (!is_plain(line)) return false;
+    if (!is_plain(line) || line.size() > longest_line) return false;
     words_ = line;
     if (line.starts_with(' ')) return list_ == nullptr ? skipping_ : take_field();
     const auto kind = word();
@@ -115,9 +115,17 @@ class schema::parser {
   }
 
  private:
-  static constexpr std::size_t most_rows = 0xffff;  // a record has 16 bits for the number of its function
+  // PKCS#11 3.2 has some hundred functions and structs, of at most 20 fields. A forged tape must not make each of its
+  // records expensive.
+  static constexpr std::size_t most_rows = 2048;
+  static constexpr std::size_t most_fields = 256;
+  static constexpr std::size_t longest_line = 1024;
+  static constexpr std::size_t longest_word = 128;
 
-  std::string_view word() { return cryptoki::detail::next_word(words_); }
+  std::string_view word() {
+    const auto w = cryptoki::detail::next_word(words_);
+    return w.substr(0, longest_word);
+  }
 
   bool take_type() {
     cryptoki::type_row t{word(), shape::number, {}};
@@ -151,7 +159,7 @@ class schema::parser {
     const auto type = word();
     const auto name = word();
     while (words_.starts_with(' ')) words_.remove_prefix(1);
-    if (name.empty() || list_->size() == most_rows) return false;
+    if (name.empty() || list_->size() == most_fields) return false;
     list_->push_back(cryptoki::parse_field(rows_.types, type, name, words_));
     return true;
   }

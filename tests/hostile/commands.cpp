@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever a tape holds, a command ends soon, takes little memory, writes no more than a person could want, and nothing that a
+// terminal obeys.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "run.hpp"
+#include "tape/tape_builder.hpp"
+#include "tapes.hpp"
+
+using namespace p11tape::test;
+
+namespace {
+
+#if defined(P11TAPE_SANITIZED)
+constexpr double most_seconds = 30;
+constexpr std::uint64_t most_memory = std::uint64_t{2} << 30;
+#else
+constexpr double most_seconds = 2;
+constexpr std::uint64_t most_memory = 200 << 20;
+#endif
+constexpr std::uint64_t most_output = 64 << 20;
+
+void check(const std::string& tape, const std::string& other, std::vector<std::string> command) {
+  std::string words;
+  for (auto& w : command) {
+    words += w + ' ';
+    if (w == "TAPE") w = tape;
+    if (w == "OTHER") w = other;
+  }
+  command.insert(command.begin(), P11TAPE_TEST_PROGRAM);
+  const auto c = run(command);
+  INFO(words << ": status " << c.status << ", " << c.seconds << " s, " << (c.memory >> 20) << " MiB, output "
+             << (c.output >> 10) << " KiB");
+  CHECK((c.status == 0 || c.status == 1 || c.status == 2 || c.status == 64));
+  CHECK(c.seconds < most_seconds);
+  CHECK(c.memory < most_memory);
+  CHECK(c.output < most_output);
+  CHECK(c.clean);
+}
+
+}  // namespace
+
+TEST_CASE("hostile tapes cost little") {
+  for (const auto& hostile : hostile_tapes()) {
+    SECTION(hostile.name) {
+      temporary_folder f;
+      const auto tape = f.write(hostile.make(), "hostile\x1b[31m.p11tape");
+      const auto other = f.write(harmless_tape(), "harmless.p11tape");
+      check(tape, other, {"show", "TAPE"});
+      check(tape, other, {"show", "--json", "TAPE"});
+      check(tape, other, {"show", "--meaning", "TAPE"});
+      check(tape, other, {"summary", "TAPE"});
+      check(tape, other, {"diagnose", "TAPE"});
+      check(tape, other, {"profile", "TAPE"});
+      check(tape, other, {"diff", "OTHER", "TAPE"});
+      check(tape, other, {"diff", "TAPE", "TAPE"});
+      check(tape, other, {"replay", "--dry-run", "TAPE"});
+      const std::string copy = f.path() + "/copy.p11tape";
+      check(tape, other, {"scrub", "TAPE", copy});
+      unlink(copy.c_str());
+    }
+  }
+}
