@@ -117,6 +117,9 @@ class reader {
 
   const std::string& path() const noexcept;
 
+  /// The path for people: what a terminal obeys is escaped.
+  std::string shown_path() const;
+
   /// The header as of the last look, in the host's byte order.
   const file_header& header() const noexcept;
   u64 counter(tape::counter which) const noexcept { return header().counters[static_cast<u8>(which)]; }

@@ -83,7 +83,7 @@ void append_values(const divergence& d, std::string& out) {
 }
 
 void append_side(std::string_view name, const tape::reader& t, const diff::digest& d, std::string& out) {
-  ((out += name) += "  ") += t.path();
+  ((out += name) += "  ") += t.shown_path();
   out += ": ";
   render::append_safe(view::program_of(t), out);
   out += '[' + std::to_string(t.header().pid) + "], ";

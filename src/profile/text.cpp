@@ -145,7 +145,7 @@ void tell(const measured& all, std::size_t i, std::string& out) {
   const auto& b = m.breakdown;
   const auto whole = b.total().time;
   writer w(out);
-  if (all.each.size() > 1) out += cat("\n== ", title_of(d), ", ", d.tape->path(), "\n");
+  if (all.each.size() > 1) out += cat("\n== ", title_of(d), ", ", d.tape->shown_path(), "\n");
   w.sentences(verdict(m, d, all.findings));
   std::size_t shown = 0;
   for (const auto& a : m.logins.all()) {

@@ -66,7 +66,7 @@ void head(const replay_report& r, std::string& out) {
     out += '\n';
   };
   line("tape        ",
-       cat(tape.path(), " (", view::program_of(tape), ", ", counted(r.plan->steps.size(), "call"), ")"));
+       cat(tape.shown_path(), " (", view::program_of(tape), ", ", counted(r.plan->steps.size(), "call"), ")"));
   line("module      ", r.how->module);
   if (const auto lacks = r.results->lacks(); !lacks.empty()) line("            ", std::string(lacks));
   const auto notes = r.results->notes();

@@ -210,6 +210,7 @@ reader& reader::operator=(reader&&) noexcept = default;
 reader::~reader() = default;
 
 const std::string& reader::path() const noexcept { return file_->path; }
+std::string reader::shown_path() const { return safe(file_->path); }
 const file_header& reader::header() const noexcept { return file_->header; }
 const schema& reader::rows() const noexcept { return file_->rows; }
 std::string reader::stored_schema() const {

@@ -59,7 +59,7 @@ class writer {
 
   std::string where(const finding& f) const {
     const auto& d = around_.all[f.tape];
-    return cat(d.program, ", process ", d.pid, ", tape ", d.tape->path());
+    return cat(d.program, ", process ", d.pid, ", tape ", d.tape->shown_path());
   }
 
   static std::string calls(const evidence& e) {
