@@ -66,6 +66,9 @@ struct value {
 /// ulValueLen of an attribute that cannot be had, whatever the width of the recorded process.
 inline constexpr u64 unavailable = ~u64{0};
 
+/// Elements of one list that are kept: more than any real call has, and few enough for a log that is made up.
+inline constexpr std::size_t most_elements = 4096;
+
 /// One exchange with a card, as bytes. A log that hides them leaves `command` empty.
 struct card_exchange {
   std::string command;

@@ -370,6 +370,7 @@ bool display_lines::attribute(std::string_view text) {
   } else {
     return false;
   }
+  if (into_->parts.size() >= most_elements) return true;
   into_->parts.push_back(std::move(a));
   into_->set_length(into_->parts.size());
   if (dump_follows) expect_dump(into_->parts.back(), is_secret_value(*into_, into_->parts.back(), certificate_));
@@ -482,7 +483,7 @@ bool display_lines::list_line(call& c, std::string_view text) {
     if (i < 0) return false;
     auto& v = c.out[static_cast<std::size_t>(i)];
     v.what = kind::numbers;
-    v.numbers.push_back(n);
+    if (v.numbers.size() < most_elements) v.numbers.push_back(n);
     return true;
   }
   if (open_ == list::structure && c.function == cryptoki::function::C_GetMechanismInfo) return mechanism_info(c, text);
@@ -492,7 +493,7 @@ bool display_lines::list_line(call& c, std::string_view text) {
   if (slots || counted) {
     if (!s.signed_decimal(n) || !s.at_end()) return false;
     if (slots) {
-      into_->numbers.push_back(n);
+      if (into_->numbers.size() < most_elements) into_->numbers.push_back(n);
     } else {  // a NULL buffer: only the number was asked for
       into_->what = kind::null;
       for (std::size_t i = 0; i < c.out.size(); ++i)
@@ -506,7 +507,7 @@ bool display_lines::list_line(call& c, std::string_view text) {
   if (request) {
     c.in[1].set_number(n);
   } else {
-    into_->numbers.push_back(n);
+    if (into_->numbers.size() < most_elements) into_->numbers.push_back(n);
   }
   return true;
 }

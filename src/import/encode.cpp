@@ -26,7 +26,8 @@ namespace {
 constexpr int deepest = 6;
 constexpr std::size_t default_profile = 0;
 constexpr u64 longest_iv = 64;
-constexpr std::size_t most_elements = 4096;
+constexpr std::size_t most_attributes = 512;      // of one template, as the recorder has it
+constexpr std::size_t largest_record = 8u << 20;  // of its body, about
 
 void put(body& out, const void* from, std::size_t size) {
   const auto* at = static_cast<const std::byte*>(from);
@@ -327,7 +328,8 @@ void encoder::structure(body& out, u16 index, const value& v, int depth) const {
 
 // `request`: types and room for a call that reads attributes.
 void encoder::attributes(body& out, u16 index, const value& v, int depth, bool request) const {
-  const bool cut = v.length_known && v.length != unavailable && v.length > v.parts.size();
+  const bool cut = (v.length_known && v.length != unavailable && v.length > v.parts.size()) ||
+                   v.parts.size() > most_attributes || out.size() > largest_record;
   const item i(out, index, item_form::template_, cut ? tape::item_cut : 0);
   bool certificate = false;
   for (const auto& a : v.parts)
@@ -335,7 +337,9 @@ void encoder::attributes(body& out, u16 index, const value& v, int depth, bool r
       if (a.what == kind::number) certificate |= a.number == CKO_CERTIFICATE;
       if (a.what == kind::bytes && !a.partial) certificate |= number_in(a.bytes) == CKO_CERTIFICATE;
     }
-  for (const auto& a : v.parts) attribute(out, a, certificate, depth, request);
+  std::size_t n = 0;
+  for (const auto& a : v.parts)
+    if (++n <= most_attributes && out.size() < largest_record) attribute(out, a, certificate, depth, request);
 }
 
 void encoder::attribute(body& out, const value& a, bool certificate, int depth, bool request) const {
@@ -355,7 +359,9 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth, 
     if (!a.length_known) flags |= tape::item_unknown;
   } else if (a.what == kind::attributes && depth < deepest) {
     h.form = static_cast<u8>(item_form::template_);
-    for (const auto& inner : a.parts) attribute(out, inner, false, depth + 1, request);
+    std::size_t n = 0;
+    for (const auto& inner : a.parts)
+      if (++n <= most_attributes && out.size() < largest_record) attribute(out, inner, false, depth + 1, request);
   } else if (a.what == kind::number) {
     if (!a.length_known) length = word_size_;
     if (secret == redaction_class::open && is_scalar(how_read)) {

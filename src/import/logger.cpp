@@ -223,7 +223,7 @@ class logger_reader final : public reader {
     u64 n = 0;
     if (name == "Attribute") {
       if (!s.decimal(n)) return false;
-      list.parts.emplace_back().type = n;
+      if (list.parts.size() < most_elements) list.parts.emplace_back().type = n;
       return true;
     }
     if (list.parts.empty()) return false;
@@ -369,7 +369,7 @@ class logger_reader final : public reader {
       if (!state.output) return true;
       if (v.what != kind::numbers) v = value{};
       v.what = kind::numbers;
-      v.numbers.push_back(n);
+      if (v.numbers.size() < most_elements) v.numbers.push_back(n);
       return true;
     }
     if (!star) {

@@ -162,7 +162,7 @@ class oasis_reader final : public reader {
         if (v.what != kind::numbers) v = value{};
         v.what = kind::numbers;
         if (!number(f.meaning, t.get("value"), n)) return false;
-        v.numbers.push_back(n);
+        if (v.numbers.size() < most_elements) v.numbers.push_back(n);
         return true;
       }
       case shape::attributes:
@@ -302,7 +302,7 @@ class oasis_reader final : public reader {
       a.what = kind::null;
       a.set_length(0);
     }
-    list.parts.push_back(std::move(a));
+    if (list.parts.size() < most_elements) list.parts.push_back(std::move(a));
     return true;
   }
 

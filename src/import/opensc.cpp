@@ -248,7 +248,7 @@ class opensc_reader final : public reader {
       a.what = kind::pointer;
     }
     const bool secret = is_secret_attribute(a.type, false);
-    list.parts.push_back(std::move(a));
+    if (list.parts.size() < most_elements) list.parts.push_back(std::move(a));
     return secret ? line_use::masked : line_use::used;
   }
 

@@ -211,3 +211,14 @@ Returned:  145 CKR_OPERATION_NOT_INITIALIZED
   CHECK(log.at("C_GetInfo").result == CKR_OPERATION_NOT_INITIALIZED);
   CHECK(log.at("C_GetInfo").lane != log.at("C_GetSlotList").lane);
 }
+
+TEST_CASE("a made-up log of endless lists makes a bounded record") {
+  std::string log = start + "\n0: C_CreateObject\n[in] hSession = 0x1\n[in] pTemplate[100000]: \n";
+  for (int i = 0; i < 100000; ++i) log += "    CKA_TOKEN             True\n";
+  log += "[out] *phObject = 0x5\nReturned:  0 CKR_OK\n";
+  CHECK(collected(log).at("C_CreateObject").in[1].parts.size() == most_elements);
+  const directory folder;
+  const auto tapes = tapes_of(log, folder.path);
+  REQUIRE(tapes.size() == 1);
+  CHECK(std::filesystem::file_size(tapes[0]) < 256 * 1024);
+}
