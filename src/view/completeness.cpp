@@ -16,6 +16,33 @@ std::string program_of(const tape::reader& tape) {
   return path.empty() ? "unknown program" : fs::path(path).filename().string();
 }
 
+namespace {
+
+// ", a log that does not show how long calls took and which thread made them"
+std::string not_shown(tape::u64 lacking) {
+  constexpr struct {
+    tape::u64 bit;
+    const char* what;
+  } words[] = {
+      {tape::lacks_start_times, "when calls began"},
+      {tape::lacks_end_times, "how long calls took"},
+      {tape::lacks_threads, "which thread made a call"},
+      {tape::lacks_process_id, "the process id"},
+      {tape::lacks_inputs, "most arguments"},
+      {tape::lacks_outputs, "what calls returned besides their result"},
+      {tape::lacks_failed_outputs, "what calls that failed returned"},
+      {tape::lacks_pin_facts, "anything about PINs"},
+      {tape::lacks_calls, "all calls"},
+  };
+  std::vector<std::string> all;
+  for (const auto& w : words)
+    if ((lacking & w.bit) != 0 && (w.bit != tape::lacks_failed_outputs || (lacking & tape::lacks_outputs) == 0))
+      all.emplace_back(w.what);
+  return all.empty() ? "" : ", a log that does not show " + text::listed(all, all.size());
+}
+
+}  // namespace
+
 std::string imported_from(const tape::reader& tape) {
   const auto tool = tape.property("imported.from");
   if (tool.empty()) return {};
@@ -47,7 +74,7 @@ std::vector<std::string> losses_of(const tape::reader& tape) {
   };
   std::vector<std::string> all;
   if (const auto source = imported_from(tape); !source.empty())
-    all.push_back("imported from " + source + ": what the log does not show is not on the tape");
+    all.push_back("imported from " + source + not_shown(tape.header().source_lacks));
   for (const auto& s : sentences)
     if (const auto n = tape.counter(s.which); n != 0) all.push_back(text::counted(n, s.one, s.many));
   switch (static_cast<tape::stop_reason>(tape.header().stopped)) {
