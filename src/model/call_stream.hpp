@@ -50,7 +50,7 @@ class call_stream {
   std::map<std::string, tape::u64, std::less<>> boots_;  // a boot's id -> offset of its first tape
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<lane*> heap_;
-  lane* current_ = nullptr;  // whose call is handed out just now
+  lane* current_ = nullptr;        // whose call is handed out just now
   std::vector<tape::u64> counts_;  // calls so far, by tape
 };
 

@@ -28,8 +28,8 @@ struct token {
   u64 max_sessions = 0, sessions = 0, max_rw_sessions = 0, rw_sessions = 0;
   u64 max_pin = 0, min_pin = 0;
   u64 firmware = unknown;  ///< major * 256 + minor
-  u64 seen_in = 0;    ///< number of the call that told this
-  u64 seen_wall = 0;  ///< ns since 1970
+  u64 seen_in = 0;         ///< number of the call that told this
+  u64 seen_wall = 0;       ///< ns since 1970
 
   bool has(u64 flag) const noexcept { return (flags & flag) != 0; }
 };

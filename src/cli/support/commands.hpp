@@ -37,8 +37,8 @@ int take_command(int argc, char** argv);
 
 void add_settings(CLI::App& app, status& result);
 void add_doctor(CLI::App& app, status& result);
-void add_swap(CLI::App& app, status& result);   // swap and restore
+void add_swap(CLI::App& app, status& result);    // swap and restore
 void add_manual(CLI::App& app, status& result);  // hidden: how the build makes the manual pages
-void add_probe(CLI::App& app, status& result);  // hidden: how doctor asks a module
+void add_probe(CLI::App& app, status& result);   // hidden: how doctor asks a module
 
 }  // namespace p11tape::cli
