@@ -148,7 +148,7 @@ input::input(const std::string& path) : state_(std::make_unique<state>()) {
 
 input input::of_text(std::string text) {
   auto s = std::make_unique<state>();
-  s->path = "-";
+  s->path.assign(1, '-');
   s->memory = std::move(text);
   s->from_memory = true;
   return input(std::move(s));
