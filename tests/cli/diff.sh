@@ -87,7 +87,7 @@ says 'B: the slot of token "elsewhere"'
 says 'C_OpenSession'
 
 # Colour on a terminal only, and not with NO_COLOR.
-on_terminal() { script -qec "$(printf '%q ' "$@")" /dev/null </dev/null || true; }
+on_terminal() { PAGER=cat script -qec "$(printf '%q ' "$@")" /dev/null </dev/null || true; }
 coloured() { grep -q $'\033\\[[0-9;]*m' <<<"$1"; }
 if command -v script >/dev/null; then
   compared=(diff "$work/good.p11tape" "$work/refused.p11tape")

@@ -20,7 +20,7 @@ for command in "${commands[@]}"; do
   [[ -s $page ]] || fail "$command has no page"
   while read -r option; do
     grep -qF -- "$(sed 's/-/\\-/g' <<<"$option")" "$page" || fail "$page does not have $option"
-  done < <("$program" "$command" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+')
+  done < <("$program" "$command" --help | grep -oE '^  (-[a-zA-Z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+' | grep -vx -- --version)
   grep -q "$command" "$work/now/p11tape.bash" || fail "bash does not complete $command"
 done
 if command -v groff >/dev/null; then

@@ -6,7 +6,7 @@ player=$1
 exported=$(readelf --dyn-syms --wide "$player" | awk '$7 != "UND" && $5 ~ /GLOBAL|WEAK/ { print $8 }' | sort)
 [[ $(wc -l <<<"$exported") -eq 104 ]] || { echo "exports $(wc -l <<<"$exported") symbols instead of 104"; exit 1; }
 if grep -v '^C_' <<<"$exported"; then echo "exports the symbols above, which are none of PKCS#11's"; exit 1; fi
-if readelf -d "$player" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$'; then
+if readelf -d "$player" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(lib(c|m|dl|pthread)\.so\.[0-9]|ld-linux.*)$'; then
   echo "needs the libraries above"
   exit 1
 fi

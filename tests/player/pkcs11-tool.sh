@@ -62,7 +62,7 @@ unset P11TAPE_PLAY P11TAPE_PLAY_LOG
 "$program" show --errors "$work/behind.p11tape" >"$work/shown"
 grep -q 'C_DigestInit' "$work/shown" || fail "the recording of the player lacks the call: $(cat "$work/shown")"
 grep -q 'CKR_FUNCTION_REJECTED' "$work/shown" || fail "the recording of the player lacks the code: $(cat "$work/shown")"
-grep -q 'C_DigestInit cannot be answered' "$work/log" || fail "P11TAPE_PLAY_LOG has no explanation"
+grep -q 'C_DigestInit: no recorded result' "$work/log" || fail "P11TAPE_PLAY_LOG has no explanation"
 [[ $(stat -c %a "$work/log") == 600 ]] || fail "P11TAPE_PLAY_LOG can be read by others"
 
 # No tape: C_Initialize fails, with the reason.

@@ -16,7 +16,7 @@ def from_json(lines):
 
 def from_text(lines):
     """A block begins with a heading, has indented lines, and ends with the return value and an empty line."""
-    heading = re.compile(r"(\d+): (C_\w+) +\S+\[\d+\]  thread (\d+)   \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}   \S+ \S+$")
+    heading = re.compile(r"(\d+): (C_\w+) +\S+\[\d+\]  thread \d+ \(tid (\d+)\)   \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}   \S+ \S+$")
     returned = re.compile(r"  Returned: (\S+) \S+$")
     numbers = set()
     current = None

@@ -56,7 +56,7 @@ TEST_CASE("status words have meanings, all of them") {
   CHECK(status_meaning(0x63c0) == "wrong, no tries left");
   CHECK(status_meaning(0x6105) == "done, 5 bytes available");
   CHECK(status_meaning(0x6100) == "done, 256 or more bytes available");
-  CHECK(status_meaning(0x6c10) == "wrong expected length, 16 is right");
+  CHECK(status_meaning(0x6c10) == "wrong expected length, 16 is correct");
   CHECK(status_meaning(0x6a82) == "no such file or application");
   CHECK(status_meaning(0x69ff) == "command not allowed");
   CHECK(status_meaning(0x9001) == "done, with something particular to this card");
