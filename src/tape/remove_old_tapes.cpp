@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "tape/kernel_clock.hpp"
 #include "tape/owner.hpp"
 #include "tape/raw_syscalls.hpp"
 
@@ -62,11 +63,7 @@ struct workspace {
   file_header header;
 };
 
-u64 now_s() noexcept {
-  timespec t{};
-  clock_gettime(CLOCK_REALTIME, &t);
-  return static_cast<u64>(t.tv_sec);
-}
+u64 now_s() noexcept { return clock_ns(CLOCK_REALTIME) / 1000000000u; }
 
 constexpr u64 btrfs_magic = 0x9123683E, xfs_magic = 0x58465342, f2fs_magic = 0xF2F52010, zfs_magic = 0x2FC12FC1;
 
