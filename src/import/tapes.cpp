@@ -9,6 +9,7 @@
 
 #include "capture/encode/exchange.hpp"
 #include "p11tape/tape.hpp"
+#include "tape/exchange_order.hpp"
 
 namespace p11tape::import {
 
@@ -22,21 +23,6 @@ struct thread_of {
   u64 number = 0;
   u32 call = 0, ordinal = 0;
 };
-
-tape::exchange_facts in_file_order(const tape::exchange_facts& f) {
-  using tape::le;
-  auto o = f;
-  o.flags = le(f.flags);
-  o.status_word = le(f.status_word);
-  o.inner_status = le(f.inner_status);
-  o.result = le(f.result);
-  o.length = le(f.length);
-  o.expected = le(f.expected);
-  o.received = le(f.received);
-  o.duration = le(f.duration);
-  o.data_size = le(f.data_size);
-  return o;
-}
 
 }  // namespace
 
@@ -143,7 +129,7 @@ void tapes::add(call& c) {
     if (e.response.size() >= 2)
       capture::take_response(x, reinterpret_cast<const u8*>(e.response.data()), e.response.size());
     body b(sizeof x.facts + x.facts.data_size);
-    const auto facts = in_file_order(x.facts);
+    const auto facts = tape::in_file_order(x.facts);
     std::memcpy(b.data(), &facts, sizeof facts);
     std::memcpy(b.data() + sizeof facts, x.data, x.facts.data_size);
     r.kind = tape::record_kind::exchange;

@@ -7,6 +7,7 @@
 #include "capture/host/memory.hpp"
 #include "capture/host/thread.hpp"
 #include "capture/write_record.hpp"
+#include "tape/exchange_order.hpp"
 
 namespace p11tape::capture {
 namespace {
@@ -29,25 +30,6 @@ bool is_wanted(const exchange& e) noexcept {
   const bool fine = f.status_word == 0x9000 || f.status_word >> 8 == 0x61;
   const bool inner_fine = (f.flags & tape::exchange_inner_status) == 0 || f.inner_status == 0x9000;
   return (f.flags & tape::exchange_has_status) != 0 && !(fine && inner_fine);
-}
-
-tape::exchange_facts in_file_order(const tape::exchange_facts& f) noexcept {
-  using tape::le;
-  auto o = f;
-  o.flags = le(f.flags);
-  o.status_word = le(f.status_word);
-  o.inner_status = le(f.inner_status);
-  o.result = le(f.result);
-  o.length = le(f.length);
-  o.expected = le(f.expected);
-  o.received = le(f.received);
-  o.control_code = le(f.control_code);
-  o.card = le(f.card);
-  o.duration = le(f.duration);
-  o.caller_thread = le(f.caller_thread);
-  o.caller_call = le(f.caller_call);
-  o.data_size = le(f.data_size);
-  return o;
 }
 
 }  // namespace
@@ -97,7 +79,7 @@ void end_exchange(exchange& e, u32 result, const void* response, u64 size) noexc
       e.facts.caller_call = 0;
     }
   }
-  append_exchange(t, in, time, flags, in_file_order(e.facts), e.data);
+  append_exchange(t, in, time, flags, tape::in_file_order(e.facts), e.data);
 }
 
 }  // namespace p11tape::capture

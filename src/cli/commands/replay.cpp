@@ -12,6 +12,7 @@
 
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/pager.hpp"
 #include "cli/support/secret_input.hpp"
 #include "cli/support/tapes.hpp"
 #include "replay/report_counts.hpp"
@@ -150,7 +151,7 @@ int run(replay_options& o) {
   // the token.
   replay::results results(plan.steps.size());
   replay::replay_report r{&plan, &o.settings, &results, {}, false};
-  r.colour = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  r.colour = wants_colour("auto");
   r.ending = replay::replay(plan, o.settings, results);
   std::string text = o.json ? r.json() : r.text();
   int status = replay::status_of(r.judge());
