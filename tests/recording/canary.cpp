@@ -5,8 +5,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -141,8 +139,7 @@ int check(const std::filesystem::path& path, const std::vector<test::canary>& pl
     for (std::size_t k = 0; k + 16 <= hex.size(); k += 2) forbidden_hex[hex_window(hex.data() + k)] = &c;
   }
 
-  std::ifstream file(path, std::ios::binary);
-  const std::string tape{std::istreambuf_iterator<char>(file), {}};
+  const std::string tape = test::contents_of(path);
   int failures = leaks(tape, forbidden, 8, window, "the tape");
 
   std::unordered_set<std::uint64_t> starts;

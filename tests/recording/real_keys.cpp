@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -347,8 +346,7 @@ int main(int argc, char** argv) {
   int failures = s.failures();
   for (const auto& entry : std::filesystem::directory_iterator(here)) {
     if (entry.path().extension() != ".p11tape") continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    failures += check("the tape", {std::istreambuf_iterator<char>(file), {}}, s.all(), profile, true);
+    failures += check("the tape", test::contents_of(entry.path()), s.all(), profile, true);
     for (const char* command : {"show", "show --json", "summary", "diagnose"})
       failures += check(
           command,

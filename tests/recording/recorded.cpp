@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "arrange.hpp"
+#include "p11tape/tape.hpp"
 
 namespace p11tape::test {
 namespace {
@@ -83,6 +84,22 @@ std::vector<std::string> tapes_of_every_function(const char* profile) {
   }
   std::filesystem::remove_all(name);
   return tapes;
+}
+
+std::string contents_of(const std::filesystem::path& tape) {
+  std::ifstream file(tape, std::ios::binary);
+  std::string all{std::istreambuf_iterator<char>(file), {}};
+  const tape::reader reader(tape.string());
+  const auto add = [&](const tape::record_view& r) {
+    all.append(reinterpret_cast<const char*>(r.body.data()), r.body.size());
+  };
+  for (std::size_t i = 0; i < reader.threads().size(); ++i) {
+    auto records = reader.records(i);
+    tape::record_view r;
+    while (records.next(r)) add(r);
+    if (records.next_in_flight(r)) add(r);
+  }
+  return all;
 }
 
 std::string output_of(const std::string& command) {

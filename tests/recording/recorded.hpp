@@ -37,6 +37,10 @@ class recorded_mock {
 /// The tapes of a process that calls every function through the shim in front of the mock; as bytes.
 std::vector<std::string> tapes_of_every_function(const char* profile);
 
+/// All bytes that a tape holds: the file as it is, and then the body of each record as readers see it. The file alone
+/// does not do: a packed body leaves out zero bytes, and a large record lies in pieces.
+std::string contents_of(const std::filesystem::path& tape);
+
 /// What a command prints; ends the process where it fails.
 std::string output_of(const std::string& command);
 
