@@ -4,7 +4,7 @@
 -- Made by `p11tape query --schema --engine clickhouse`; a test compares it. Each table X is distributed over
 -- the shards by tape; X_local holds a shard's rows. Rows with one key replace each other when parts are merged,
 -- and the one of the highest revision stays; until then queries count by key. Written for ClickHouse 18.16.
--- What newer versions do better stands in comments. On 20.x and newer:
+-- Comments say what newer versions do better. On 20.x and newer:
 --   String of few distinct values -> LowCardinality(String); add `time DateTime64(9, 'UTC') ALIAS
 --   fromUnixTimestamp64Nano(toInt64(time_ns))`; a projection by (serial, key_label) instead of operations_local.
 

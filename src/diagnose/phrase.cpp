@@ -23,8 +23,7 @@ std::string mechanism(u64 type) {
 }
 
 std::string name_of(cryptoki::function f) {
-  return f == model::unknown_function ? "a function that this program does not know"
-                                      : std::string(cryptoki::row(f).name);
+  return f == model::unknown_function ? "an unknown function" : std::string(cryptoki::row(f).name);
 }
 
 std::string user_name(u64 user) {
@@ -41,9 +40,9 @@ std::string user_name(u64 user) {
 }
 
 std::string how_often(const failed_call& i) {
-  return i.count == 1
-             ? cat(name_of(i.which), " answered ", code(i.value))
-             : cat(i.count, " calls of ", name_of(i.which), " answered ", code(i.value), ", the last is call ", i.last);
+  return i.count == 1 ? cat(name_of(i.which), " returned ", code(i.value))
+                      : cat(i.count, " calls of ", name_of(i.which), " returned ", code(i.value),
+                            ", the last one is call ", i.last);
 }
 
 }  // namespace p11tape::diagnose

@@ -107,7 +107,7 @@ std::string clickhouse_tables() {
       "-- Made by `p11tape query --schema --engine clickhouse`; a test compares it. Each table X is distributed over\n"
       "-- the shards by tape; X_local holds a shard's rows. Rows with one key replace each other when parts are merged,\n"
       "-- and the one of the highest revision stays; until then queries count by key. Written for ClickHouse 18.16.\n"
-      "-- What newer versions do better stands in comments. On 20.x and newer:\n"
+      "-- Comments say what newer versions do better. On 20.x and newer:\n"
       "--   String of few distinct values -> LowCardinality(String); add `time DateTime64(9, 'UTC') ALIAS\n"
       "--   fromUnixTimestamp64Nano(toInt64(time_ns))`; a projection by (serial, key_label) instead of operations_local.\n\n"
       "CREATE DATABASE IF NOT EXISTS p11tape ON CLUSTER p11tape;\n\n"

@@ -152,7 +152,7 @@ TEST_CASE("P81: what a call needed, and did not have") {
   tape_story nobody;
   begin(nobody).find(1, CKO_PRIVATE_KEY, "", "", {7}).describe(1, 7, CKO_PRIVATE_KEY, "k", "E");
   CHECK(has(said(nobody.sign_init(1, CKM_RSA_PKCS, 7, CKR_USER_NOT_LOGGED_IN).finalize().diagnose(), "P81"),
-            "nobody was logged in"));
+            "no user was logged in"));
 }
 
 TEST_CASE("P77: what the standard forbids a module") {

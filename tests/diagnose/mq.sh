@@ -39,7 +39,7 @@ check_head label
 # Without the configuration, the two failures that runmqakm reports alike are told apart all the same.
 diagnose label 0
 expect_first label P9
-expect_text label 3 'so it cannot be the reason'
+expect_text label 3 'so the PIN was never tried'
 record pin driver "$wrong_pin" 'mytoken (UserPIN)'
 cmp <(sed 1,1d "$work/pin.said" | grep CTGSK) <(sed 1,1d "$work/label.said" | grep CTGSK) || fail "the driver tells the two apart"
 diagnose pin 1

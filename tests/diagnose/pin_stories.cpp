@@ -60,8 +60,8 @@ TEST_CASE("P12: what stands around the PIN") {
     u64 length;
     u32 anomalies;
     const char* says;
-  } const rows[] = {{9, tape::pin_blank_at_end, "blank"},
-                    {9, tape::pin_line_break, "line break"},
+  } const rows[] = {{9, tape::pin_blank_at_end, "space"},
+                    {9, tape::pin_line_break, "newline"},
                     {10, tape::pin_quote, "quote"},
                     {0, 0, "empty"},
                     {40, tape::pin_protected, "MQS_SSLCRYP_KEYFILE"},
@@ -75,7 +75,7 @@ TEST_CASE("P12: what stands around the PIN") {
   SECTION("against the length of the configured one") {
     const auto set = sslcryp("GSK_PKCS11=/usr/lib/p.so;token;12345678;SYMMETRIC_CIPHER_ON;");
     const std::pair<u64, const char*> lengths[] = {
-        {8, "as long"}, {9, "one byte shorter"}, {10, "two bytes shorter"}, {5, "cut it"}};
+        {8, "same length"}, {9, "one byte shorter"}, {10, "two bytes shorter"}, {5, "truncated"}};
     for (const auto& [length, says] : lengths) {
       const auto t = login_story(CKR_PIN_INCORRECT, {length, 0, 1}, {}, set);
       INFO(t.text());

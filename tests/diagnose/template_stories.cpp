@@ -160,7 +160,7 @@ TEST_CASE("P50: a mechanism that is listed, and not for this use") {
   tape_story missing;
   begin(missing).mechanisms(5, {CKM_RSA_PKCS}).find(1, CKO_PRIVATE_KEY, "", "", {7});
   CHECK(has(said(missing.sign_init(1, CKM_ECDSA, 7, CKR_MECHANISM_INVALID).finalize().diagnose(), "P50"),
-            "does not offer CKM_ECDSA"));
+            "does not support CKM_ECDSA"));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ configured configured_by(const clients::reading& read, std::string source) {
 configured configured_label(std::string text) {
   configured c;
   c.given = true;
-  c.source = "the token label that was given";
+  c.source = "the given token label";
   c.label = std::move(text);
   return c;
 }

@@ -58,13 +58,13 @@ std::vector<const rule*> rules_of(std::string_view ids) {
 std::string_view kind_in_words(code_kind k) noexcept {
   switch (k) {
     case code_kind::amq:
-      return "message of IBM MQ";
+      return "IBM MQ message";
     case code_kind::mqrc:
-      return "reason code of IBM MQ";
+      return "IBM MQ reason code";
     case code_kind::ctgsk:
-      return "message of runmqakm";
+      return "runmqakm message";
     case code_kind::gsk:
-      return "return code of GSKit";
+      return "GSKit return code";
   }
   return "";
 }
@@ -84,10 +84,9 @@ explanation of(const code_row& c) {
 
 std::string_view group_in_words(std::string_view group) noexcept {
   constexpr std::pair<std::string_view, std::string_view> words[] = {
-      {"return_value", "return value of PKCS#11"},  {"mechanism", "mechanism of PKCS#11"},
-      {"attribute", "attribute of PKCS#11"},        {"object_class", "object class of PKCS#11"},
-      {"key_type", "key type of PKCS#11"},          {"user_type", "user type of PKCS#11"},
-      {"session_state", "session state of PKCS#11"}};
+      {"return_value", "PKCS#11 return value"},  {"mechanism", "PKCS#11 mechanism"}, {"attribute", "PKCS#11 attribute"},
+      {"object_class", "PKCS#11 object class"},  {"key_type", "PKCS#11 key type"},   {"user_type", "PKCS#11 user type"},
+      {"session_state", "PKCS#11 session state"}};
   for (const auto& [name, text] : words)
     if (name == group) return text;
   return "";
@@ -98,7 +97,7 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
   explanation e;
   e.word = name;
   e.kind = group_in_words(group);
-  if (e.kind.empty()) e.kind = cat("constant of PKCS#11, group ", group);
+  if (e.kind.empty()) e.kind = cat("PKCS#11 constant, group ", group);
   e.value = both_ways(value);
   if (group == "return_value") {
     if (const auto* row = find_return_value(value)) {
@@ -117,7 +116,7 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
     if (const auto* m = cryptoki::find_mechanism(value)) e.facts.push_back({"parameter", std::string(m->layouts)});
     if (name.find("PSS") != std::string_view::npos) {
       e.why =
-          "TLS 1.3 needs RSA-PSS. A token that only has CKM_RSA_PKCS cannot do it; OpenSSL from 3.0.12 on asks for "
+          "TLS 1.3 needs RSA-PSS. A token that only supports CKM_RSA_PKCS cannot do it; OpenSSL 3.0.12 and later use "
           "CKM_RSA_X_509 instead.";
       e.rules = rules_of("P50 P51");
     }
@@ -137,8 +136,8 @@ void add_by_value(std::vector<explanation>& out, u64 value) {
   if (value >= 0x80000000 && value <= 0xFFFFFFFF) {
     explanation e;
     e.word = both_ways(value);
-    e.kind = "value of a vendor's own range";
-    e.what = "Its meaning is the module's; names can be added to the constants file.";
+    e.kind = "vendor-defined value";
+    e.what = "Its meaning depends on the module. Names can be added to the constants file.";
     if (value >> 28 == 0xC)
       e.facts.push_back(
           {"as ICSF on z/OS", cat("return code ", (value >> 16) & 0xFFF, ", reason code ", value & 0xFFFF)});
@@ -168,10 +167,10 @@ void add_status(std::vector<explanation>& out, std::string_view word) {
   const auto sw = static_cast<std::uint16_t>(value);
   explanation e;
   e.word = word;
-  e.kind = "status word of a smart card";
+  e.kind = "smart card status word";
   e.what = card::status_meaning(sw);
   const auto rv = card::typical_return_value(sw);
-  if (rv != 0) e.facts.push_back({"modules answer", code(rv)});
+  if (rv != 0) e.facts.push_back({"modules return", code(rv)});
   if (card::counts_tries(sw)) e.rules = rules_of("P12 P15");
   out.push_back(std::move(e));
 }
@@ -182,7 +181,7 @@ void add_function(std::vector<explanation>& out, std::string_view word) {
     if (name != word && name.substr(2) != word) continue;
     explanation e;
     e.word = f.name;
-    e.kind = "function of PKCS#11";
+    e.kind = "PKCS#11 function";
     std::string arguments;
     for (const auto& a : f.arguments) arguments += cat(arguments.empty() ? "" : ", ", a.type, " ", a.name);
     e.facts.push_back({"arguments", arguments});
@@ -200,7 +199,7 @@ void add_rule(std::vector<explanation>& out, std::string_view word) {
   e.word = cat(r->id, " ", r->slug);
   e.kind = cat("finding of p11tape diagnose, severity ", name_of(r->level));
   e.what = cat(r->title, ".");
-  if (r->needs_every_call) e.facts.push_back({"filters", "stays silent on tapes of which calls were left out"});
+  if (r->needs_every_call) e.facts.push_back({"filters", "not checked on tapes with recording filters"});
   out.push_back(std::move(e));
 }
 
@@ -231,14 +230,14 @@ std::vector<explanation> explain(std::string_view given) {
           return is_hex ? card::find_pcsc_result(static_cast<std::uint32_t>(value)) : nullptr;
         }())
       out.push_back({std::string(p->name),
-                     "result of PC/SC",
+                     "PC/SC result",
                      both_ways(p->value),
                      std::string(p->meaning),
                      "",
                      "",
                      false,
                      {},
-                     {{"modules answer", code(p->return_value)}}});
+                     {{"modules return", code(p->return_value)}}});
   }
   return out;
 }

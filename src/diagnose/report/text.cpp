@@ -113,7 +113,7 @@ std::string clock_of(u64 wall) {
 // A message beside the calls of the same seconds. The windows are those of the messages, in their order.
 void writer::tell_log(const diagnosis& d) {
   if (around_.log.empty()) return;
-  out_ += "The messages of MQ's error log, beside the calls of the same seconds:\n";
+  out_ += "Messages of the MQ error log, beside the calls made at the same time:\n";
   std::size_t shown = 0, elsewhere = 0;
   for (std::size_t m = 0; m < around_.log.size(); ++m) {
     const auto& message = around_.log[m];
@@ -124,9 +124,9 @@ void writer::tell_log(const diagnosis& d) {
       const bool same_process = message.pid != 0 && message.pid == one.pid;
       beside += cat("\n            ", around_.all.size() > 1 ? cat(one.program, " ", one.pid, ": ") : "",
                     w.calls == 1 ? cat("call ", w.first) : cat("calls ", w.first, " to ", w.last),
-                    same_process ? ", of this very process" : "",
+                    same_process ? ", of this process" : "",
                     w.failed == 0 ? ""
-                                  : cat("; call ", w.failed, ": ", name_of(w.failed_function), " answered ",
+                                  : cat("; call ", w.failed, ": ", name_of(w.failed_function), " returned ",
                                         short_code(w.failed_value)));
       for (const auto& f : d.found)
         if (f.tape == one.index && f.level != severity::info && f.first_call() >= w.first && f.first_call() <= w.last)
@@ -156,13 +156,13 @@ void append_text(const diagnosis& d, const report_context& around, std::string& 
     calls += one.tally.total().calls;
     failed += one.tally.total().failed;
   }
-  if (d.errors + d.warnings == 0) out += "Nothing wrong was found.\n";
+  if (d.errors + d.warnings == 0) out += "No problem was found.\n";
   out += cat("# ", counted(calls, "call"), ", ", failed, " failed, on ", counted(around.all.size(), "tape"), "; ",
              counted(d.errors, "error"), ", ", counted(d.warnings, "warning"), ", ", counted(d.infos, "note"), "\n");
   if (!d.silent.empty()) {
     std::vector<std::string> ids;
     for (const auto* r : d.silent) ids.emplace_back(r->id);
-    out += cat("# silent, because the recorder's filters left calls out: ", listed(ids, ids.size()), "\n");
+    out += cat("# not checked, because recording filters left out calls: ", listed(ids, ids.size()), "\n");
   }
 }
 

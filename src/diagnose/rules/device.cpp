@@ -66,17 +66,16 @@ void device_failed(const rule_input& s, const rule& r, findings& out) {
     const auto where = first.slot == unknown ? std::string() : cat(" (", first.slot_name, ")");
     f.say = i->value == CKR_DEVICE_ERROR ? cat("The device failed", where, ".")
             : i->value == CKR_DEVICE_MEMORY
-                ? cat("The token has no room left", where, ".")
+                ? cat("The token has no space left", where, ".")
                 : cat("The token was removed, or the connection to it was lost", where, ".");
     show_incident(f, *i);
     const auto calls = last_calls(s);
-    if (!calls.empty()) f.show({}, cat("the calls before it: ", calls));
+    if (!calls.empty()) f.show({}, cat("previous calls: ", calls));
     f.advice = i->value == CKR_DEVICE_MEMORY
-                   ? "Delete objects that nobody needs, or close sessions with objects of their own."
-                   : "Look at the device and its connection: USB power saving, a restart of pcscd, a fail-over of the "
-                     "HSM. All sessions and "
-                     "handles are lost: most clients must be started again. (z/OS: CKR_DEVICE_REMOVED means that the "
-                     "token was deleted.)";
+                   ? "Delete objects that are not needed, or close sessions that hold session objects."
+                   : "Check the device and its connection: USB power saving, a restart of pcscd, a failover of the "
+                     "HSM. All sessions and handles are lost, so most clients must be restarted. (z/OS: "
+                     "CKR_DEVICE_REMOVED means that the token was deleted.)";
     apply_habits(f, s, *i);
     f.commands = {"journalctl -k --since '-1 hour'", "journalctl -u pcscd --since '-1 hour'"};
     soften(f, s, *i);
@@ -89,8 +88,8 @@ void device_failed(const rule_input& s, const rule& r, findings& out) {
   f.fault = fault::environment;
   f.say = "Another program reset the card while this one was using it.";
   f.show({s.d.card_reset_in}, cat("PC/SC returned SCARD_W_RESET_CARD, ", counted(s.d.card_resets, "time")));
-  f.cause = "A reset ends logins and selections on the card; the module has to notice it and log in again.";
-  f.advice = "Find out what else uses the card (pcscd's log), and keep it from the reader while this client works.";
+  f.cause = "A reset ends logins and selections on the card; the module must detect it and log in again.";
+  f.advice = "Find out which other program uses the card (log of pcscd), and stop it while this client runs.";
 }
 
 void module_failed(const rule_input& s, const rule& r, findings& out) {
@@ -99,17 +98,18 @@ void module_failed(const rule_input& s, const rule& r, findings& out) {
     const auto& first = i->samples.front();
     auto& f = add(out, s, r);
     f.about = topic::device;
-    f.say = cat("The module failed inside ", name_of(i->which), " and says no more than ", short_code(i->value), ".");
+    f.say =
+        cat("The module failed internally in ", name_of(i->which), " and returned only ", short_code(i->value), ".");
     show_incident(f, *i);
     if (first.key) f.show({}, cat("with ", first.key_name));
     if (first.mechanism != unknown)
       f.show({}, cat("mechanism ", mechanism(first.mechanism),
                      first.input_length == unknown ? "" : cat(", ", counted(first.input_length, "byte"), " of data")));
     const auto calls = last_calls(s);
-    if (!calls.empty()) f.show({}, cat("the calls before it: ", calls));
+    if (!calls.empty()) f.show({}, cat("previous calls: ", calls));
     f.advice =
-        "The reason stands in the module's own log: turn it on (SoftHSM: log.level = DEBUG and the system's log; "
-        "Luna: cklog), and repeat. Not OPENSC_DEBUG: it writes PINs in clear.";
+        "The reason is in the module's own log: enable the log and repeat (SoftHSM: log.level = DEBUG, in the system "
+        "log; Luna: cklog). Do not use OPENSC_DEBUG: it logs PINs in clear text.";
     soften(f, s, *i);
   }
 }
@@ -121,17 +121,17 @@ void vendor_code(const rule_input& s, const rule& r, findings& out) {
     f.about = topic::device;
     const auto slash = s.d.module.rfind('/');
     const auto file = slash == std::string::npos ? s.d.module : s.d.module.substr(slash + 1);
-    std::string whose = "its vendor's";
+    std::string whose;
     for (const auto& v : vendors)
-      if (file.find(v.part) != std::string::npos) whose = cat(v.name, "'s");
+      if (file.find(v.part) != std::string::npos) whose = cat(" of ", v.name);
     const auto name = cryptoki::extra_name("return_value", i.value);
-    f.say = cat(name_of(i.which), " answered ", hex(i.value), name.empty() ? "" : cat(" (", name, ")"), ", a code of ",
-                whose, " own.");
+    f.say = cat(name_of(i.which), " returned ", hex(i.value), name.empty() ? "" : cat(" (", name, ")"),
+                ", a vendor-defined code", whose, ".");
     show_incident(f, i);
     if ((i.value >> 28) == 0xC)
-      f.show({}, cat("read as ICSF on z/OS writes it: return code ", (i.value >> 16) & 0xFFF, ", reason ",
+      f.show({}, cat("interpreted as a code of ICSF on z/OS: return code ", (i.value >> 16) & 0xFFF, ", reason ",
                      hex(i.value & 0xFFFF)));
-    f.advice = "Look it up in the vendor's documents; names for such codes can be added to the constants file.";
+    f.advice = "Look it up in the vendor's documentation. Names of such codes can be added to the constants file.";
   }
 }
 
@@ -143,10 +143,10 @@ void token_clock(const rule_input& s, const rule& r, findings& out) {
     const auto here = static_cast<std::int64_t>(slot.token->seen_wall / 1000000000);
     if (there < 0 || (there > here ? there - here : here - there) < tolerated) continue;
     auto& f = add(out, s, r);
-    f.say = cat("The clock of ", model::describe(slot), " differs from this machine's by ",
+    f.say = cat("The clock of ", model::describe(slot), " differs from the clock of this machine by ",
                 (there > here ? there - here : here - there) / 60, " minutes.");
     f.show({slot.token->seen_in}, cat("utcTime is ", label::printable(slot.token->utc_time)));
-    f.advice = "Set the token's clock: dates of keys and certificates, and PINs that expire, go by it.";
+    f.advice = "Set the token's clock: the dates of keys and certificates and the expiry of PINs depend on it.";
   }
 }
 

@@ -49,12 +49,12 @@ void show_judgements(finding& f, const std::vector<judgement>& all, const judgem
   std::vector<std::string> held, open;
   for (const auto& j : all) {
     if (&j == cause) continue;
-    if (j.verdict == verdict::violated) f.show({}, cat("also not as it should be: ", j.text));
+    if (j.verdict == verdict::violated) f.show({}, cat("another violation: ", j.text));
     if (j.verdict == verdict::held) held.emplace_back(j.what->text);
     if (j.verdict == verdict::unclear) open.emplace_back(j.what->text);
   }
-  if (!held.empty()) f.show({}, cat("checked and in order: ", listed(held, 20)));
-  if (!open.empty()) f.show({}, cat("the tape does not tell whether ", listed(open, 20)));
+  if (!held.empty()) f.show({}, cat("checked and fulfilled: ", listed(held, 20)));
+  if (!open.empty()) f.show({}, cat("the tape does not show whether ", listed(open, 20)));
 }
 
 topic topic_of(const failed_call& i) noexcept {
@@ -79,7 +79,7 @@ std::string what_followed(aftermath a) {
     case aftermath::gave_up:
       return ", and the client gave up";
     case aftermath::went_on:
-      return ", and the client went on with other work";
+      return ", and the client continued with other work";
     default:
       return ", and a later call succeeded";
   }
@@ -142,7 +142,7 @@ void call_failed(const rule_input& s, const rule& r, findings& out) {
     if (meaning != nullptr) f.show({}, cat(short_code(i.value), ": ", meaning->what));
     show_surroundings(f, i, first);
     show_judgements(f, judge(i.which, i.value, first), nullptr);
-    f.advice = "Turn on the module's own log and repeat the call.";
+    f.advice = "Enable the module's own log and repeat the call.";
     if (meaning != nullptr) {
       f.fault = meaning->fault;
       if (!meaning->why.empty()) f.cause = cat("possible: ", meaning->why);

@@ -4,6 +4,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/commands.hpp"
 #include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
@@ -28,18 +29,14 @@ std::vector<std::string> names_of(const std::vector<label::token>& tokens) {
   return names;
 }
 
-std::string list_command(const rule_input& s) {
-  return cat("pkcs11-tool --module ", s.d.module, " --list-token-slots");
-}
-
 void show_what_was_read(finding& f, const rule_input& s, const std::vector<label::token>& tokens) {
   const auto& l = s.d.life;
   f.show({l.first_token_info, l.last_token_info},
          cat("the client read ", counted(tokens.size(), "token"), ": ", listed(names_of(tokens), 8)));
   if (l.first_open == 0)
-    f.show({}, "it then opened no session: the search for the token ended here");
+    f.show({}, "then it opened no session: it stopped looking for the token here");
   else if (s.d.logins.succeeded() != 0)
-    f.show({s.d.logins.first_success()}, "all the same it logged in: it may not go by this label");
+    f.show({s.d.logins.first_success()}, "it logged in nevertheless, so it may not use this label");
 }
 
 std::string shown_label(const rule_input& s) {
@@ -78,9 +75,9 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
   f.advice = s.set.label_hidden ? "Configure the label of one of the tokens shown." : v.advice;
   if (s.set.is_mq)
     f.advice +=
-        " A queue manager reads SSLCRYP when its channels start: REFRESH SECURITY TYPE(SSL). A client must be started "
-        "again.";
-  f.commands = {list_command(s)};
+        " A queue manager reads SSLCRYP when its channels start: run REFRESH SECURITY TYPE(SSL). A client must be "
+        "restarted.";
+  f.commands = {list_tokens(s)};
 }
 
 }  // namespace
@@ -109,9 +106,9 @@ void nameless(const rule_input& s, const rule& r, findings& out, const std::vect
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
       break;
     }
-  f.cause = "likely: the module's own configuration gives no labels.";
-  f.advice = "Give each token a label in the module's configuration, or choose by slot or serial number.";
-  f.commands = {list_command(s)};
+  f.cause = "likely: the module's own configuration defines no labels.";
+  f.advice = "Give each token a label in the module's configuration, or select the token by slot or serial number.";
+  f.commands = {list_tokens(s)};
 }
 
 void label_mismatch(const rule_input& s, const rule& r, findings& out) {
@@ -135,18 +132,17 @@ void label_mismatch(const rule_input& s, const rule& r, findings& out) {
             : s.d.is_inspection_tool() || watches || unnamed ? severity::info
                                                              : severity::warning;
   f.about = topic::label;
-  f.say = cat("The client looked at ", counted(tokens.size(), "token"), " and used none",
-              s.d.is_inspection_tool()
-                  ? "; this program may only have been asked to list them."
-                  : ": the label that it is configured with is none of theirs, or it only listed them.");
-  f.first_lines.push_back(cat("labels on the tokens: ", listed(names_of(tokens), 8)));
+  f.say = cat("The client examined ", counted(tokens.size(), "token"), " and used none",
+              s.d.is_inspection_tool() ? "; it may only have been asked to list them."
+                                       : ": none of them has the configured label, or the client only listed them.");
+  f.first_lines.push_back(cat("token labels: ", listed(names_of(tokens), 8)));
   f.first_lines.push_back(
-      "no C_OpenSession and no C_Login was called: the PIN was never tried, so it cannot be the reason.");
+      "neither C_OpenSession nor C_Login was called, so the PIN was never tried and is not the cause");
   show_what_was_read(f, s, tokens);
   f.advice =
-      "Compare the configured token label with these, byte by byte; blanks and the order of words count. Give it to "
-      "diagnose (--sslcryp, --mq-ini, --token-label) to have it compared.";
-  f.commands = {list_command(s), "p11tape diagnose --token-label 'THE LABEL' " + s.d.tape->path()};
+      "Compare the configured token label with these, including spaces and the order of words. p11tape diagnose "
+      "compares it if you name the configuration (--sslcryp, --mq-ini, --token-label).";
+  f.commands = {list_tokens(s), cat("p11tape diagnose --token-label 'THE LABEL' ", text::shell_word(s.d.tape->path()))};
 }
 
 void label_twice(const rule_input& s, const rule& r, findings& out) {
@@ -175,10 +171,10 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
     if (one_token || s.d.tally.of(function::C_InitToken).last_ok != 0) continue;
     auto& f = add(out, s, r);
     f.about = topic::label;
-    f.say = cat(slots.size(), " tokens have the label ", quoted(name), ": clients take the first that they meet.");
+    f.say = cat(slots.size(), " tokens have the label ", quoted(name), ": clients use the first one that they find.");
     f.show({s.d.life.last_token_info}, listed(slots, 8));
-    f.advice = "Give each token a label of its own, or choose by serial number or slot where the client can.";
-    f.commands = {list_command(s)};
+    f.advice = "Give each token its own label, or select the token by serial number or slot if the client supports it.";
+    f.commands = {list_tokens(s)};
   }
 }
 
@@ -213,13 +209,13 @@ void token_not_initialised(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.about = topic::no_token;
   f.say = any_initialised ? cat("The client uses ", model::describe(*meant), ", which has not been initialised.")
-                          : "The only token that there is has not been initialised.";
+                          : "The only token has not been initialised.";
   f.show({meant->token->seen_in}, cat("slot ", meant->id, " lacks CKF_TOKEN_INITIALIZED"));
   f.advice =
-      "Initialise the token and its user PIN, or have the client use the right slot. If it was initialised before, the "
-      "module reads another place than the tool did: another user, another configuration, another device.";
-  f.commands = {cat("pkcs11-tool --module ", s.d.module, " --slot ", meant->id, " --init-token --label NAME"),
-                cat("pkcs11-tool --module ", s.d.module, " --slot ", meant->id, " --login --login-type so --init-pin")};
+      "Initialise the token and its user PIN, or configure the right slot. If the token was already initialised, the "
+      "module uses another user, configuration or device than the tool that initialised it.";
+  f.commands = {pkcs11_tool(s, cat("--slot ", meant->id, " --init-token --label NAME")),
+                pkcs11_tool(s, cat("--slot ", meant->id, " --login --login-type so --init-pin"))};
 }
 
 }  // namespace p11tape::diagnose::rule_functions

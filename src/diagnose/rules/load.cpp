@@ -5,6 +5,7 @@
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/commands.hpp"
 #include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
@@ -18,19 +19,20 @@ bool has(std::string_view text, std::string_view part) noexcept { return text.fi
 // What the loader's sentence means, and what to do.
 std::string advice_for_loader(std::string_view reason, const std::string& module) {
   if (has(reason, "wrong ELF class"))
-    return "The program and the module are of different word sizes. Use the module's build for the program's: 64-bit "
-           "programs need a 64-bit module.";
+    return "The program and the module have different word sizes. Use the build of the module that matches the "
+           "program: 64-bit programs need a 64-bit module.";
   if (has(reason, "undefined symbol"))
-    return "The module, or a library it needs, is of another version than expected. Compare the versions installed.";
+    return "The module, or a library that it needs, has an unexpected version. Compare the installed versions.";
   if (has(reason, "No such file") && !has(reason, module))
-    return "A library that the module needs is missing: ldd names it. Install it, or tell the loader where it is.";
+    return "A library that the module needs is missing: ldd names it. Install it, or add its directory to the search "
+           "path of the dynamic loader.";
   if (has(reason, "No such file"))
-    return "There is no such file for this process. Correct the path; a link may lead nowhere, and a sandbox (snap, "
-           "container) has a file system of its own.";
+    return "The file does not exist for this process. Correct the path. A symbolic link may be broken, and a sandbox "
+           "(snap, container) has its own file system.";
   if (has(reason, "ermission denied") || has(reason, "cannot open"))
-    return "The user that runs the program may not read the file, or pass one of its folders; where the rights are "
-           "right, look for SELinux or AppArmor in the system's log.";
-  return "Load it by hand as the same user, with ldd and with pkcs11-tool, to see the whole reason.";
+    return "The user that runs the program cannot read the file or enter one of its directories. If the permissions "
+           "are right, look for SELinux or AppArmor in the system log.";
+  return "Load it manually as the same user, with ldd and with pkcs11-tool, to see the full error.";
 }
 
 struct vendor {
@@ -41,25 +43,24 @@ struct vendor {
 // What goes wrong inside C_Initialize, by the module's file name.
 constexpr vendor vendors[] = {
     {"softhsm",
-     "SoftHSM reads its file from SOFTHSM2_CONF or /etc/softhsm/softhsm2.conf: this user must be able to read "
-     "it, and the token folder that it names. A daemon does not have your shell's variables."},
+     "SoftHSM reads the file that SOFTHSM2_CONF names, or /etc/softhsm/softhsm2.conf. This user must be able to read "
+     "it, and the token directory that it names. A daemon does not have the environment variables of your shell."},
     {"Cryptoki2",
      "Luna reads /etc/Chrystoki.conf (or ChrystokiConfigurationPath): check that it is readable, and that the "
-     "appliance can be reached."},
-    {"cknfast", "nShield wants its hardserver running and the user in the group nfast."},
-    {"opensc", "OpenSC needs pcscd running, and rights to talk to it (polkit refuses users without a seat)."},
-    {"PKCS11_API", "openCryptoki needs pkcsslotd running, and the user in the group pkcs11."},
-    {"yubihsm", "The YubiHSM connector must run, at the address that YUBIHSM_PKCS11_CONF's file gives."},
+     "appliance is reachable."},
+    {"cknfast", "nShield needs a running hardserver, and the user in the group nfast."},
+    {"opensc", "OpenSC needs a running pcscd, and permission to use it (polkit rejects users without a seat)."},
+    {"PKCS11_API", "openCryptoki needs a running pkcsslotd, and the user in the group pkcs11."},
+    {"yubihsm",
+     "The YubiHSM connector must be running at the address given in the file that YUBIHSM_PKCS11_CONF names."},
 };
 
 std::string_view vendor_advice(const std::string& module) noexcept {
   const auto name = std::string_view(module).substr(module.rfind('/') + 1);
   for (const auto& v : vendors)
     if (has(name, v.part)) return v.advice;
-  return "Look into the module's own log and configuration, as the user that runs the program.";
+  return "Check the module's own log and configuration, as the user that runs the program.";
 }
-
-std::string list_command(const rule_input& s) { return cat("pkcs11-tool --module ", s.d.module, " --list-slots"); }
 
 const turn* initialization_after(const rule_input& s, u64 call) noexcept {
   for (const auto& t : s.d.life.turns)
@@ -75,10 +76,10 @@ void module_not_loadable(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.about = topic::load;
   f.say = cat("The module ", s.d.module, " could not be loaded.");
-  f.show({}, cat("the loader said: ", label::printable(reason)));
+  f.show({}, cat("the dynamic loader reported: ", label::printable(reason)));
   f.show({}, cat("user ", s.d.tape->property("uid"), ", effective user ", s.d.tape->property("euid")));
   f.advice = advice_for_loader(reason, s.d.module);
-  f.commands = {cat("ldd ", s.d.module), cat("file -L ", s.d.module), list_command(s)};
+  f.commands = {cat("ldd ", module_word(s)), cat("file -L ", module_word(s)), list_slots(s)};
 }
 
 void setting_not_understood(const rule_input& s, const rule& r, findings& out) {
@@ -120,7 +121,7 @@ void initialize_failed(const rule_input& s, const rule& r, findings& out) {
                    "; module ", s.d.module));
     f.advice = vendor_advice(s.d.module);
     apply_habits(f, s, i);
-    f.commands = {cat("sudo -u '#", s.d.tape->property("euid"), "' ", list_command(s))};
+    f.commands = {cat("sudo -u '#", s.d.tape->property("euid"), "' ", list_slots(s))};
     soften(f, s, i);
   }
 }
@@ -130,20 +131,21 @@ void initialize_arguments(const rule_input& s, const rule& r, findings& out) {
   if (i == nullptr) return;
   auto& f = add(out, s, r);
   f.about = topic::initialize;
-  f.say = "The module refuses what C_Initialize was given.";
+  f.say = "The module rejects the arguments of C_Initialize.";
   show_incident(f, *i);
   for (const auto& t : s.d.life.turns) {
     if (t.call != i->first) continue;
-    if (t.locks.reserved) f.show({t.call}, "pReserved is not NULL: parameters for the module are configured");
+    if (t.locks.reserved) f.show({t.call}, "pReserved is not NULL: the configuration passes parameters to the module");
     if (t.locks.mutexes != 0 && t.locks.mutexes != 4)
-      f.show({t.call}, cat(t.locks.mutexes, " of the four functions for locks were given: it must be all or none"));
+      f.show({t.call}, cat(t.locks.mutexes, " of the four mutex functions were passed: it must be all or none"));
   }
   f.advice =
-      "Take away parameters for the module (NSS: the module's parameters; OpenSSL: INIT_ARGS or "
-      "pkcs11-module-init-args; SunPKCS11: nssArgs). Where none are configured, the client and the module do not fit.";
+      "Remove the parameters for the module (NSS: the module's parameters; OpenSSL: INIT_ARGS or "
+      "pkcs11-module-init-args; SunPKCS11: nssArgs). If none are configured, the client and the module are not "
+      "compatible.";
   if (const auto* later = initialization_after(s, i->last)) {
     f.level = severity::info;
-    f.show({later->call}, "the client tried again with other arguments, and that worked");
+    f.show({later->call}, "the client tried again with other arguments and succeeded");
   }
 }
 
@@ -157,13 +159,14 @@ void wrong_slot(const rule_input& s, const rule& r, findings& out) {
     const auto* parent = s.parent();
     const bool asked = first.slots_asked || (parent != nullptr && parent->life.slots_listed);
     const bool is_position = asked && !first.slot_listed && first.slot < first.listed_slots.size();
-    f.say =
-        !asked ? cat(name_of(i->which), " used slot ID ", first.slot, " before C_GetSlotList was called.")
-        : is_position
-            ? cat(name_of(i->which), " used slot ID ", first.slot, ", which looks like a position in the list.")
-        : first.slot_listed
-            ? cat(name_of(i->which), " used slot ID ", first.slot, ", which C_GetSlotList had listed; it was refused.")
-            : cat(name_of(i->which), " used slot ID ", first.slot, ", which C_GetSlotList did not list.");
+    f.say = !asked ? cat(name_of(i->which), " used slot ID ", first.slot, " before C_GetSlotList was called.")
+            : is_position
+                ? cat(name_of(i->which), " used slot ID ", first.slot, ", which looks like a position in the list.")
+            : first.slot_listed
+                ? cat(name_of(i->which), " used slot ID ", first.slot,
+                      ", which C_GetSlotList had returned; the module "
+                      "rejected it.")
+                : cat(name_of(i->which), " used slot ID ", first.slot, ", which C_GetSlotList did not return.");
     show_incident(f, *i);
     std::vector<std::string> ids;
     for (const auto id : first.listed_slots) {
@@ -172,19 +175,20 @@ void wrong_slot(const rule_input& s, const rule& r, findings& out) {
     }
     if (!ids.empty()) f.show({}, cat("C_GetSlotList had returned: ", listed(ids, 8)));
     if (!asked) {
-      f.cause = "likely: the module learns its slots in C_GetSlotList only; or the slot ID is an old one.";
-      f.advice = "Have the client call C_GetSlotList before it uses a slot ID, and take the ID from there.";
+      f.cause = "likely: the module detects its slots only in C_GetSlotList, or the slot ID is from an earlier run.";
+      f.advice = "Make the client call C_GetSlotList before it uses a slot ID, and use an ID that it returned.";
     } else {
-      f.cause = is_position ? cat("The client counts slots from 0 and passes the position; the slot IDs here are ",
+      f.cause = is_position ? cat("The client counts slots from 0 and passes the position; the slot IDs are ",
                                   ids.empty() ? std::string("others") : listed(ids, 4), ".")
-                            : "Slot IDs are the module's: they change when tokens are added or initialised again.";
+                            : "The module assigns slot IDs: they can change when tokens are added or initialised "
+                              "again.";
       f.advice =
-          "Take the slot ID from C_GetSlotList, and choose the token by its label where the client can. Java: "
+          "Use a slot ID from C_GetSlotList, and select the token by its label if the client supports it. Java: "
           "slotListIndex is a position, slot is an ID.";
     }
     if (first.slot_listed) f.fault = fault::module;
     apply_habits(f, s, *i);
-    f.commands = {list_command(s)};
+    f.commands = {list_slots(s)};
     soften(f, s, *i);
   }
 }
@@ -196,21 +200,21 @@ void no_token(const rule_input& s, const rule& r, findings& out) {
   if (!counted_none && !no_slot) return;
   auto& f = add(out, s, r);
   f.about = topic::no_token;
-  f.say = "The module shows no token at all.";
-  if (l.counted_in != 0) f.show({l.counted_in}, "C_GetSlotList counted 0 slots with a token");
+  f.say = "The module shows no token.";
+  if (l.counted_in != 0) f.show({l.counted_in}, "C_GetSlotList returned 0 slots with a token");
   u64 readers = 0;
   for (const auto& [id, slot] : s.d.slots) readers += slot.info_in != 0;
   if (l.slots_without_token != unknown && l.slots_without_token != 0) {
-    f.show({}, cat("there are ", l.slots_without_token, " slots, all empty: the reader is there, the card is not"));
-    f.advice = "Insert the card. If it is in, the module does not know its kind, or another program holds it.";
+    f.show({}, cat("there are ", l.slots_without_token, " slots, all empty: the reader is present, the card is not"));
+    f.advice =
+        "Insert the card. If it is inserted, the module does not support it, or another program uses it exclusively.";
   } else {
     f.advice =
-        "Look for the device: is it plugged in, does its service run (pcscd, the HSM's client), is a partition "
-        "assigned "
-        "to this client, and may this user use it? pcscd asks polkit, which refuses users who are not logged in at "
-        "the machine.";
+        "Check the device: is it connected, is its service running (pcscd, the HSM's client), is a partition assigned "
+        "to this client, and is this user allowed to use it? pcscd asks polkit, which rejects users who are not "
+        "logged in locally.";
   }
-  f.commands = {list_command(s), "systemctl status pcscd", "pcsc_scan"};
+  f.commands = {list_slots(s), "systemctl status pcscd", "pcsc_scan"};
 }
 
 void token_not_recognised(const rule_input& s, const rule& r, findings& out) {
@@ -224,16 +228,14 @@ void token_not_recognised(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::no_token;
     f.say = i->value == CKR_TOKEN_NOT_RECOGNIZED
-                ? cat("There is a card in ", first.slot_name, " that the module does not know.")
-                : cat("The token in ", first.slot_name, " is not there when it is used.");
+                ? cat("There is a card in ", first.slot_name, " that the module does not support.")
+                : cat("The token in ", first.slot_name, " is missing when it is used.");
     show_incident(f, *i);
-    if (should_be_there) f.show({}, "C_GetSlotInfo had said that a token is present");
+    if (should_be_there) f.show({}, "C_GetSlotInfo had reported a token");
     f.advice =
-        "Use the module that was made for this card, or a newer one. A card that was put in or taken out meanwhile "
-        "needs "
-        "a restart of many clients. (z/OS means other things by these codes: ICSF is down, or the caller not "
-        "authorised.)";
-    f.commands = {list_command(s), "opensc-tool --name"};
+        "Use the module for this card, or a newer version. Many clients must be restarted after a card was inserted "
+        "or removed. (On z/OS, these codes mean that ICSF is down or that the caller is not authorised.)";
+    f.commands = {list_slots(s), "opensc-tool --name"};
   }
 }
 
@@ -246,14 +248,16 @@ void module_twice(const rule_input& s, const rule& r, findings& out) {
   if (loops == 0 && !is_proxy && !is_self) return;
   auto& f = add(out, s, r);
   f.about = topic::load;
-  f.say = is_self    ? "The recorder was told to record itself."
-          : is_proxy ? "The recorder stands in front of p11-kit's proxy, which loads all configured modules itself."
-                     : "The module leads back to the recorder.";
-  if (loops != 0) f.show({}, cat(loops, " calls were refused because they went round in circles"));
+  f.say = is_self    ? "The recorder is configured to record itself."
+          : is_proxy ? "The recorder records p11-kit's proxy, which loads all configured modules, including the "
+                       "recorder."
+                     : "The module calls the recorder again.";
+  if (loops != 0) f.show({}, cat(loops, " calls were refused because they were part of a loop"));
   f.show({},
          cat("module ", s.d.module, path.empty() || path == s.d.module ? "" : " -> ", path == s.d.module ? "" : path));
   f.advice =
-      "Name the real module in p11tape's settings. With p11-kit, put the recorder into one module's .module file.";
+      "Name the real module in the settings of p11tape. With p11-kit, put the recorder into the .module file of one "
+      "module.";
 }
 
 }  // namespace p11tape::diagnose::rule_functions

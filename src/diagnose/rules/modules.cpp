@@ -11,10 +11,9 @@ void label_padding(const rule_input& s, const rule& r, findings& out) {
   for (const auto& [id, slot] : s.d.slots) {
     if (!slot.token || slot.token->label.find('\0') == std::string::npos) continue;
     auto& f = add(out, s, r);
-    f.say =
-        cat("The label of ", model::describe(slot), " is padded with NUL bytes, where the standard asks for blanks.");
+    f.say = cat("The label of ", model::describe(slot), " is padded with NUL bytes, but the standard requires spaces.");
     f.show({slot.token->seen_in}, cat("label: ", label::printable(slot.token->label)));
-    f.advice = "Clients that compare all 32 bytes do not find such a token.";
+    f.advice = "Clients that compare all 32 bytes do not find this token.";
   }
 }
 
@@ -23,17 +22,17 @@ void token_present_flag(const rule_input& s, const rule& r, findings& out) {
     if (!slot.token || slot.info_in == 0 || (slot.flags & CKF_TOKEN_PRESENT) != 0) continue;
     if (slot.token->seen_in < slot.info_in) continue;  // it may have been taken out since
     auto& f = add(out, s, r);
-    f.say = cat("Slot ", id, " says that it holds no token, and tells about one.");
+    f.say = cat("Slot ", id, " reports that it has no token, but describes one.");
     f.show({slot.info_in, slot.token->seen_in},
-           "C_GetSlotInfo without CKF_TOKEN_PRESENT, then C_GetTokenInfo with CKR_OK");
-    f.advice = "Clients that look at the flag skip this slot.";
+           "C_GetSlotInfo returned no CKF_TOKEN_PRESENT, then C_GetTokenInfo returned CKR_OK");
+    f.advice = "Clients that check the flag skip this slot.";
   }
 }
 
 void login_outlives_session(const rule_input& s, const rule& r, findings& out) {
   if (s.d.life.left_login == 0) return;
   auto& f = add(out, s, r);
-  f.say = "A user was still logged in after the last session had been closed, which should have ended the login.";
+  f.say = "A user was still logged in after the last session was closed, which should have ended the login.";
   f.show({s.d.life.left_login}, "C_GetSessionInfo shows a logged-in user");
 }
 
@@ -43,7 +42,7 @@ void label_not_utf8(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.say = cat("The label of the token in slot ", id, " is not UTF-8.");
     f.show({slot.token->seen_in}, cat("label: ", quoted(label::unpadded(slot.token->label))));
-    f.advice = "Configure exactly these bytes, or give the token a label of plain letters.";
+    f.advice = "Configure exactly these bytes, or give the token a label of ASCII letters.";
   }
 }
 
@@ -51,7 +50,7 @@ void finalize_argument(const rule_input& s, const rule& r, findings& out) {
   for (const auto& t : s.d.life.turns) {
     if (!t.finalizes || !t.reserved) continue;
     auto& f = add(out, s, r);
-    f.say = "C_Finalize was given an argument, which must be NULL.";
+    f.say = "C_Finalize was called with an argument, which must be NULL.";
     f.show({t.call}, "pReserved is not NULL");
     return;
   }
@@ -61,9 +60,9 @@ void mechanisms_change(const rule_input& s, const rule& r, findings& out) {
   if (!s.d.life.mechanisms_changed) return;
   auto& f = add(out, s, r);
   f.about = topic::mechanism;
-  f.say = "A token offered other mechanisms than before.";
-  f.show({s.d.life.mechanisms_changed_in}, "C_GetMechanismList differs from the one before");
-  f.advice = "Another token was put in, its mode changed, or a member of an HSM group is of another kind.";
+  f.say = "A token supports other mechanisms than before.";
+  f.show({s.d.life.mechanisms_changed_in}, "C_GetMechanismList returned another list than before");
+  f.advice = "Another token was inserted, its mode changed, or the members of an HSM group differ.";
 }
 
 void handles_reused(const rule_input& s, const rule& r, findings& out) {
@@ -72,8 +71,8 @@ void handles_reused(const rule_input& s, const rule& r, findings& out) {
        s.d.failed_calls.with({CKR_SESSION_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_ACTIVE})) {
     auto& f = add(out, s, r);
     f.about = topic::session;
-    f.say = cat("The module gives handles of closed sessions again at once (", counted(s.d.life.reused, "time"),
-                "), and the program uses handles that are not good: it may be using other parts' sessions.");
+    f.say = cat("The module immediately reuses the handles of closed sessions (", counted(s.d.life.reused, "time"),
+                "), and the program uses invalid handles: it may be using sessions of other parts of the program.");
     show_incident(f, *i);
     return;
   }

@@ -5,6 +5,7 @@
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/commands.hpp"
 #include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/parameters.hpp"
 #include "diagnose/rules/preconditions.hpp"
@@ -98,14 +99,13 @@ void search_not_ended(const rule_input& s, const rule& r, findings& out) {
   if (i == nullptr) return;
   auto& f = add(out, s, r);
   f.about = topic::object;
-  f.say = "A search was begun in a session in which another one had not been ended with C_FindObjectsFinal.";
+  f.say = "A search was started in a session before C_FindObjectsFinal ended the previous one.";
   show_incident(f, *i);
   if (i->samples.front().operation.active)
-    f.show({i->samples.front().operation.begun_in}, "C_FindObjectsInit of the search that was still open");
+    f.show({i->samples.front().operation.begun_in}, "C_FindObjectsInit of the search that was still active");
   f.advice =
-      "An error in the program: every C_FindObjectsInit needs its C_FindObjectsFinal, also after an error. Look for a "
-      "newer "
-      "version of the client or of its PKCS#11 library.";
+      "This is an error in the program: every C_FindObjectsInit needs a C_FindObjectsFinal, even after an error. Look "
+      "for a newer version of the client or of its PKCS#11 library.";
   soften(f, s, *i);
 }
 
@@ -116,15 +116,15 @@ void operation_order(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::key_use;
     if (i->value == CKR_OPERATION_ACTIVE) {
-      f.say = cat(name_of(i->which), " was called while an earlier operation of the session had not ended.");
-      if (first.operation.active) f.show({first.operation.begun_in}, "here the earlier operation was begun");
+      f.say = cat(name_of(i->which), " was called while an earlier operation was active in the session.");
+      if (first.operation.active) f.show({first.operation.begun_in}, "the earlier operation started here");
     } else {
-      f.say = cat(name_of(i->which), " was called with no operation begun, or with one that a failing call had ended.");
+      f.say = cat(name_of(i->which), " was called without an active operation, or after a failed call had ended it.");
     }
     show_incident(f, *i);
     f.advice =
-        "An error in the program: an operation is begun once, and ended by its last call or by any call that fails "
-        "(CKR_BUFFER_TOO_SMALL aside).";
+        "This is an error in the program: an operation is started once, and ends with its last call or with any "
+        "failed call (except CKR_BUFFER_TOO_SMALL).";
   }
 }
 
@@ -136,13 +136,14 @@ void read_inside_search(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::object;
     f.say =
-        "Attributes were read inside a search, and the search failed afterwards: some modules do not manage both at "
-        "once.";
-    f.show({l.interleaved_in}, counted(l.interleaved_reads, "C_GetAttributeValue inside a search",
-                                       "calls of C_GetAttributeValue inside searches"));
+        "Attributes were read during a search, and the search then failed: some modules cannot do both at the same "
+        "time.";
+    f.show({l.interleaved_in}, counted(l.interleaved_reads, "C_GetAttributeValue during a search",
+                                       "calls of C_GetAttributeValue during searches"));
     show_incident(f, i);
     f.advice =
-        "The standard allows it: report it to the module's vendor. A client that takes all handles first avoids it.";
+        "The standard allows it: report it to the vendor of the module. A client that fetches all handles first "
+        "avoids it.";
     return;
   }
 }
@@ -161,38 +162,38 @@ void mechanism_unsupported(const rule_input& s, const rule& r, findings& out) {
     const auto flag = mechanism_flag_of(i->which);
     if (!is_for(first.mechanism, i->which)) {
       f.fault = fault::client;
-      f.say = cat(name, " is not a mechanism for ", use, "; ", name_of(i->which), " refused it.");
-      f.cause = cat("The client asks for ", use, " with a mechanism that is for something else.");
-      f.advice = cat("Have the client use a mechanism for ", use, ".");
+      f.say = cat(name, " is not a mechanism for ", use, "; ", name_of(i->which), " rejected it.");
+      f.cause = cat("The client requests ", use, " with a mechanism for another purpose.");
+      f.advice = cat("Make the client use a mechanism for ", use, ".");
     } else if (limits != nullptr && flag != 0 && limits->flags != 0 && (limits->flags & flag) == 0) {
       f.say = cat(first.slot_name, " offers ", name, ", but not for ", use, ".");
       f.show({}, cat("C_GetMechanismInfo had no ", cryptoki::display_name("mechanism_flags", flag)));
-      f.advice = "Have the client use another mechanism, or update the token's firmware.";
+      f.advice = "Make the client use another mechanism, or update the firmware of the token.";
     } else if (first.mechanisms_known && first.offered) {
       f.say = cat(name_of(i->which), " refused ", name, ", which ", first.slot_name, " lists.");
-      f.cause = "likely: the token has the mechanism, but not with this key, or not for this use.";
+      f.cause = "likely: the token supports the mechanism, but not with this key, or not for this use.";
       f.fault = fault::undecidable;
-      f.advice = "Try the mechanism with another key, and look at the key's attributes (CKA_ALLOWED_MECHANISMS).";
+      f.advice = "Try the mechanism with another key, and check the attributes of the key (CKA_ALLOWED_MECHANISMS).";
     } else if (first.mechanisms_known) {
-      f.say = cat("The token ", first.slot_name, " does not offer ", name, ".");
+      f.say = cat("The token ", first.slot_name, " does not support ", name, ".");
       f.show({}, "C_GetMechanismList had not listed it");
-      f.advice = "Have the client use what the token has, or update its firmware.";
+      f.advice = "Configure the client to use a supported mechanism, or update the firmware.";
     } else {
       f.say = cat(name_of(i->which), " refused ", name, " on ", first.slot_name, ".");
-      f.cause = "likely: the token does not offer the mechanism; the tape does not have its list.";
-      f.advice = "Compare with the token's list of mechanisms.";
+      f.cause = "likely: the token does not support the mechanism. Its list of mechanisms is not on the tape.";
+      f.advice = "Check the list of mechanisms of the token.";
     }
     if (!near.empty())
-      f.show({}, cat(first.key && first.key->key_type != unknown ? "for this key the token lists "
-                                                                 : "of its kind the token lists ",
+      f.show({}, cat(first.key && first.key->key_type != unknown ? "mechanisms for this key that the token lists: "
+                                                                 : "similar mechanisms that the token lists: ",
                      listed(near, 12)));
     if (first.key) f.show({}, cat("with ", first.key_name));
     if (first.mechanism == CKM_RSA_PKCS_PSS || first.mechanism == CKM_RSA_X_509 ||
         name.find("PSS") != std::string::npos)
       f.advice +=
-          " TLS 1.3 needs RSA-PSS, and OpenSSL from 3.0.12 on asks for CKM_RSA_X_509 to do it: limit the client to "
-          "TLS 1.2, or use an EC key.";
-    f.commands = {cat("pkcs11-tool --module ", s.d.module, " --list-mechanisms")};
+          " TLS 1.3 needs RSA-PSS, for which OpenSSL 3.0.12 and later use CKM_RSA_X_509: limit the client to TLS 1.2, "
+          "or use an EC key.";
+    f.commands = {pkcs11_tool(s, "--list-mechanisms")};
     apply_habits(f, s, *i);
     soften(f, s, *i);
     if (s.d.is_inspection_tool() && f.level == severity::warning) f.level = severity::info;
@@ -209,8 +210,9 @@ void mechanism_parameter(const rule_input& s, const rule& r, findings& out) {
     if (i->value != CKR_MECHANISM_PARAM_INVALID && (!trouble || use_of(i->which).empty())) continue;
     auto& f = add(out, s, r);
     f.about = topic::mechanism;
-    f.say = trouble ? cat(trouble->say, ".")
-                    : cat("The token ", first.slot_name, " refused the parameter of ", mechanism(first.mechanism), ".");
+    f.say = trouble
+                ? cat(trouble->say, ".")
+                : cat("The token ", first.slot_name, " rejected the parameter of ", mechanism(first.mechanism), ".");
     show_incident(f, *i);
     if (trouble) f.show({first.call}, trouble->seen);
     f.show({first.call},
@@ -224,9 +226,10 @@ void mechanism_parameter(const rule_input& s, const rule& r, findings& out) {
     } else {
       f.fault = fault::undecidable;
       f.cause = first.parameter_known
-                    ? "The parameter has the form that the standard gives it; the token may not take one of its values."
-                    : "The tape does not have the parameter; the token may not take its form or one of its values.";
-      f.advice = "Compare the parameter with what the token's documentation says of the mechanism.";
+                    ? "The parameter has the form that the standard defines; the token may not support one of its "
+                      "values."
+                    : "The parameter is not on the tape; the token may not support its form or one of its values.";
+      f.advice = "Compare the parameter with the description of the mechanism in the documentation of the token.";
     }
     apply_habits(f, s, *i);
     soften(f, s, *i);
@@ -237,7 +240,7 @@ void key_use_forbidden(const rule_input& s, const rule& r, findings& out) {
   for_each_incident(
       s, r, out, {CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_ACTION_PROHIBITED}, topic::key_use,
       [](finding& f, const failed_call& i, const sample& first) {
-        f.say = cat("The key may not be used for ", name_of(i.which), ": ", key_of(first), ".");
+        f.say = cat("The key's attributes do not allow ", name_of(i.which), ": ", key_of(first), ".");
         for (const auto& u : uses)
           if (u.which == i.which && first.key && first.key->is_not(u.bit))
             f.show({}, cat("the key has ", u.attribute, " = false"));
@@ -247,9 +250,8 @@ void key_use_forbidden(const rule_input& s, const rule& r, findings& out) {
           f.show({}, cat("CKA_ALLOWED_MECHANISMS: ", listed(names)));
         }
         f.advice =
-            "The key's attributes were set when it was made; some modules let them be changed. TLS with RSA key "
-            "exchange needs "
-            "CKA_DECRYPT, all other TLS needs CKA_SIGN: use ECDHE cipher suites with a key that only signs.";
+            "The attributes were set when the key was created; some modules allow changes. TLS with RSA key exchange "
+            "needs CKA_DECRYPT, all other TLS needs CKA_SIGN: use ECDHE cipher suites with a key that can only sign.";
       });
 }
 
@@ -258,13 +260,14 @@ void key_unfit(const rule_input& s, const rule& r, findings& out) {
       s, r, out, {CKR_KEY_SIZE_RANGE, CKR_KEY_TYPE_INCONSISTENT}, topic::key_use,
       [](finding& f, const failed_call& i, const sample& first) {
         f.say = i.value == CKR_KEY_SIZE_RANGE
-                    ? cat("The key's size does not fit ", mechanism(first.mechanism), ": ", key_of(first), ".")
-                    : cat("The key is of the wrong type for ", mechanism(first.mechanism), ": ", key_of(first), ".");
+                    ? cat("The key size is not valid for ", mechanism(first.mechanism), ": ", key_of(first), ".")
+                    : cat("The key type is not valid for ", mechanism(first.mechanism), ": ", key_of(first), ".");
         if (first.limits && first.limits->max_key != 0)
-          f.show({}, cat("the token takes keys of ", first.limits->min_key, " to ", first.limits->max_key, " for it"));
+          f.show({},
+                 cat("the token supports keys of ", first.limits->min_key, " to ", first.limits->max_key, " for it"));
         f.advice = i.value == CKR_KEY_SIZE_RANGE
-                       ? "Use a key of a size that the token takes (pkcs11-tool --list-mechanisms shows them)."
-                       : "The wrong key was found: look at the label and ID that it was searched by.";
+                       ? "Use a key size that the token supports (pkcs11-tool --list-mechanisms shows them)."
+                       : "The client found the wrong key: check the label and ID that it searched for.";
       });
 }
 
@@ -282,15 +285,16 @@ void data_length(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::key_use;
     const auto bytes = first.input_length == unknown ? std::string() : cat(": ", counted(first.input_length, "byte"));
-    f.say = cat(name_of(i->which), " was given data of a length that ", mechanism(first.mechanism), " does not take",
-                bytes, ".");
+    f.say = cat(name_of(i->which), " was called with a data length that is not valid for ", mechanism(first.mechanism),
+                "", bytes, ".");
     show_incident(f, *i);
     if (first.key) f.show({}, cat("with ", first.key_name));
     if (first.mechanism == CKM_RSA_PKCS && first.key && first.key->bits >= 128)
-      f.show({}, cat("CKM_RSA_PKCS takes at most ", first.key->bits / 8 - 11,
-                     " bytes with this key: a hash with its DigestInfo, not the data"));
-    if (first.mechanism == CKM_ECDSA) f.show({}, "CKM_ECDSA takes a hash, some modules only one as long as the curve");
-    f.advice = "Hash the data first, or use a mechanism that hashes (CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256).";
+      f.show({}, cat("CKM_RSA_PKCS accepts at most ", first.key->bits / 8 - 11,
+                     " bytes with this key: a DigestInfo with the hash, not the data"));
+    if (first.mechanism == CKM_ECDSA)
+      f.show({}, "CKM_ECDSA signs a hash; some modules require the length of the curve");
+    f.advice = "Hash the data first, or use a mechanism that hashes it (CKM_SHA256_RSA_PKCS, CKM_ECDSA_SHA256).";
     soften(f, s, *i);
   }
 }
@@ -320,12 +324,11 @@ void function_unsupported(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   if (needed) f.level = severity::warning;
   f.about = topic::mechanism;
-  f.say = cat("The module does not have ", listed(names), ".");
-  f.show(std::move(calls), "answered CKR_FUNCTION_NOT_SUPPORTED");
-  f.advice =
-      needed
-          ? "The client cannot do its work without it: another module or client is needed."
-          : "Functions that a module may leave out, or of a newer standard; pkcs11-provider: quirk no-operation-state.";
+  f.say = cat("The module does not support ", listed(names), ".");
+  f.show(std::move(calls), "returned CKR_FUNCTION_NOT_SUPPORTED");
+  f.advice = needed ? "The client cannot work without it: use another module or another client."
+                    : "The function is optional, or belongs to a newer version of the standard. pkcs11-provider: "
+                      "quirk no-operation-state.";
 }
 
 void buffer_too_small(const rule_input& s, const rule& r, findings& out) {
@@ -343,16 +346,16 @@ void buffer_too_small(const rule_input& s, const rule& r, findings& out) {
       f.say =
           cat(name_of(i->which), " returned CKR_BUFFER_TOO_SMALL, and then ", short_code(x.after.front().value), ".");
       f.show({x.call, x.after.front().call}, "the same function on the same thread, one after the other");
-      f.cause = "likely: the module did not say how large the buffer must be, or the client did not take its answer.";
-      f.advice = "Compare the length that the first call returned with the one that the second was given.";
+      f.cause = "likely: the module did not return the required size, or the client ignored it.";
+      f.advice = "Compare the length that the first call returned with the length that the second call passed.";
       return;
     }
   if (p.small_buffers < 2) return;
   auto& f = add(out, s, r);
   f.about = topic::key_use;
-  f.say = cat("The client gave a buffer that is too small ", p.small_buffers, " times in a row.");
-  f.show({p.small_buffers_in}, "answered CKR_BUFFER_TOO_SMALL again");
-  f.advice = "Once is normal: the call tells how large it must be. More is an error in the program.";
+  f.say = cat("The client passed a buffer that is too small ", p.small_buffers, " times in a row.");
+  f.show({p.small_buffers_in}, "returned CKR_BUFFER_TOO_SMALL again");
+  f.advice = "Once is normal: the call returns the required size. Repeating it is an error in the program.";
 }
 
 }  // namespace p11tape::diagnose::rule_functions

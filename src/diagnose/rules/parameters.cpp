@@ -88,16 +88,16 @@ std::optional<parameter_trouble> check_form(cryptoki::function which, const samp
   if (!s.parameter_given) {
     if (may_be_none || layouts.empty()) return {};
     return certain(cat(name, " was used without its parameter"),
-                   cat("pParameter is NULL: no parameter; the standard wants ", struct_names(layouts)),
+                   cat("pParameter is NULL: no parameter; the standard requires ", struct_names(layouts)),
                    cat("The client did not set the parameter of ", name, "."),
-                   cat("Have the client pass ", struct_names(layouts), " as the mechanism's parameter."));
+                   cat("Make the client pass ", struct_names(layouts), " as the mechanism parameter."));
   }
   if (none_at_all) {
     if (s.parameter_length == 0) return {};
-    return certain(cat(name, " was given a parameter, and it takes none"),
-                   cat("a parameter of ", counted(s.parameter_length, "byte"), "; the standard wants none"),
-                   "The client set a parameter that belongs to another mechanism.",
-                   "Have the client pass NULL and length 0 as the mechanism's parameter.");
+    return certain(cat(name, " was used with a parameter, but has none"),
+                   cat("a parameter of ", counted(s.parameter_length, "byte"), "; the standard allows none"),
+                   "The client passed the parameter of another mechanism.",
+                   "Make the client pass NULL and length 0 as the mechanism parameter.");
   }
   if (layouts.empty() || !std::all_of(layouts.begin(), layouts.end(), is_struct)) return {};
   const bool known_size = std::any_of(layouts.begin(), layouts.end(), [&](std::string_view l) {
@@ -109,19 +109,19 @@ std::optional<parameter_trouble> check_form(cryptoki::function which, const samp
     return certain(
         cat(name, " has the old parameter without ulIvBits, ", s.parameter_length, " bytes"),
         cat("the parameter has ", s.parameter_length,
-            " bytes: CK_GCM_PARAMS as the text of PKCS#11 2.40 has it, "
-            "without the field ulIvBits; the header has it, ",
+            " bytes: CK_GCM_PARAMS as in the text of PKCS#11 2.40, without the field ulIvBits; with it, as in the "
+            "header, it has ",
             sizeof(CK_GCM_PARAMS), " bytes"),
-        "The client was built with CK_GCM_PARAMS without ulIvBits; the module wants the struct of the header.",
-        "Use a client, or build it with a header, whose CK_GCM_PARAMS has ulIvBits (PKCS#11 2.40 errata, 3.0).");
+        "The client was built with CK_GCM_PARAMS without ulIvBits; the module expects the struct of the header.",
+        "Use a client that was built with a header whose CK_GCM_PARAMS has ulIvBits (PKCS#11 2.40 errata, 3.0).");
   if (known_size) return {};
-  return certain(cat(name, " has a parameter of ", s.parameter_length, " bytes, which is not its struct"),
+  return certain(cat(name, " has a parameter of ", s.parameter_length, " bytes, which is not the size of its struct"),
                  cat("the parameter has ", s.parameter_length, " bytes; ", struct_names(layouts), " has ",
                      cryptoki::record_named(layouts.front()) < cryptoki::record_count
                          ? std::to_string(cryptoki::records[cryptoki::record_named(layouts.front())].size)
                          : std::string("another size")),
-                 "The client passes another struct, or was built with another layout (packing, version) of it.",
-                 "Compare the client's struct with the standard's, field by field.");
+                 "The client passes another struct, or was built with another layout (packing, version).",
+                 "Compare the client's struct with the one in the standard, field by field.");
 }
 
 std::optional<parameter_trouble> check_pss(const sample& s) {
@@ -132,21 +132,21 @@ std::optional<parameter_trouble> check_pss(const sample& s) {
   const auto* of_name = hash_in(name);
   if (hash == nullptr)
     return certain(cat(name, " has a hashAlg that is not a hash"), cat("hashAlg is ", mechanism(*hash_type)),
-                   "hashAlg must be the mechanism of a hash (CKM_SHA256).", "Have the client set hashAlg to the hash.");
+                   "hashAlg must be the mechanism of a hash (CKM_SHA256).", "Make the client set hashAlg to the hash.");
   if (of_name != nullptr && of_name != hash)
-    return certain(cat(name, " has another hash in its parameter: ", mechanism(hash->type)),
+    return certain(cat(name, " has a different hash in its parameter: ", mechanism(hash->type)),
                    cat("the mechanism hashes with ", mechanism(of_name->type), ", hashAlg is ", mechanism(hash->type)),
                    "The mechanism and its parameter must name the same hash.",
-                   "Have the client set hashAlg to the mechanism's hash.");
+                   "Make the client set hashAlg to the hash of the mechanism.");
   if (*mask != hash->mask)
-    return likely(cat(name, " has a mask function of another hash than hashAlg"),
+    return likely(cat(name, " has a mask function with a different hash than hashAlg"),
                   cat("hashAlg is ", mechanism(hash->type), ", mgf is ", cryptoki::display_name("mgf", *mask)),
-                  "The standard allows it; many modules take the mask function of the same hash only.",
-                  "Have the client use the same hash for both.");
+                  "The standard allows this, but many modules support only a mask function with the same hash.",
+                  "Make the client use the same hash for both.");
   if (s.key && s.key->bits >= 512) {
     const auto room = (s.key->bits - 1 + 7) / 8;
     if (*salt + hash->size + 2 > room)
-      return certain(cat("The PSS salt of ", *salt, " bytes does not fit into the key's ", s.key->bits, " bits"),
+      return certain(cat("The PSS salt of ", *salt, " bytes is too long for a key of ", s.key->bits, " bits"),
                      cat("hash of ", hash->size, " bytes and salt of ", *salt, " bytes need ", *salt + hash->size + 2,
                          " bytes; the key has ", room),
                      "The salt is too long for the key.", "Use a shorter salt, or a longer key.");
@@ -154,8 +154,9 @@ std::optional<parameter_trouble> check_pss(const sample& s) {
   if (*salt != hash->size)
     return likely(cat(name, " has a salt of ", *salt, " bytes; the hash has ", hash->size),
                   cat("sLen is ", *salt, ", the hash has ", hash->size, " bytes"),
-                  "The standard allows any salt; some modules take a salt as long as the hash only.",
-                  cat("Use a salt as long as the hash (OpenSSL: rsa_pss_saltlen:digest; pkcs11-tool: --salt-len -1)."));
+                  "The standard allows any salt length, but some modules support only the length of the hash.",
+                  cat("Use a salt of the length of the hash (OpenSSL: rsa_pss_saltlen:digest; pkcs11-tool: "
+                      "--salt-len -1)."));
   return {};
 }
 
@@ -166,32 +167,32 @@ std::optional<parameter_trouble> check_oaep(const sample& s) {
   const auto* hash = find_hash(*hash_type);
   if (hash == nullptr)
     return certain(cat(name, " has a hashAlg that is not a hash"), cat("hashAlg is ", mechanism(*hash_type)),
-                   "hashAlg must be the mechanism of a hash (CKM_SHA_1).", "Have the client set hashAlg to the hash.");
+                   "hashAlg must be the mechanism of a hash (CKM_SHA_1).", "Make the client set hashAlg to the hash.");
   const auto length = s.field("ulSourceDataLen").value_or(0);
   if (source && *source == 0 && length != 0)
-    return certain(cat(name, " has a label, and its source is not CKZ_DATA_SPECIFIED"),
+    return certain(cat(name, " has a label, but its source is not CKZ_DATA_SPECIFIED"),
                    cat("source is 0, ulSourceDataLen is ", length),
                    "With a label, source must be CKZ_DATA_SPECIFIED (1).",
-                   "Have the client set source to CKZ_DATA_SPECIFIED.");
+                   "Make the client set source to CKZ_DATA_SPECIFIED.");
   if (*mask != hash->mask)
-    return likely(cat(name, " has a mask function of another hash than hashAlg"),
+    return likely(cat(name, " has a mask function with a different hash than hashAlg"),
                   cat("hashAlg is ", mechanism(hash->type), ", mgf is ", cryptoki::display_name("mgf", *mask)),
-                  "The standard allows it; many modules take the mask function of the same hash only.",
-                  "Have the client use the same hash for both.");
+                  "The standard allows this, but many modules support only a mask function with the same hash.",
+                  "Make the client use the same hash for both.");
   if (hash->type != CKM_SHA_1)
     return likely(
-        cat("RSA-OAEP with ", mechanism(hash->type), " (", hash->word, ") was refused"),
+        cat("RSA-OAEP with ", mechanism(hash->type), " (", hash->word, ") was rejected"),
         cat("hashAlg is ", mechanism(hash->type), ", mgf is ", cryptoki::display_name("mgf", *mask)),
-        "Some modules take CKM_RSA_PKCS_OAEP with CKM_SHA_1 only.",
-        "Use OAEP with SHA-1, which is safe there, or another module; or use CKM_RSA_PKCS or CKM_RSA_X_509 and "
-        "let the client do the padding.");
+        "Some modules support CKM_RSA_PKCS_OAEP only with CKM_SHA_1.",
+        "Use OAEP with SHA-1, which is safe in OAEP, or another module. Or use CKM_RSA_X_509 and let the client do "
+        "the padding.");
   if (length != 0)
     return likely(cat(name, " has a label of ", counted(length, "byte")), cat("ulSourceDataLen is ", length),
-                  "Some modules take no label.", "Use OAEP without a label.");
+                  "Some modules do not support a label.", "Use OAEP without a label.");
   if (source && *source == 0)
-    return likely(cat(name, " has the source 0"), "source is 0, not CKZ_DATA_SPECIFIED (1)",
-                  "Some modules want CKZ_DATA_SPECIFIED even without a label; others want 0.",
-                  "Have the client set source to CKZ_DATA_SPECIFIED.");
+    return likely(cat(name, " has source = 0"), "source is 0, not CKZ_DATA_SPECIFIED (1)",
+                  "Some modules require CKZ_DATA_SPECIFIED even without a label; others require 0.",
+                  "Make the client set source to CKZ_DATA_SPECIFIED.");
   return {};
 }
 
@@ -200,22 +201,23 @@ std::optional<parameter_trouble> check_gcm(const sample& s) {
   const auto iv = s.field("ulIvLen"), bits = s.field("ulIvBits"), tag = s.field("ulTagBits");
   if (iv && *iv == 0)
     return certain(cat(name, " has an empty IV"), "ulIvLen is 0", "GCM needs an IV; 12 bytes is the usual length.",
-                   "Have the client pass an IV of 12 bytes.");
+                   "Make the client pass an IV of 12 bytes.");
   if (tag && (*tag > 128 || *tag % 8 != 0 || *tag < 32))
     return certain(cat(name, " has ulTagBits = ", *tag), cat("ulTagBits is ", *tag),
                    *tag <= 16 ? "ulTagBits counts bits: 128 is a tag of 16 bytes."
-                              : "GCM's tag has 128, 120, 112, 104, 96, 64 or 32 bits.",
-                   "Have the client set ulTagBits to 128.");
+                              : "A GCM tag has 128, 120, 112, 104, 96, 64 or 32 bits.",
+                   "Make the client set ulTagBits to 128.");
   if (iv && bits && *bits != 0 && *bits != 8 * *iv)
     return certain(cat(name, " has ulIvBits = ", *bits, " for an IV of ", *iv, " bytes"),
                    cat("ulIvLen is ", *iv, ", ulIvBits is ", *bits), "ulIvBits must be 8 times ulIvLen.",
-                   "Have the client set ulIvBits to 8 times ulIvLen.");
+                   "Make the client set ulIvBits to 8 times ulIvLen.");
   if (iv && bits && *bits == 0)
     return likely(cat(name, " has ulIvBits = 0"), cat("ulIvLen is ", *iv, ", ulIvBits is 0"),
-                  "Some modules check ulIvBits.", "Have the client set ulIvBits to 8 times ulIvLen.");
+                  "Some modules check ulIvBits.", "Make the client set ulIvBits to 8 times ulIvLen.");
   if (iv && *iv != 12)
     return likely(cat(name, " has an IV of ", *iv, " bytes"), cat("ulIvLen is ", *iv),
-                  "The standard allows other lengths; many modules take 12 bytes only.", "Use an IV of 12 bytes.");
+                  "The standard allows other lengths, but many modules support only 12 bytes.",
+                  "Use an IV of 12 bytes.");
   return {};
 }
 
@@ -230,7 +232,7 @@ std::optional<parameter_trouble> check_iv(const sample& s) {
   if (!s.parameter_given || s.parameter_length == wanted) return {};
   return certain(cat(name, " has an IV of ", s.parameter_length, " bytes"),
                  cat("the parameter has ", s.parameter_length, " bytes; the IV must have ", wanted),
-                 "The IV must be as long as a block.", cat("Have the client pass an IV of ", wanted, " bytes."));
+                 "The IV must have the length of a block.", cat("Make the client pass an IV of ", wanted, " bytes."));
 }
 
 }  // namespace

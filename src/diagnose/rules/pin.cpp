@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// P12 to P20c: PINs and logins.
+// P12 to P18 and P20b: PINs, as they were passed and as the token judged them.
 #include <algorithm>
 #include <map>
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/commands.hpp"
 #include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
@@ -43,70 +44,64 @@ struct anomaly_row {
 };
 
 constexpr anomaly_row anomalies[] = {
-    {tape::pin_blank_at_end, "it begins or ends with a blank", "take the blank away: fields are not trimmed"},
-    {tape::pin_line_break, "it holds a line break",
-     "the file that it came from has Windows line ends, or its last line break was taken along"},
-    {tape::pin_nul, "it holds a NUL byte", "its length counts too far"},
-    {tape::pin_quote, "it holds a quote", "quotes are not taken off: they count as part of the PIN"},
-    {tape::pin_semicolon, "it holds a semicolon", "a semicolon separates fields in many configurations"},
-    {tape::pin_non_ascii, "it holds other than ASCII characters", "the token may want another encoding"},
-    {tape::pin_protected, "it begins like a protected password (<P11>!)",
-     "an encrypted password was passed as it stands: the key file to decrypt it was not found "
-     "(MQS_SSLCRYP_KEYFILE), or this version does not know protected passwords"},
+    {tape::pin_blank_at_end, "it starts or ends with a space", "remove the space: fields are not trimmed"},
+    {tape::pin_line_break, "it contains a newline",
+     "the file that it comes from has Windows line endings, or its last newline was included"},
+    {tape::pin_nul, "it contains a NUL byte", "the length that was passed is too large"},
+    {tape::pin_quote, "it contains a quote", "quotes are not removed: they are part of the PIN"},
+    {tape::pin_semicolon, "it contains a semicolon", "a semicolon separates fields in many configurations"},
+    {tape::pin_non_ascii, "it contains characters other than ASCII", "the token may expect another encoding"},
+    {tape::pin_protected, "it starts like a protected password (<P11>!)",
+     "an encrypted password was passed without decrypting it: the key file was not found (MQS_SSLCRYP_KEYFILE), or "
+     "this version does not support protected passwords"},
 };
 
 void show_pin(finding& f, const pin_use& u, const rule_input& s) {
   if (!u.card.empty()) f.show({u.call}, cat("on the card: ", u.card));
   if (!u.pin_given) {
-    f.show({u.call}, "no PIN was passed: it was left to a PIN pad");
+    f.show({u.call}, "no PIN was passed: a PIN pad was expected");
     return;
   }
   if (!u.pin_known) return;
   const auto number = u.pin.number != 0 ? cat(", PIN #", u.pin.number, " of this process") : std::string();
-  f.show({u.call}, cat("the PIN that was passed is ", counted(u.pin.length, "byte"), " long", number));
+  f.show({u.call}, cat("the passed PIN is ", counted(u.pin.length, "byte"), " long", number));
   if (u.pin.length == 0)
-    f.show({u.call}, "it is empty: the field was left out, or the file that holds it was not read");
+    f.show({u.call}, "it is empty: the field is missing, or the file that contains it was not read");
   for (const auto& a : anomalies)
     if (u.pin.anomalies & a.bit) f.show({u.call}, cat(a.what, ": ", a.why));
   if (u.token_known && u.max_pin != 0 && u.max_pin != unknown && (u.pin.length < u.min_pin || u.pin.length > u.max_pin))
-    f.show({u.call}, cat("the token takes ", u.min_pin, " to ", u.max_pin, " bytes"));
+    f.show({u.call}, cat("the token accepts ", u.min_pin, " to ", u.max_pin, " bytes"));
 
   const auto& set = s.set.password;
   if (!s.set.given || !set.given || set.is_protected) return;
   if (u.pin.length == set.length)
-    f.show({}, "the configured PIN is as long: nothing was added or lost on the way");
+    f.show({}, "the configured PIN has the same length: nothing was added or lost");
   else if (u.pin.length == set.length + 1)
-    f.show({}, "the configured PIN is one byte shorter: a blank or line end was added on the way");
+    f.show({}, "the configured PIN is one byte shorter: a space or newline was added");
   else if (u.pin.length == set.length + 2)
-    f.show({}, "the configured PIN is two bytes shorter: quotes were added on the way");
+    f.show({}, "the configured PIN is two bytes shorter: quotes were added");
   else
     f.show({}, cat("the configured PIN is ", counted(set.length, "byte"), " long: ",
-                   u.pin.length < set.length ? "something cut it (; and # do, where they are not escaped)"
-                                             : "the client uses another one"));
+                   u.pin.length < set.length ? "it was truncated (an unescaped ; or # does this)"
+                                             : "the client uses another PIN"));
 }
 
 void show_flags(finding& f, const rule_input& s, u64 slot_id, u64 before) {
   const auto* slot = s.d.slot(slot_id);
   const auto now = slot != nullptr && slot->token ? slot->token->flags : before;
   if ((before | now) & CKF_USER_PIN_LOCKED)
-    f.show({}, "the token says that its user PIN is locked");
+    f.show({}, "the token reports that its user PIN is locked");
   else if ((before | now) & CKF_USER_PIN_FINAL_TRY)
-    f.show({}, "the token says that one more wrong PIN locks it");
+    f.show({}, "the token reports that one more wrong PIN locks it");
   else if ((before | now) & CKF_USER_PIN_COUNT_LOW)
-    f.show({}, "the token says that a wrong PIN has been tried since the last right one");
+    f.show({}, "the token reports a wrong PIN since the last correct one");
 }
 
 std::string login_command(const rule_input& s, u64 slot) {
-  return cat("pkcs11-tool --module ", s.d.module, slot == unknown ? "" : cat(" --slot ", slot),
-             " --login --list-objects");
+  return pkcs11_tool(s, cat(slot == unknown ? "" : cat("--slot ", slot, " "), "--login --list-objects"));
 }
 
-std::string user_type(u64 user) {
-  const auto name = cryptoki::display_name("user_type", user);
-  return name.empty() ? cat("user type ", hex(user)) : name;
-}
-
-std::string whose(const pin_use& u) { return u.user == CKU_SO ? "security officer's PIN" : "user PIN"; }
+std::string whose(const pin_use& u) { return u.user == CKU_SO ? "SO PIN" : "user PIN"; }
 
 // A login on the token that worked after the call.
 bool worked_later(const rule_input& s, const pin_use& u) noexcept {
@@ -146,19 +141,19 @@ void pin_wrong(const rule_input& s, const rule& r, findings& out) {
     const auto& last = *uses.back();
     f.about = topic::pin;
     f.say = last.user == CKU_CONTEXT_SPECIFIC
-                ? cat("The PIN for a single operation is wrong: ", last.slot_name, " refused it.")
-                : cat("The PIN is wrong: ", last.slot_name, " was found and refused the ", whose(last), ".");
+                ? cat("The PIN for a single operation is wrong: ", last.slot_name, " rejected it.")
+                : cat("The PIN is wrong: ", last.slot_name, " was found and rejected the ", whose(last), ".");
     show_pin(f, last, s);
     show_flags(f, s, last.slot, last.token_flags);
     f.advice =
-        "Stop everything that retries (channels, services) before the token locks. Try the PIN once by hand, then "
+        "Stop everything that retries (channels, services) before the token locks. Test the PIN once manually, then "
         "correct it in the configuration.";
     const auto binary = (last.pin.anomalies & (tape::pin_nul | tape::pin_non_ascii | tape::pin_line_break));
     if (last.pin_known && (binary & (binary - 1)) != 0)
       f.cause =
-          "likely: what was passed as the PIN is not text: a protected or stashed password that was not decoded, a buffer "
-          "that was not filled, or another encoding.";
-    if (s.set.label) f.advice += " The token's label is right: the client got as far as the PIN.";
+          "likely: the bytes passed as the PIN are not text: a protected or stashed password that was not decoded, a "
+          "buffer that was not filled, or another encoding.";
+    if (s.set.label) f.advice += " The token label is right: the client reached the PIN check.";
     for (const auto* h : habits_of(s, last.slot, last.which, last.value)) {
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
       if (h->is_cause) f.cause = cat("likely: ", h->text, ".");
@@ -182,11 +177,12 @@ void pin_wrong(const rule_input& s, const rule& r, findings& out) {
         show_pin(f, last, s);
         show_flags(f, s, last.slot, last.token_flags);
         f.cause = last.which == function::C_InitToken
-                      ? "An initialised token takes the SO PIN that it was initialised with; each wrong one counts."
-                      : cat(which, " is not the one that the token has.");
+                      ? "An initialised token requires the SO PIN that it was initialised with; each wrong attempt "
+                        "counts."
+                      : cat(which, " does not match the PIN of the token.");
         f.advice =
-            "Try again with the right PIN only: each wrong attempt counts. If the SO PIN locks, the token must be "
-            "reinitialised by the vendor's tool.";
+            "Try again only with the correct PIN: each wrong attempt counts. If the SO PIN locks, the token must be "
+            "reinitialised.";
       });
 }
 
@@ -206,15 +202,14 @@ void pin_retried(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::pin;
     f.say = tokens.size() > 1
-                ? cat("One PIN was sent to ", tokens.size(), " tokens that refused it: ", listed(tokens), ".")
+                ? cat("One PIN was sent to ", tokens.size(), " tokens that rejected it: ", listed(tokens), ".")
                 : cat("The same wrong PIN was sent ", uses.size(), " times to ", tokens.front(),
                       ": the next one may lock it.");
-    f.show(std::move(calls), cat("PIN #", number, " of this process was refused ", uses.size(), " times"));
+    f.show(std::move(calls), cat("PIN #", number, " of this process was rejected ", uses.size(), " times"));
     show_flags(f, s, uses.back()->slot, uses.back()->token_flags);
     f.advice =
-        "Stop the retries at once (MQ: stop the channel, look at its retry interval; ssh: one PIN goes to every "
-        "token). "
-        "Correct the PIN, and test it once by hand.";
+        "Stop the retries immediately (MQ: stop the channel and check its retry interval; ssh: one PIN is sent to "
+        "every token). Correct the PIN, and test it once manually.";
     f.commands = {login_command(s, uses.front()->slot)};
   }
 }
@@ -228,10 +223,10 @@ void pin_locked(const rule_input& s, const rule& r, findings& out) {
         f.about = topic::pin_locked;
         f.say = cat("The ", whose(*uses.back()), " of ", uses.back()->slot_name, " is locked.");
         f.advice =
-            "The security officer has to set it again (C_InitPIN), or the card's own tool has to unblock it with the "
-            "PUK. "
-            "Find out what sent wrong PINs first, or it locks again. A locked security officer's PIN ends the token.";
-        f.commands = {cat("pkcs11-tool --module ", s.d.module, " --login --login-type so --init-pin")};
+            "Find out first what sent the wrong PINs, or the PIN locks again. Then set it as security officer "
+            "(C_InitPIN), or unblock it with the card's own tool and the PUK. If the SO PIN locks, the token must be "
+            "reinitialised.";
+        f.commands = {pkcs11_tool(s, "--login --login-type so --init-pin")};
       });
   if (told) return;
   for (const auto& [id, slot] : s.d.slots) {
@@ -239,10 +234,10 @@ void pin_locked(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::pin_locked;
     f.say = cat("The user PIN of ", model::describe(slot), " is locked",
-                s.d.logins.tried() == 0 ? "; the client did not even try it." : ".");
+                s.d.logins.tried() == 0 ? "; the client did not try it." : ".");
     f.show({slot.token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_LOCKED");
-    f.advice = "The security officer has to set it again (C_InitPIN), or the card's own tool has to unblock it.";
-    f.commands = {cat("pkcs11-tool --module ", s.d.module, " --slot ", id, " --login --login-type so --init-pin")};
+    f.advice = "Set it as security officer (C_InitPIN), or unblock it with the card's own tool.";
+    f.commands = {pkcs11_tool(s, cat("--slot ", id, " --login --login-type so --init-pin"))};
   }
 }
 
@@ -260,12 +255,11 @@ void pin_final_try(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::pin_state;
     f.say = cat("One more wrong PIN locks ", model::describe(slot),
-                tried ? "." : "; the client did not log in for that reason, it seems.");
+                tried ? "." : "; this is probably why the client did not log in.");
     f.show({slot.token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_FINAL_TRY");
     f.advice =
-        "Log in once by hand with the right PIN: that sets the counter back. Some clients (pkcs11-provider) refuse to "
-        "log "
-        "in until then.";
+        "Log in once manually with the correct PIN: this resets the counter. Some clients (pkcs11-provider) refuse to "
+        "log in until then.";
     f.commands = {login_command(s, id)};
   }
 }
@@ -288,16 +282,16 @@ void pin_length(const rule_input& s, const rule& r, findings& out) {
         const bool range_known = u.token_known && u.max_pin != 0 && u.max_pin != unknown;
         f.about = topic::pin;
         f.say = cat(name_of(u.which), " failed: the ", new_one ? "new PIN" : "PIN",
-                    known ? cat(" has ", counted(length, "byte")) : " has a length that the token does not take",
+                    known ? cat(" has ", counted(length, "byte")) : " has a length that the token does not accept",
                     range_known ? cat("; ", u.slot_name, " takes ", u.min_pin, " to ", u.max_pin) : "", ".");
         show_pin(f, u, s);
         if (u.value != CKR_PIN_LEN_RANGE)
-          f.cause = cat("likely: the PIN's length; the code ", short_code(u.value), " does not say so.");
+          f.cause = cat("likely: the length of the PIN, although ", short_code(u.value), " does not say so.");
         for (const auto* h : habits_of(s, u.slot, u.which, u.value))
           f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
         f.advice =
-            "Look at what surrounds the PIN in the configuration: spaces, quotes, newlines, an empty field. If the PIN "
-            "is right, give the token one of a length that both sides take.";
+            "Check the configuration for spaces, quotes, newlines or an empty field around the PIN. If the PIN is "
+            "right, set a PIN of a length that both sides accept.";
       });
 }
 
@@ -309,8 +303,8 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
         told = true;
         f.about = topic::pin_state;
         f.say = cat("The ", whose(*uses.back()), " of ", uses.back()->slot_name, " has expired.");
-        f.advice = "Change it (C_SetPIN), and put the new one into the configuration.";
-        f.commands = {cat("pkcs11-tool --module ", s.d.module, " --login --change-pin")};
+        f.advice = "Change it (C_SetPIN), and configure the new PIN.";
+        f.commands = {pkcs11_tool(s, "--login --change-pin")};
       });
   // Some tokens let the user log in and refuse everything else.
   for (const auto* i : s.d.failed_calls.with({CKR_PIN_EXPIRED})) {
@@ -322,14 +316,13 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
     const auto* slot = s.d.slot(first.slot);
     const bool flagged = slot != nullptr && slot->token && slot->token->has(CKF_USER_PIN_TO_BE_CHANGED);
     f.say =
-        cat("The PIN of ", first.slot_name, " has expired or must be changed: ", name_of(i->which), " was refused.");
+        cat("The PIN of ", first.slot_name, " has expired or must be changed: ", name_of(i->which), " was rejected.");
     show_incident(f, *i);
     if (flagged) f.show({slot->token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_TO_BE_CHANGED");
-    f.cause = flagged
-                  ? "The PIN is still the one that it was initialised with; the token works only after it is changed."
-                  : "The token's policy wants a new PIN.";
-    f.advice = "Change it (C_SetPIN), and put the new one into the configuration.";
-    f.commands = {cat("pkcs11-tool --module ", s.d.module, " --login --change-pin")};
+    f.cause = flagged ? "The PIN is still the initial PIN; the token can be used only after it is changed."
+                      : "The policy of the token requires a new PIN.";
+    f.advice = "Change it (C_SetPIN), and configure the new PIN.";
+    f.commands = {pkcs11_tool(s, "--login --change-pin")};
     apply_habits(f, s, *i);
     soften(f, s, *i);
   }
@@ -340,10 +333,10 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.level = s.d.logins.tried() > s.d.logins.succeeded() ? severity::error : severity::warning;
     f.about = topic::pin_state;
-    f.say = cat("The user PIN of ", model::describe(slot), " must be changed before it is good for anything else.");
+    f.say = cat("The user PIN of ", model::describe(slot), " must be changed before it can be used.");
     f.show({slot.token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_TO_BE_CHANGED");
-    f.advice = "Change it (C_SetPIN): it is still the one that the security officer set.";
-    f.commands = {cat("pkcs11-tool --module ", s.d.module, " --slot ", id, " --login --change-pin")};
+    f.advice = "Change it (C_SetPIN): it is still the PIN that the security officer set.";
+    f.commands = {pkcs11_tool(s, cat("--slot ", id, " --login --change-pin"))};
   }
 }
 
@@ -357,71 +350,10 @@ void pin_not_set(const rule_input& s, const rule& r, findings& out) {
       },
       [&](finding& f, const auto& uses) {
         f.about = topic::pin_state;
-        f.say = cat("The token ", uses.back()->slot_name, " has no user PIN yet: nobody can log in to it.");
-        f.advice = "The security officer has to set one (C_InitPIN).";
-        f.commands = {cat("pkcs11-tool --module ", s.d.module, " --login --login-type so --init-pin")};
+        f.say = cat("The token ", uses.back()->slot_name, " has no user PIN yet, so no user can log in.");
+        f.advice = "Set one as security officer (C_InitPIN).";
+        f.commands = {pkcs11_tool(s, "--login --login-type so --init-pin")};
       });
-}
-
-void already_logged_in(const rule_input& s, const rule& r, findings& out) {
-  for (const auto* i : s.d.failed_calls.with({CKR_USER_ALREADY_LOGGED_IN})) {
-    // A client that goes on takes it for the success that it is.
-    const auto after = aftermath_of(s, *i);
-    const bool went_on = after != aftermath::gave_up || s.d.is_inspection_tool();
-    if (!went_on && i->count == 1 && s.d.life.last_used_key != 0) continue;
-    auto& f = add(out, s, r);
-    f.about = topic::pin_state;
-    // Nothing after it: the client may have been done, or have taken it for an error.
-    if (!went_on) f.level = severity::warning;
-    f.say = went_on ? "C_Login returned that the user is logged in already, which is as good as a success."
-                    : "C_Login returned that the user is logged in already, and the client stopped there.";
-    show_incident(f, *i);
-    f.advice = went_on
-                   ? ""
-                   : "Two users of the module in one process (MQ channels and AMS, two engines) share one login. Use "
-                     "the module once, or a client that treats CKR_USER_ALREADY_LOGGED_IN as a success.";
-  }
-}
-
-void other_user(const rule_input& s, const rule& r, findings& out) {
-  for (const auto* i :
-       s.d.failed_calls.with({CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_USER_TYPE_INVALID, CKR_SESSION_READ_ONLY_EXISTS,
-                              CKR_SESSION_READ_WRITE_SO_EXISTS, CKR_USER_TOO_MANY_TYPES})) {
-    const auto& first = i->samples.front();
-    auto& f = add(out, s, r);
-    f.about = topic::pin_state;
-    switch (i->value) {
-      case CKR_USER_TYPE_INVALID:
-        f.say = cat(name_of(i->which), " as ", user_type(first.user_asked), " failed: ", first.slot_name,
-                    " does not take this user type.");
-        if (first.user_asked == CKU_CONTEXT_SPECIFIC) {
-          f.cause =
-              "CKU_CONTEXT_SPECIFIC is for one operation with a key that has CKA_ALWAYS_AUTHENTICATE, after it was "
-              "begun; it "
-              "is not a user of the token.";
-          f.advice = "Log in as CKU_USER, or with the vendor's own user type.";
-        } else {
-          f.cause = "The module does not know this user type.";
-          f.advice = "Log in as CKU_USER, or with the user type that the vendor's documentation names.";
-        }
-        break;
-      case CKR_SESSION_READ_ONLY_EXISTS:
-        f.say = "The security officer cannot log in while a read-only session is open.";
-        break;
-      case CKR_SESSION_READ_WRITE_SO_EXISTS:
-        f.say = "A read-only session cannot be opened while the security officer is logged in.";
-        break;
-      default:
-        f.say = "Another kind of user is logged in: user and security officer cannot be at the same time.";
-    }
-    show_incident(f, *i);
-    if (f.advice.empty())
-      f.advice = "Log out, or close the sessions of the other part of the program, before this login.";
-    for (const auto* h : habits_of(s, first.slot, i->which, i->value))
-      f.cause += cat(" Known of this module: ", h->text, ".");
-    apply_habits(f, s, *i);
-    soften(f, s, *i);
-  }
 }
 
 void pin_pad(const rule_input& s, const rule& r, findings& out) {
@@ -439,36 +371,18 @@ void pin_pad(const rule_input& s, const rule& r, findings& out) {
         if (is_empty_for_pad(u)) {
           f.level = severity::error;
           f.fault = fault::client;
-          f.say = cat("C_Login was given an empty PIN; ", u.slot_name, " has a PIN pad and wants NULL.");
+          f.say = cat("C_Login was given an empty PIN; ", u.slot_name, " has a PIN pad and requires NULL.");
           f.show({u.call}, "pPin is a pointer, and ulPinLen is 0");
           f.show({}, "C_GetTokenInfo shows CKF_PROTECTED_AUTHENTICATION_PATH");
-          f.cause = "With a PIN pad, pPin must be NULL: an empty text is a PIN of no bytes, which is wrong.";
-          f.advice = "Have the client pass NULL for the PIN (Pkcs11Interop: null, not an empty string).";
+          f.cause = "With a PIN pad, pPin must be NULL: an empty string is a PIN of 0 bytes, which is wrong.";
+          f.advice = "Make the client pass NULL for the PIN (Pkcs11Interop: null, not an empty string).";
           return;
         }
-        f.say = u.pin_given ? cat("The token ", u.slot_name, " has a PIN pad and was given a PIN by the program.")
-                            : cat("No PIN was passed, and ", u.slot_name, " has no PIN pad to ask for one.");
-        f.advice = u.pin_given ? "Leave the PIN out of the configuration, if the client allows that."
-                               : "Put the PIN into the configuration.";
+        f.say = u.pin_given ? cat("The token ", u.slot_name, " has a PIN pad, but the program passed a PIN.")
+                            : cat("No PIN was passed, but ", u.slot_name, " has no PIN pad.");
+        f.advice =
+            u.pin_given ? "Leave the PIN out of the configuration, if the client allows that." : "Configure the PIN.";
       });
-}
-
-void login_for_operation(const rule_input& s, const rule& r, findings& out) {
-  for (const auto* i : s.d.failed_calls.with({CKR_USER_NOT_LOGGED_IN})) {
-    const auto& first = i->samples.front();
-    const bool wants = first.key && first.key->is(model::bit_always_authenticate);
-    const bool in_operation = first.operation.active && first.logged_in;
-    if (!wants && !(in_operation && s.d.logins.context_specific() == 0)) continue;
-    auto& f = add(out, s, r);
-    f.about = topic::key_use;
-    f.say = cat("The key ", first.key ? first.key_name : std::string("that is used"),
-                " wants a login of its own for each operation, and the client does not do that.");
-    show_incident(f, *i);
-    if (wants) f.show({}, "the key has CKA_ALWAYS_AUTHENTICATE");
-    f.show({}, "no C_Login with CKU_CONTEXT_SPECIFIC came between the operation's begin and its end");
-    f.advice =
-        "Use a key without CKA_ALWAYS_AUTHENTICATE (on PIV cards: slot 9A instead of 9C), or a client that knows it.";
-  }
 }
 
 }  // namespace p11tape::diagnose::rule_functions

@@ -96,8 +96,7 @@ answer violated(std::string text) { return {verdict::violated, std::move(text)};
 
 answer look_library(function, const sample& s) {
   if (s.initialized) return held();
-  if (s.finalized_in != 0)
-    return violated(cat("C_Finalize in call ", s.finalized_in, " had ended the use of the module"));
+  if (s.finalized_in != 0) return violated(cat("C_Finalize in call ", s.finalized_in, " had finalised the module"));
   return {};
 }
 
@@ -113,7 +112,7 @@ answer look_slot(function, const sample& s) {
 answer look_token(function, const sample& s) {
   if (s.token_known && s.value != CKR_TOKEN_NOT_PRESENT) return held();
   if (!s.slot_known) return {};
-  return (s.slot_flags & CKF_TOKEN_PRESENT) != 0 ? held() : violated("C_GetSlotInfo showed no token in the slot");
+  return (s.slot_flags & CKF_TOKEN_PRESENT) != 0 ? held() : violated("C_GetSlotInfo reported no token in the slot");
 }
 
 answer look_token_ready(function, const sample& s) {
@@ -132,7 +131,7 @@ answer look_session(function, const sample& s) {
   if (s.session_handle == unknown) return {};
   if (s.session_open) return held();
   if (s.session_end) return violated(cat("call ", s.session_end->ended_in, " had ended the session"));
-  return s.session_handle == 0 ? violated("the session handle is 0, which no session has") : answer{};
+  return s.session_handle == 0 ? violated("the session handle is 0, which is never valid") : answer{};
 }
 
 answer look_writes(function f, const sample& s) {
@@ -147,13 +146,13 @@ answer look_writes(function f, const sample& s) {
 answer look_login(function, const sample& s) {
   if (s.logged_in) return held();
   if (!s.login_required || !s.login_known) return {};
-  return violated("the token has CKF_LOGIN_REQUIRED, and nobody was logged in");
+  return violated("the token has CKF_LOGIN_REQUIRED, and no user was logged in");
 }
 
 answer look_so_login(function, const sample& s) {
   if (!s.login_known) return {};
   if (s.user == CKU_SO) return held();
-  return violated(s.logged_in ? "the user was logged in, and not the security officer" : "nobody was logged in");
+  return violated(s.logged_in ? "the user was logged in, not the security officer" : "no user was logged in");
 }
 
 answer look_begun(function, const sample& s) {
@@ -163,13 +162,13 @@ answer look_begun(function, const sample& s) {
 
 answer look_idle(function, const sample& s) {
   if (!s.session_open) return {};
-  return s.operation.active ? violated(cat("call ", s.operation.begun_in, " had begun one that was not ended"))
+  return s.operation.active ? violated(cat("call ", s.operation.begun_in, " had started one that was still active"))
                             : held();
 }
 
 answer look_object(function, const sample& s) {
   if (s.object_handle == unknown) return {};
-  if (s.object_handle == 0) return violated("the handle is 0, which no object has");
+  if (s.object_handle == 0) return violated("the handle is 0, which is never valid");
   if (s.object_end) return violated(cat("call ", s.object_end->ended_in, " had destroyed the object"));
   return s.key ? held() : answer{};
 }
@@ -183,7 +182,7 @@ answer look_key_class(function f, const sample& s) {
                             u->flag == CKF_WRAP || u->flag == CKF_ENCAPSULATE;
   const auto wanted = wants_public ? CKO_PUBLIC_KEY : CKO_PRIVATE_KEY;
   if (of == wanted) return held();
-  return violated(cat(u->words, " needs a ", wants_public ? "public" : "private", " or secret key, and this is ",
+  return violated(cat(u->words, " needs a ", wants_public ? "public" : "private", " or secret key, but this is ",
                       of == CKO_PUBLIC_KEY    ? "a public key"
                       : of == CKO_PRIVATE_KEY ? "a private key"
                       : of == CKO_CERTIFICATE ? "a certificate"
@@ -243,7 +242,7 @@ answer look_key_type(function, const sample& s) {
   if (wanted == unknown) return {};
   if (wanted == s.key->key_type) return held();
   return violated(cat(mechanism(s.mechanism), " works with keys of type ", cryptoki::display_name("key_type", wanted),
-                      ", and the key is of type ", cryptoki::display_name("key_type", s.key->key_type)));
+                      ", but the key is of type ", cryptoki::display_name("key_type", s.key->key_type)));
 }
 
 answer look_key_size(function, const sample& s) {
@@ -256,7 +255,7 @@ answer look_key_size(function, const sample& s) {
   const auto fits = [&](u64 n) { return n >= s.limits->min_key && n <= s.limits->max_key; };
   if (fits(size) || (size % 8 == 0 && fits(size / 8))) return held();
   return violated(cat("the token offers ", mechanism(s.mechanism), " for keys of ", s.limits->min_key, " to ",
-                      s.limits->max_key, ", and this one has ", size, " bits"));
+                      s.limits->max_key, ", but this one has ", size, " bits"));
 }
 
 answer look_extractable(function, const sample& s) {
@@ -295,7 +294,7 @@ answer look_pin_length(function, const sample& s) {
   if (!s.pin_known || s.max_pin == 0 || s.max_pin == unknown) return {};
   if (s.pin_length >= s.min_pin && s.pin_length <= s.max_pin) return held();
   return violated(
-      cat("the PIN has ", counted(s.pin_length, "byte"), ", and the token takes ", s.min_pin, " to ", s.max_pin));
+      cat("the PIN has ", counted(s.pin_length, "byte"), ", but the token accepts ", s.min_pin, " to ", s.max_pin));
 }
 
 answer look_serial(function, const sample& s) {

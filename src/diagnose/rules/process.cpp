@@ -43,17 +43,16 @@ void use_after_fork(const rule_input& s, const rule& r, findings& out) {
   const bool bad = !l.first_other_ended || l.first_other_value != CKR_OK;
   if (!bad) f.level = severity::warning;
   f.about = topic::library;
-  f.say = cat("The process forked, and its child (process ", s.d.pid,
-              ") goes on to use the module without C_Initialize", bad ? "." : "; this module lets it, others do not.");
+  f.say = cat("The process forked, and its child (process ", s.d.pid, ") uses the module without C_Initialize",
+              bad ? "." : "; this module allows it, others do not.");
   f.show({l.first_other},
          cat("the child's first call is ", name_of(l.first_other_function),
-             !l.first_other_ended ? ", which never returned" : cat(", which answered ", code(l.first_other_value))));
+             !l.first_other_ended ? ", which never returned" : cat(", which returned ", code(l.first_other_value))));
   if (const auto from = s.d.tape->property("forked_from"); !from.empty())
     f.show({}, cat("the parent's tape is ", label::printable(from)));
   f.advice =
       "Load and initialise the module after the fork, in each child. Use a recent libp11, or pkcs11-provider, which "
-      "notice "
-      "a fork; nginx: master_process off, to try; httpd: a worker that initialises for itself.";
+      "detect a fork. nginx: test with master_process off. httpd: use a worker that initialises the module itself.";
 }
 
 void fork_not_noticed(const rule_input& s, const rule& r, findings& out) {
@@ -61,11 +60,11 @@ void fork_not_noticed(const rule_input& s, const rule& r, findings& out) {
   if (i == nullptr || !s.d.forked || !began_with_initialize(s) || s.d.life.turns.front().call != i->first) return;
   auto& f = add(out, s, r);
   f.about = topic::library;
-  f.say = "The module takes the child of fork for its parent: it says that it is initialised already.";
+  f.say = "The module does not detect the fork: in the child it returns that it is already initialised.";
   show_incident(f, *i);
   f.advice =
-      "Sessions and logins that the child believes to have are its parent's. Call C_Finalize in the child first, or "
-      "initialise after the fork only, or use a newer module.";
+      "The sessions and logins of the child are those of its parent. Call C_Finalize in the child first, initialise "
+      "only after the fork, or use a newer module.";
 }
 
 void initialised_twice(const rule_input& s, const rule& r, findings& out) {
@@ -73,9 +72,9 @@ void initialised_twice(const rule_input& s, const rule& r, findings& out) {
   if (i == nullptr || (s.d.forked && !s.d.life.turns.empty() && s.d.life.turns.front().call == i->first)) return;
   auto& f = add(out, s, r);
   f.about = topic::library;
-  f.say = "Two parts of the process use the module: the second found it initialised already.";
+  f.say = "Two parts of the process use the module: the second found it already initialised.";
   show_incident(f, *i);
-  f.advice = "That is harmless as long as the second does not call C_Finalize, which ends the first one's sessions.";
+  f.advice = "This is harmless unless the second one calls C_Finalize, which ends the sessions of the first.";
 }
 
 void locking_refused(const rule_input& s, const rule& r, findings& out) {
@@ -83,14 +82,14 @@ void locking_refused(const rule_input& s, const rule& r, findings& out) {
     if (i->which != function::C_Initialize) continue;
     auto& f = add(out, s, r);
     f.about = topic::initialize;
-    f.say = i->value == CKR_CANT_LOCK ? "The module cannot lock in the way that the client wants."
-                                      : "The module wants to create threads, and the client forbids it.";
+    f.say = i->value == CKR_CANT_LOCK ? "The module does not support the kind of locking that the client requests."
+                                      : "The module needs to create threads, but the client does not allow it.";
     show_incident(f, *i);
-    f.advice = "strongSwan: os_locking = yes; otherwise look for the client's setting about threads or locking.";
+    f.advice = "strongSwan: os_locking = yes. Other clients: look for a setting for threads or locking.";
     for (const auto& t : s.d.life.turns)
       if (!t.finalizes && t.ended && t.value == CKR_OK && t.call > i->last) {
         f.level = severity::info;
-        f.show({t.call}, "the client tried again with other arguments, and that worked");
+        f.show({t.call}, "the client tried again with other arguments and succeeded");
         break;
       }
   }
@@ -105,16 +104,16 @@ void threads_without_locking(const rule_input& s, const rule& r, findings& out) 
   if (agreed == nullptr || !agreed->locks.told || agreed->locks.os_locking || agreed->locks.mutexes != 0) return;
   auto& f = add(out, s, r);
   f.about = topic::library;
-  f.say = "The module was told that one thread uses it at a time, and several do so at once.";
+  f.say = "The module was initialised for one thread at a time, but several threads use it at the same time.";
   f.show({agreed->call}, agreed->locks.arguments
-                             ? "C_Initialize was given neither CKF_OS_LOCKING_OK nor functions for locks"
-                             : "C_Initialize was given NULL, which promises one thread at a time");
+                             ? "C_Initialize was called with neither CKF_OS_LOCKING_OK nor mutex functions"
+                             : "C_Initialize was called with NULL, which promises one thread at a time");
   f.show({o.other, o.call},
          cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which), " (thread ", o.thread,
              ") overlap; ", o.count == 1 ? "the only such pair" : cat(o.count, " such pairs were counted")));
   f.advice =
-      "Have the client pass CKF_OS_LOCKING_OK (a newer libp11 does), or let one thread do all the work: results may "
-      "be wrong, and crashes come at random.";
+      "Use a client that passes CKF_OS_LOCKING_OK (newer versions of libp11 do), or do all the work in one thread. "
+      "Otherwise results may be wrong, and the process may crash at random.";
 }
 
 void session_shared(const rule_input& s, const rule& r, findings& out) {
@@ -122,11 +121,11 @@ void session_shared(const rule_input& s, const rule& r, findings& out) {
   if (o.count == 0) return;
   auto& f = add(out, s, r);
   f.about = topic::session;
-  f.say = "Two threads use the same session at the same time; a session does one thing at a time.";
+  f.say = "Two threads use the same session at the same time; a session supports one operation at a time.";
   f.show({o.other, o.call}, cat(name_of(o.other_which), " (thread ", o.other_thread, ") and ", name_of(o.which),
                                 " (thread ", o.thread, ") overlap on session handle ", o.session, "; ",
                                 o.count == 1 ? "the only such pair" : cat(o.count, " such pairs were counted")));
-  f.advice = "Give each thread a session of its own, or lock around each operation from its begin to its end.";
+  f.advice = "Give each thread its own session, or hold a lock for the whole of each operation.";
 }
 
 void finalised_by_other(const rule_input& s, const rule& r, findings& out) {
@@ -147,13 +146,13 @@ void finalised_by_other(const rule_input& s, const rule& r, findings& out) {
       f.about = topic::library;
       f.say = other_thread ? cat("Thread ", sample.finalized_by, " called C_Finalize while thread ", sample.thread,
                                  " was still using the module.")
-                           : "One of two users of the module in this process called C_Finalize, and the other went on.";
+                           : "One of two parts of this process called C_Finalize, and the other one continued.";
       f.show({sample.finalized_in}, "C_Finalize");
       if (twice != nullptr) f.show({twice->first}, "the module had been initialised twice");
       show_incident(f, *i);
       f.advice =
-          "Only who initialised the module may finalise it, and last. Where two libraries use it (MQ and AMS, engine "
-          "and application), load it through p11-kit, which counts its users, or give one of them a copy.";
+          "Only the last user of the module may finalise it. If two libraries use it (MQ and AMS, engine and "
+          "application), load it through p11-kit, which counts its users, or give one of them a copy.";
       break;
     }
   }
@@ -171,7 +170,7 @@ void not_initialised(const rule_input& s, const rule& r, findings& out) {
                   : cat(name_of(i->which), " was called before C_Initialize.");
     if (after) f.show({first.finalized_in}, "C_Finalize");
     show_incident(f, *i);
-    f.advice = "The program, or a library that it uses, has its calls in the wrong order; look for a newer version.";
+    f.advice = "The program, or a library that it uses, makes calls in the wrong order. Look for a newer version.";
     soften(f, s, *i);
   }
 }

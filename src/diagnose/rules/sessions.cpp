@@ -5,6 +5,7 @@
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/commands.hpp"
 #include "diagnose/rules/habits.hpp"
 #include "diagnose/rules/parameters.hpp"
 #include "diagnose/rules/rules.hpp"
@@ -54,7 +55,7 @@ void explain_unreturned(finding& f, const rule_input& s, const unreturned& u) {
     if (x.key) f.show({}, cat("with ", x.key_name));
     if (const auto trouble = check_parameter(u.which, x); trouble && trouble->is_certain) {
       f.fault = fault::module;
-      f.cause = cat("likely: ", trouble->say, "; the module reads the parameter without a check, and crashes.");
+      f.cause = cat("likely: ", trouble->say, "; the module reads the parameter without a check and crashes.");
       f.advice = trouble->advice;
     }
     for (const auto* h : habits_of(s, x.slot, u.which, CKR_OK))
@@ -68,9 +69,10 @@ void explain_unreturned(finding& f, const rule_input& s, const unreturned& u) {
     f.fault = fault::module;
     f.cause =
         "C_Finalize must make C_WaitForSlotEvent return CKR_CRYPTOKI_NOT_INITIALIZED (section 5.5); this module waits "
-        "for it.";
+        "for it instead.";
     f.advice =
-        "Have the client poll with CKF_DONT_BLOCK, or end its waiting thread first; use a newer version of the module.";
+        "Use a newer version of the module. Or make the client poll with CKF_DONT_BLOCK, or end its waiting thread "
+        "first.";
     return;
   }
 }
@@ -91,7 +93,7 @@ void session_leak(const rule_input& s, const rule& r, findings& out) {
     if (!says_so && (!worked_before || first.sessions < few_sessions)) continue;
     auto& f = add(out, s, r);
     f.about = topic::session;
-    f.say = says_so ? cat("The token has no more sessions to give: ", first.sessions, " were open in this process.")
+    f.say = says_so ? cat("The token cannot open more sessions: ", first.sessions, " were open in this process.")
                     : cat("C_OpenSession failed with ", short_code(i->value), " while ", first.sessions,
                           " sessions were open.");
     show_incident(f, *i);
@@ -99,14 +101,12 @@ void session_leak(const rule_input& s, const rule& r, findings& out) {
     for (const auto& [id, slot] : s.d.slots)
       if (slot.token && slot.token->max_sessions != 0 && slot.token->max_sessions < 1000000)
         f.show({slot.token->seen_in}, cat(model::describe(slot), " allows ", slot.token->max_sessions, " sessions"));
-    f.cause =
-        says_so && first.sessions == 0 ? "No session of this process was open: other programs hold them."
-        : says_so
-            ? "Sessions are opened and not closed, or more are needed than the token has."
-            : "likely: all sessions are in use; the same call had worked with fewer, and the code does not say so.";
+    f.cause = says_so && first.sessions == 0 ? "No session of this process was open: other programs use them."
+              : says_so ? "Sessions are opened and not closed, or the client needs more than the token supports."
+                        : "likely: all sessions are in use: the same call succeeded with fewer open sessions.";
     f.advice =
-        "Close sessions when they are done with, or limit how many the client holds (pools, worker threads); small "
-        "devices give 16 to all programs together.";
+        "Close sessions after use, or limit how many the client holds (pools, worker threads). Small devices support "
+        "16 sessions for all programs together.";
     apply_habits(f, s, *i);
     soften(f, s, *i);
     return;
@@ -116,9 +116,11 @@ void session_leak(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.level = severity::warning;
   f.about = topic::session;
-  f.say = cat("Sessions pile up: ", l.opened, " were opened and ", l.closed, " closed.");
+  f.say = cat("Sessions accumulate: ", l.opened, " were opened and ", l.closed, " closed.");
   f.show({l.most_open_in}, cat(l.most_open, " were open at the same time"));
-  f.advice = "Tokens allow a limited number; look for a newer version of the client, or restart it in time.";
+  f.advice =
+      "Tokens support a limited number. Look for a newer version of the client, or restart it before the limit is "
+      "reached.";
 }
 
 void session_gone(const rule_input& s, const rule& r, findings& out) {
@@ -134,25 +136,24 @@ void session_gone(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::session;
     if (login) {
-      f.say = cat("The login was gone when ", name_of(i->which), " needed it.");
+      f.say = cat("The login had ended when ", name_of(i->which), " needed it.");
       // A logout is the cause, and what other rules begin with that tell more of it.
       if (first.logout_in != 0)
         f.show({first.logout_in}, cat("C_Logout by thread ", first.logout_by));
       else
         f.show({s.d.logins.first_success()}, "C_Login had succeeded");
       f.advice =
-          "Closing the last session of a token ends its login, and so does C_Logout by any thread. Keep one session "
-          "open "
-          "as long as the login is needed.";
+          "The login ends when the last session of the token is closed, or when any thread calls C_Logout. Keep one "
+          "session open as long as the login is needed.";
     } else {
-      f.say = cat("A session that is not open any more is used for ", name_of(i->which),
+      f.say = cat("A session that is no longer open is used for ", name_of(i->which),
                   first.session_end ? ": " + ending_in_words(*first.session_end) : "", ".");
-      f.advice =
-          first.session_end && first.session_end->how == model::ending::closed_all
-              ? "C_CloseAllSessions closes the sessions of all threads and libraries in the process: close single ones."
-          : first.session_open ? "The module dropped the session by itself: it was restarted, the card was reset, or "
-                                 "the connection to the HSM was lost. The client must open a new one."
-                               : "The client must not use a session after closing it.";
+      f.advice = first.session_end && first.session_end->how == model::ending::closed_all
+                     ? "C_CloseAllSessions closes the sessions of all threads and libraries in the process: use "
+                       "C_CloseSession instead."
+                 : first.session_open ? "The module dropped the session: it was restarted, the card was reset, or the "
+                                        "connection to the HSM was lost. The client must open a new session."
+                                      : "The client must not use a session after closing it.";
     }
     show_incident(f, *i);
     soften(f, s, *i);
@@ -167,13 +168,12 @@ void session_timed_out(const rule_input& s, const rule& r, findings& out) {
     if (idle == i->samples.end()) continue;
     auto& f = add(out, s, r);
     f.about = topic::session;
-    f.say = cat("The device forgot the session: the first call after ", duration(idle->idle), " without any answered ",
-                short_code(i->value), ".");
-    f.show({idle->call}, cat(name_of(i->which), " after ", duration(idle->idle), " of silence"));
+    f.say = cat("The device dropped the session: the first call after ", duration(idle->idle),
+                " without calls returned ", short_code(i->value), ".");
+    f.show({idle->call}, cat(name_of(i->which), " after ", duration(idle->idle), " without calls"));
     f.advice =
-        "Network HSMs and small devices close idle connections. Have the client keep it alive, reconnect with "
-        "C_Finalize and "
-        "C_Initialize, or lengthen the time-out; firewalls drop idle connections, too.";
+        "Network HSMs, small devices and firewalls close idle connections. Keep the connection alive, reconnect with "
+        "C_Finalize and C_Initialize, or increase the timeout.";
     soften(f, s, *i);
   }
 }
@@ -186,10 +186,10 @@ void logout_race(const rule_input& s, const rule& r, findings& out) {
       auto& f = add(out, s, r);
       f.about = topic::session;
       f.say = cat("Thread ", x.logout_by, " logged out while thread ", x.thread,
-                  " was at work: a login belongs to the whole process.");
+                  " was using the login, which belongs to the whole process.");
       f.show({x.logout_in}, "C_Logout");
       show_incident(f, *i);
-      f.advice = "Log in once for the process and out at its end, not for each piece of work.";
+      f.advice = "Log in once per process and log out at its end, not for each operation.";
       soften(f, s, *i);
       break;
     }
@@ -200,14 +200,13 @@ void read_only(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED})) {
     auto& f = add(out, s, r);
     f.about = topic::write;
-    f.say = i->value == CKR_SESSION_READ_ONLY
-                ? cat(name_of(i->which), " wants to write, and its session was opened for reading only.")
-                : cat(name_of(i->which), " wants to write, and the token ", i->samples.front().slot_name,
-                      " is write-protected.");
+    f.say = i->value == CKR_SESSION_READ_ONLY ? cat(name_of(i->which), " writes, but its session is read-only.")
+                                              : cat(name_of(i->which), " writes, but the token ",
+                                                    i->samples.front().slot_name, " is write-protected.");
     show_incident(f, *i);
     f.advice = i->value == CKR_SESSION_READ_ONLY
                    ? "The client must open the session with CKF_RW_SESSION."
-                   : "Look for a setting of the module or device that protects it, or for rights of this user.";
+                   : "Check the settings of the module or device, and the permissions of this user.";
     soften(f, s, *i);
   }
 }
@@ -225,15 +224,16 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
     // A program that dies while it tidies up has done its work.
     f.level = stage_of(last->which) < 0 ? severity::warning : severity::error;
     f.about = topic::device;
-    f.say =
-        cat("The tape ends inside ", name_of(last->which), ": the process crashed, was killed, or still hangs there.");
+    f.say = cat("The tape ends inside ", name_of(last->which),
+                ": the process crashed, was killed, or is still running there.");
     f.show({last->call},
            cat("call ", last->call, ": ", name_of(last->which), " by thread ", last->thread, " never returned"));
     f.advice =
-        "Look into the system's log (crash, out of memory) and for a core file. If the process still runs, gdb shows "
-        "what the module waits for.";
+        "Look for a crash or an out-of-memory kill in the system log, and for a core file. If the process is still "
+        "running, gdb shows what the module is waiting for.";
     explain_unreturned(f, s, *last);
-    f.commands = {cat("coredumpctl list ", s.d.program), cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
+    f.commands = {cat("coredumpctl list ", text::shell_word(s.d.program)),
+                  cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
     return;
   }
   for (const auto& u : l.lost) {
@@ -241,14 +241,14 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::device;
     f.say = cat("Thread ", u.thread, " left ", name_of(u.which),
-                " without returning: it was cancelled, or an exception passed through.");
-    f.show({u.call}, "the thread's next record shows that it is elsewhere");
-    f.advice = "The module may still hold its locks: later calls may hang.";
+                " without returning: it was cancelled, or an exception was thrown.");
+    f.show({u.call}, "the next record of the thread shows that it is no longer in the call");
+    f.advice = "The module may still hold its locks, so later calls may hang.";
     return;
   }
   if (l.initializations == 0 || l.finalizations >= l.initializations || s.d.forked) return;
   auto& f = add(out, s, r);
-  f.say = "The process ended, or still runs, without C_Finalize.";
+  f.say = "The process ended without C_Finalize, or is still running.";
   f.show({s.d.tally.total().last}, "the last call on the tape");
 }
 
@@ -257,10 +257,10 @@ void call_hangs(const rule_input& s, const rule& r, findings& out) {
     if (u.others_went_on < long_wait || u.which == function::C_WaitForSlotEvent) continue;
     auto& f = add(out, s, r);
     f.about = topic::device;
-    f.say = cat(name_of(u.which), " hangs: thread ", u.thread, " did not come back for ", duration(u.others_went_on),
-                ", while the rest of the process went on.");
+    f.say = cat(name_of(u.which), " hangs: thread ", u.thread, " has not returned for ", duration(u.others_went_on),
+                ", while the rest of the process continued.");
     f.show({u.call}, cat("call ", u.call, " has no end on the tape"));
-    f.advice = "The module waits for the device, the network, or a lock that nobody gives back.";
+    f.advice = "The module is probably waiting for the device, the network, or a lock that is never released.";
     explain_unreturned(f, s, u);
     f.commands = {cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
   }

@@ -31,18 +31,18 @@ void login_per_operation(const rule_input& s, const rule& r, findings& out) {
   const auto cost = t.of(function::C_Login).time + t.of(function::C_LoginUser).time +
                     (cycles ? t.of(function::C_Initialize).time : 0);
   auto& f = add(out, s, r);
-  f.say = cycles ? cat("The client initialises, logs in and finalises again and again: ", logins, " logins in ",
+  f.say = cycles ? cat("The client initialises, logs in and finalises repeatedly: ", logins, " logins in ",
                        duration(span), ".")
                  : cat("The client logs in for nearly every operation: ", logins, " logins for ", l.used_keys,
                        " operations with keys.");
   f.show({s.d.logins.first_success(), s.d.logins.last_success()},
-         cat("logins, ", cycles ? "with C_Initialize, " : "", "took ", duration(cost), " in all, ", percent(cost, span),
-             " of the time"));
+         cat("logins, ", cycles ? "with C_Initialize, " : "", "took ", duration(cost), " in total, ",
+             percent(cost, span), " of the time"));
   f.advice =
-      "MQ: EnvironmentScope=PROCESS in the SSL stanza of mqclient.ini (CONNECTION makes an environment for each "
-      "connection). "
-      "Otherwise keep the session open, and log in once.";
-  if (s.d.filtered) f.show({}, "calls were filtered: the share of the time is of those that are on the tape");
+      "MQ: set EnvironmentScope=PROCESS in the SSL stanza of mqclient.ini (CONNECTION creates an environment for each "
+      "connection). Other clients: keep the session open, and log in once.";
+  if (s.d.filtered)
+    f.show({}, "recording filters left out calls: the share of the time covers only the calls on the tape");
 }
 
 void slow_initialize(const rule_input& s, const rule& r, findings& out) {
@@ -51,11 +51,11 @@ void slow_initialize(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.say = cat("C_Initialize took ", duration(t.longest), ".");
   f.show({t.longest_in},
-         counted(t.calls, "C_Initialize call", "calls of C_Initialize") + cat(", ", duration(t.time), " in all"));
+         counted(t.calls, "C_Initialize call", "calls of C_Initialize") + cat(", ", duration(t.time), " in total"));
   f.advice =
-      "Modules read whole cards and ask all readers here, or connect to HSMs that do not answer. OpenSC: "
-      "use_file_cache = public, and "
-      "ignored_readers for those that are not needed; network HSMs: take dead members out of the group.";
+      "In C_Initialize, modules read whole cards and query all readers, or connect to HSMs that may not respond. "
+      "OpenSC: use_file_cache = public, and ignored_readers for unused readers. Network HSMs: remove unreachable "
+      "members from the group.";
 }
 
 void full_enumeration(const rule_input& s, const rule& r, findings& out) {
@@ -65,15 +65,14 @@ void full_enumeration(const rule_input& s, const rule& r, findings& out) {
   const auto busy = std::max<u64>(s.d.pace.busy, 1);
   if (e.objects < 50 || reads.calls < e.objects || time * 5 < busy) return;
   auto& f = add(out, s, r);
-  f.say = cat("The client lists everything: ", counted(e.times, "search", "searches"), " for ", e.objects,
+  f.say = cat("The client reads all objects: ", counted(e.times, "search", "searches"), " for ", e.objects,
               " objects in all, and ", reads.calls, " calls of C_GetAttributeValue, ", percent(time, busy),
               " of the time in the module.");
   f.show({e.first}, cat("searches and reading took ", duration(time)));
   f.advice =
-      "Give the client the label or the ID of the one object that it needs, delete what nobody uses, or let it keep "
-      "what it read "
-      "(pkcs11-provider: pkcs11-module-cache-keys). Java's KeyStore.load always reads everything: give it a token of "
-      "its own.";
+      "Configure the label or the ID of the object that the client needs, delete unused objects, or enable a cache "
+      "(pkcs11-provider: pkcs11-module-cache-keys). Java's KeyStore.load always reads all objects: give Java its own "
+      "token.";
 }
 
 void attribute_by_attribute(const rule_input& s, const rule& r, findings& out) {
@@ -83,15 +82,14 @@ void attribute_by_attribute(const rule_input& s, const rule& r, findings& out) {
   // On a quick token nobody notices.
   if (reads.time < 100 * ms && reads.in_rows < 1000) f.level = severity::info;
   f.say = cat("Attributes are read one at a time: ", reads.single, " of ", reads.calls,
-              " calls of C_GetAttributeValue asked for a single one.");
+              " calls of C_GetAttributeValue read only one.");
   f.show({reads.longest_row_in}, cat("here ", reads.longest_row, " in a row for one object"));
-  if (reads.sizes != 0) f.show({}, cat(reads.sizes, " of them only asked how long the value is"));
+  if (reads.sizes != 0) f.show({}, cat(reads.sizes, " of them only queried the length of the value"));
   if (reads.after_refusal != 0)
-    f.show({}, cat(reads.after_refusal, " came after a call for several that the module had refused"));
+    f.show({}, cat(reads.after_refusal, " followed a call for several attributes that the module had rejected"));
   f.show({}, cat("reading attributes took ", duration(reads.time), ", ", percent(reads.time, s.d.pace.busy),
                  " of the time in the module"));
-  f.advice =
-      "One call can ask for all attributes of an object. Look for a newer version of the client's PKCS#11 library.";
+  f.advice = "One call can read all attributes of an object. Look for a newer version of the client's PKCS#11 library.";
 }
 
 void polling(const rule_input& s, const rule& r, findings& out) {
@@ -104,13 +102,13 @@ void polling(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.say = before
               ? cat(l.most_alike_poll, " was called ", l.most_alike_polls,
-                    " times alike before the first session was opened.")
-              : cat("Slots and tokens are asked for ", l.polls * second / std::max<u64>(span, 1), " times a second.");
-  f.show({l.poll_first, l.poll_last},
-         cat(l.polls, " calls of C_GetSlotList, C_GetSlotInfo and C_GetTokenInfo, ", duration(l.poll_time), " in all"));
+                    " times with the same arguments before the first session was opened.")
+              : cat("Slots and tokens are queried ", l.polls * second / std::max<u64>(span, 1), " times per second.");
+  f.show({l.poll_first, l.poll_last}, cat(l.polls, " calls of C_GetSlotList, C_GetSlotInfo and C_GetTokenInfo, ",
+                                          duration(l.poll_time), " in total"));
   f.advice =
-      "Some clients look for cards that come and go; Java: insertionCheckInterval. Fewer readers and slots make each "
-      "round shorter.";
+      "Some clients poll for cards that are inserted or removed (Java: insertionCheckInterval). Fewer readers and "
+      "slots make each round shorter.";
 }
 
 void slow_login(const rule_input& s, const rule& r, findings& out) {
@@ -123,11 +121,10 @@ void slow_login(const rule_input& s, const rule& r, findings& out) {
     if (u.call == t.longest_in && !u.pin_given) return;
   auto& f = add(out, s, r);
   f.say = cat("A single C_Login took ", duration(t.longest), ".");
-  f.show({t.longest_in}, cat(counted(t.calls, "login"), ", ", duration(t.time), " in all"));
+  f.show({t.longest_in}, cat(counted(t.calls, "login"), ", ", duration(t.time), " in total"));
   f.advice =
-      "A card takes 100 to 300 ms to check a PIN. More comes from slow key derivation in the module's database "
-      "(openCryptoki, NSS: "
-      "iterations), the network to the HSM, or a delay after wrong PINs.";
+      "A card takes 100 to 300 ms to check a PIN. Longer times come from slow key derivation in the module's database "
+      "(openCryptoki, NSS: iterations), the network to the HSM, or a delay after wrong PINs.";
 }
 
 void slow_search(const rule_input& s, const rule& r, findings& out) {
@@ -142,11 +139,10 @@ void slow_search(const rule_input& s, const rule& r, findings& out) {
           begin.calls == 0 ? std::string() : cat(duration(s.d.pace.searches_time / begin.calls), " each on average, "),
           duration(longest), " at the longest.");
   f.show({begin.longest >= step.longest ? begin.longest_in : step.longest_in}, "the longest");
-  f.advice = is_softhsm(s) ? "SoftHSM opens and locks the file of every object in each search: fewer objects on the "
-                             "token, or its database backend."
-                           : "Modules without an index look at each object; on cards each is a file to be read. Fewer "
-                             "objects, or a search by class "
-                             "and ID, help.";
+  f.advice = is_softhsm(s) ? "SoftHSM opens and locks the file of every object in each search: keep fewer objects on "
+                             "the token, or use its database backend."
+                           : "Modules without an index read each object; on cards, each object is a file. Fewer "
+                             "objects, or searches by class and ID, help.";
 }
 
 void serialised(const rule_input& s, const rule& r, findings& out) {
@@ -159,12 +155,12 @@ void serialised(const rule_input& s, const rule& r, findings& out) {
     if (slow < least * quick) return;
     constexpr std::string_view others[] = {"", "one or two", "three to six", "seven or more"};
     auto& f = add(out, s, r);
-    f.say = cat("The module does one thing at a time: an operation takes ", duration(quick), " alone, and ",
-                duration(slow), " while ", others[i], " others are under way.");
+    f.say = cat("The module executes one operation at a time: an operation takes ", duration(quick), " alone, and ",
+                duration(slow), " while ", others[i], " others are in progress.");
     f.show({}, cat("medians of ", alone.total(), " and ", crowded.total(), " operations; 95 of 100 take less than ",
                    duration(alone.quantile(0.95)), " and ", duration(crowded.quantile(0.95))));
     f.advice =
-        "More threads bring nothing with this token. Use several tokens or processes, or a device that works in "
+        "More threads do not help with this token. Use several tokens or processes, or a device that works in "
         "parallel.";
     return;
   }
@@ -179,7 +175,8 @@ void first_call_slow(const rule_input& s, const rule& r, findings& out) {
               " (median).");
   f.show({p.first_operation_in}, "the first");
   f.advice =
-      "The module fetches the key or opens its connection then. A first signature at the program's start hides it.";
+      "The module loads the key or opens its connection at that time. A first signature at program start hides the "
+      "delay.";
 }
 
 void bulk_on_token(const rule_input& s, const rule& r, findings& out) {
@@ -193,11 +190,10 @@ void bulk_on_token(const rule_input& s, const rule& r, findings& out) {
               " of all calls are for random numbers, digests or encryption, which the processor does faster: ",
               duration(p.on_token_time), ", ", percent(p.on_token_time, p.busy), " of the time in the module.");
   f.show({},
-         cat(s.d.tally.of(function::C_GenerateRandom).calls, " calls of C_GenerateRandom, ", p.on_token, " in all"));
+         cat(s.d.tally.of(function::C_GenerateRandom).calls, " calls of C_GenerateRandom, ", p.on_token, " in total"));
   f.advice =
-      "Keep them off the token: MQ: SYMMETRIC_CIPHER_OFF; Java: disabledMechanisms; strongSwan: use_hasher and use_rng "
-      "= no; "
-      "pkcs11-provider: pkcs11-module-block-operations = digest.";
+      "Keep these operations off the token. MQ: SYMMETRIC_CIPHER_OFF; Java: disabledMechanisms; strongSwan: "
+      "use_hasher and use_rng = no; pkcs11-provider: pkcs11-module-block-operations = digest.";
 }
 
 void session_per_operation(const rule_input& s, const rule& r, findings& out) {
@@ -205,9 +201,9 @@ void session_per_operation(const rule_input& s, const rule& r, findings& out) {
   if (l.opened < 50 || l.used_keys == 0 || l.opened * 2 < l.used_keys) return;
   auto& f = add(out, s, r);
   f.say =
-      cat("A session is opened for about each operation: ", l.opened, " sessions for ", l.used_keys, " operations.");
-  f.show({l.first_open}, cat("opening took ", duration(s.d.tally.of(function::C_OpenSession).time), " in all"));
-  f.advice = "Keep sessions for the next operation.";
+      cat("A session is opened for almost every operation: ", l.opened, " sessions for ", l.used_keys, " operations.");
+  f.show({l.first_open}, cat("opening took ", duration(s.d.tally.of(function::C_OpenSession).time), " in total"));
+  f.advice = "Reuse sessions for the next operation.";
 }
 
 void client_side(const rule_input& s, const rule& r, findings& out) {
@@ -215,12 +211,12 @@ void client_side(const rule_input& s, const rule& r, findings& out) {
   const auto& p = s.d.pace;
   if (s.d.tally.total().calls < 10 || span < 2 * second || p.busy * 10 > span) return;
   auto& f = add(out, s, r);
-  f.say = cat("The module is not what takes the time: of ", duration(span), " it worked ", duration(p.busy), ".");
+  f.say =
+      cat("Most of the time is spent outside the module: of ", duration(span), " it worked ", duration(p.busy), ".");
   f.show({p.widest_gap_in}, cat("the longest pause between calls is ", duration(p.widest_gap), ", before this one"));
   f.advice =
-      "Look at what the program waits for between its calls: the peer, name service, LDAP, revocation lists (OCSP, "
-      "CRL), or work that is "
-      "not there.";
+      "Check what the program waits for between its calls: the peer, name resolution, LDAP, revocation checks (OCSP, "
+      "CRL), or a lack of work.";
 }
 
 }  // namespace p11tape::diagnose::rule_functions

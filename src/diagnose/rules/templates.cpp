@@ -123,15 +123,15 @@ class checker {
     for (const auto& r : forbidden) {
       if (r.how != how_ || (r.object_class != any && r.object_class != object_class) || !t.has(r.attribute)) continue;
       const auto attribute = attribute_name(r.attribute);
-      add(kind::forbidden, true, cat(attribute, " does not belong into ", name), cat(name, " has ", attribute),
-          cat(name_of(which_), " makes ", attribute, " itself, or takes it from the other template."),
+      add(kind::forbidden, true, cat(attribute, " is not allowed in ", name), cat(name, " has ", attribute),
+          cat(name_of(which_), " makes ", attribute, " itself, or copies it from the other template."),
           cat("Remove ", attribute, " from ", name, "."));
     }
     for (const auto type_only : token_only) {
       if (!t.has(type_only)) continue;
       const auto attribute = attribute_name(type_only);
-      add(kind::forbidden, true, cat(attribute, " is in ", name, ", and only the token sets it"),
-          cat(name, " has ", attribute), "The standard lets only the token set this attribute.",
+      add(kind::forbidden, true, cat(attribute, " is in ", name, ", but only the token can set it"),
+          cat(name, " has ", attribute), "According to the standard, only the token sets this attribute.",
           cat("Remove ", attribute, " from ", name, "."));
     }
   }
@@ -143,7 +143,8 @@ class checker {
           const auto attribute = attribute_name(t.all[i].type);
           return add(kind::duplicate, true, cat(attribute, " is given twice in ", name),
                      cat(name, " has ", attribute, " at positions ", j + 1, " and ", i + 1),
-                     "An attribute may be in a template once; some modules take the duplicate, others refuse it.",
+                     "A template can contain an attribute only once. Some modules accept a duplicate, others reject "
+                     "it.",
                      cat("Remove one ", attribute, " from ", name, "."));
         }
   }
@@ -160,7 +161,7 @@ class checker {
                                              : "",
                 "; it must be ", wanted),
             cat("The value of ", attribute, " is not ", wanted, "."),
-            cat("Have the client pass ", attribute, " as ", wanted, "."));
+            cat("Make the client pass ", attribute, " as ", wanted, "."));
       };
       const auto begins_with = [&](std::initializer_list<unsigned char> tags) {
         return a.bytes && !a.bytes->empty() &&
@@ -198,7 +199,7 @@ class checker {
       add(kind::contradiction, true, cat("CKA_CLASS in ", name, " is ", class_name(given_class)),
           cat("CKA_CLASS is ", class_name(given_class), ", and ", name_of(which_), " makes a ",
               class_name(object_class)),
-          "The class does not fit the function or the template.", "Correct CKA_CLASS, or exchange the templates.");
+          "The class does not match the function or the template.", "Correct CKA_CLASS, or swap the templates.");
     const auto type = t.number(CKA_KEY_TYPE, any);
     if (type != any && generated_ != any && type != generated_) {
       const bool is_class = type == given_class || type == CKO_PUBLIC_KEY || type == CKO_PRIVATE_KEY;
@@ -206,22 +207,22 @@ class checker {
           cat("CKA_KEY_TYPE in ", name, " is ", type_name(type), ", and ", mechanism(s_.mechanism), " makes ",
               type_name(generated_)),
           cat("CKA_KEY_TYPE is ", type, " (", type_name(type), ")"),
-          is_class ? cat("likely: CKA_KEY_TYPE holds an object class: ", type, " is ", class_name(type), ".")
-                   : "The key type does not fit the mechanism.",
+          is_class ? cat("likely: CKA_KEY_TYPE contains an object class: ", type, " is ", class_name(type), ".")
+                   : "The key type does not match the mechanism.",
           cat("Set CKA_KEY_TYPE to ", type_name(generated_), ", or leave it out."));
     }
     const auto* use = &uses_of(object_class);
     for (const auto wrong : *use)
       if (t.is(wrong))
-        add(kind::contradiction, true, cat(attribute_name(wrong), " does not belong to a ", class_name(object_class)),
+        add(kind::contradiction, true, cat(attribute_name(wrong), " is not valid for a ", class_name(object_class)),
             cat(name, " has ", attribute_name(wrong), " = CK_TRUE"),
-            cat("A ", class_name(object_class), " has no such use."),
+            cat("A ", class_name(object_class), " cannot be used for this."),
             cat("Remove ", attribute_name(wrong), " from ", name, "."));
     if ((t.is(CKA_PRIVATE) || t.is(CKA_SENSITIVE)) && s_.login_known && s_.token_known && s_.login_required &&
         !s_.logged_in)
-      add(kind::contradiction, true, cat("a private object was to be made without a login"),
-          cat(t.is(CKA_PRIVATE) ? "CKA_PRIVATE" : "CKA_SENSITIVE", " is CK_TRUE, and nobody was logged in"),
-          "Private objects can be made after a login only.", "Have the client log in first.");
+      add(kind::contradiction, true, cat("it creates a private object without a login"),
+          cat(t.is(CKA_PRIVATE) ? "CKA_PRIVATE" : "CKA_SENSITIVE", " is CK_TRUE, and no user was logged in"),
+          "Private objects can only be created after a login.", "Make the client log in first.");
   }
 
   static const std::vector<u64>& uses_of(u64 object_class) {
@@ -237,9 +238,9 @@ class checker {
     const auto told = decode::curve({reinterpret_cast<const std::uint8_t*>(a->bytes->data()), a->bytes->size()});
     const auto name = told ? told.facts.empty() ? told.text : told.facts.back().text
                            : std::string("parameters that are not valid DER");
-    add(kind::curve, false, cat("the curve ", name, " was refused"), cat("CKA_EC_PARAMS is ", told ? told.text : name),
+    add(kind::curve, false, cat("the curve ", name, " was rejected"), cat("CKA_EC_PARAMS is ", told ? told.text : name),
         cat("likely: the token does not support the curve ", name, "."),
-        "Use a curve that the token supports: P-256 and P-384 are common. Not all modules say "
+        "Use a curve that the token supports: P-256 and P-384 are common. Not all modules return "
         "CKR_CURVE_NOT_SUPPORTED.");
   }
 
@@ -251,12 +252,10 @@ class checker {
       if (t.is(right)) names.push_back(attribute_name(right));
     const bool signs = t.is(CKA_SIGN) || t.is(CKA_SIGN_RECOVER), decrypts = t.is(CKA_DECRYPT) || t.is(CKA_UNWRAP);
     if (names.size() < 2 || !signs || !decrypts) return;
-    add(kind::rights, false, cat("the key was to have the usages ", listed(names, 8), " together"),
+    add(kind::rights, false, cat("the template combines the usages ", listed(names, 8), " together"),
         cat("the template has ", listed(names, 8), " = CK_TRUE"),
-        "likely: the token does not give one key the rights to sign and to decrypt or unwrap (nShield, some FIPS "
-        "modes).",
-        "Ask for the rights that are needed only: CKA_SIGN for signatures, or CKA_DECRYPT and CKA_UNWRAP for "
-        "encryption.");
+        "likely: the token does not allow one key both to sign and to decrypt or unwrap (nShield, some FIPS modes).",
+        "Set only the usages that are needed: CKA_SIGN for signatures, or CKA_DECRYPT and CKA_UNWRAP for encryption.");
   }
 
   static std::string class_name(u64 c) { return cryptoki::display_name("object_class", c); }
