@@ -22,6 +22,10 @@ plain=$(find "$work" -maxdepth 1 -name 'p11tape-*-linux-*')
 recorder_of() { { "$1" settings || [[ $? -eq 1 ]]; } | sed -n 's/^shim  *//p'; }
 [[ $(recorder_of "$plain/p11tape") == "$plain/p11tape.so" ]] || fail "unpacked, the program does not find its recorder"
 "$plain/p11tape" run --help >/dev/null
+"$plain/p11tape-ship" --help >/dev/null
+for file in man/p11tape.1 man/p11tape-show.1 completion/p11tape.bash config/INSTALL.md licenses/LIST; do
+  [[ -s $plain/$file ]] || fail "the tarball has no $file"
+done
 
 # Unpacked, it records.
 mkdir "$work/tokens" "$work/tapes"

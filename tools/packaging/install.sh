@@ -6,7 +6,8 @@
 # work: ./p11tape runs where it was unpacked.
 #
 #   /opt/p11tape/p11tape.so          the recorder, under a name that is short enough for IBM MQ
-#   /opt/p11tape/p11tape             the program; as root also /usr/local/bin/p11tape, with manual page and completion
+#   /opt/p11tape/p11tape             the program, and p11tape-ship; as root also in /usr/local/bin, with manual pages and
+#                                    completion for bash, zsh and fish
 #   /opt/p11tape/versions/...        the files themselves, each version in a directory of its own
 #
 # An upgrade writes new files and then moves the names over: a process that has an older recorder loaded keeps it. A version
@@ -42,7 +43,10 @@ case "$prefix" in
   *) prefix=$(pwd)/$prefix ;;
 esac
 
-names="p11tape p11tape.so p11tape-player.so p11tape-run.so"
+# Where a shell of the system looks for completion: as NAME-HERE:NAME-THERE.
+completions="p11tape.bash:bash-completion/completions/p11tape _p11tape:zsh/site-functions/_p11tape
+  p11tape.fish:fish/vendor_completions.d/p11tape.fish"
+names="p11tape p11tape-ship p11tape.so p11tape-player.so p11tape-run.so"
 outside=
 if [ "$(id -u)" -eq 0 ] && [ "$prefix" = /opt/p11tape ]; then outside=/usr/local; fi
 
@@ -67,10 +71,10 @@ user_of() { grep -lsF "$1/" /proc/[0-9]*/maps 2>/dev/null | head -n 1 | cut -d /
 
 if [ "$uninstall" = yes ]; then
   for name in $names; do unlink_ours "$prefix/$name"; done
-  for file in /usr/local/bin/p11tape /usr/local/share/man/man1/p11tape*.1 \
-    /usr/local/share/bash-completion/completions/p11tape; do
-    [ -z "$outside" ] || unlink_ours "$file"
-  done
+  if [ -n "$outside" ]; then
+    for file in "$outside"/bin/p11tape "$outside"/bin/p11tape-ship "$outside"/share/man/man1/p11tape*.1; do unlink_ours "$file"; done
+    for pair in $completions; do unlink_ours "$outside/share/${pair#*:}"; done
+  fi
   rm -rf "$prefix/versions"
   rmdir "$prefix" 2>/dev/null || [ ! -d "$prefix" ] || { echo "Left in $prefix:" && ls "$prefix"; }
   echo "p11tape is uninstalled. Processes that have a recorder loaded keep it until they end."
@@ -93,13 +97,14 @@ for name in $names; do
   if [ -e "$target/$name" ]; then link "versions/$version-$sum/$name" "$prefix/$name"; fi
 done
 if [ -n "$outside" ] && [ -e "$target/p11tape" ]; then
-  mkdir -p /usr/local/bin /usr/local/share/man/man1 /usr/local/share/bash-completion/completions
-  link "$prefix/p11tape" /usr/local/bin/p11tape
-  for page in "$target"/man/*.1; do
-    [ ! -e "$page" ] || link "$page" "/usr/local/share/man/man1/${page##*/}"
+  mkdir -p "$outside/bin" "$outside/share/man/man1"
+  for name in p11tape p11tape-ship; do link "$prefix/$name" "$outside/bin/$name"; done
+  for page in "$target"/man/*.1; do link "$page" "$outside/share/man/man1/${page##*/}"; done
+  for pair in $completions; do
+    file=$outside/share/${pair#*:}
+    mkdir -p "${file%/*}"
+    link "$target/completion/${pair%%:*}" "$file"
   done
-  [ ! -e "$target/completion/p11tape.bash" ] ||
-    link "$target/completion/p11tape.bash" /usr/local/share/bash-completion/completions/p11tape
 fi
 for old in "$prefix"/versions/*; do
   [ "$old" != "$target" ] || continue

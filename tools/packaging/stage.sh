@@ -9,7 +9,7 @@ declare -A package_of_archive=(
   [crypto]=libssl-dev [yaml-cpp]=libyaml-cpp-dev [sqlite3]=libsqlite3-dev [zstd]=libzstd-dev [z]=zlib1g-dev
 )
 # Of headers alone, and what every program of GCC's has in it.
-packages_of_headers=(libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libstdc++-12-dev)
+packages_of_headers=(libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libstdc++-12-dev libc6-dev)
 
 copyright_of() {
   local file
@@ -54,23 +54,21 @@ stage() {
   while read -r file; do stage_binary "$arch" "$file" "$plain" "$work/debug"; done < <(shipped_files "$build")
   cp "$root/LICENSE" "$root/README.md" "$plain/"
   stage_licenses "$build" "$plain/licenses"
-  if [[ $arch != i386 ]]; then
-    mkdir -p "$plain/include/p11tape" "$plain/man"
+  if [[ $arch == i386 ]]; then
+    mkdir "$plain/config"
+    cp "$root/config/INSTALL.md" "$plain/config/"
+  else
+    cp -r "$root/config" "$plain/config"
+    mkdir -p "$plain/include/p11tape" "$plain/man" "$plain/completion"
     cp "$root"/include/p11tape/* "$plain/include/p11tape/"
-    cp -r "$root/config" "$plain/examples"
-    cp "$root/config/INSTALL.md" "$plain/"
-    for file in "$build"/man/*.1 "$root/build"/man/*.1; do
-      [[ ! -f $file || -f $plain/man/${file##*/} ]] || cp "$file" "$plain/man/"
-    done
-    for file in "$build"/completion "$root/build"/completion; do
-      [[ ! -d $file || -d $plain/completion ]] || cp -r "$file" "$plain/completion"
-    done
-    rmdir "$plain/man" 2>/dev/null || true
+    # The program wrote them when it was built.
+    cp "$build"/man/*.1 "$plain/man/"
+    cp "$build"/man/{p11tape.bash,_p11tape,p11tape.fish} "$plain/completion/"
   fi
   sed -e "s/@version@/$version/g" -e "s/@arch@/$arch/g" "$root/tools/packaging/install.sh" >"$plain/install.sh"
   find "$work" -type d -exec chmod 755 {} +
   find "$work" -type f -exec chmod 644 {} +
-  find "$plain" -maxdepth 1 \( -name '*.so' -o -name p11tape -o -name install.sh \) -type f -exec chmod 755 {} +
+  find "$plain" -maxdepth 1 \( -name '*.so' -o -name p11tape -o -name p11tape-ship -o -name install.sh \) -type f -exec chmod 755 {} +
   (cd "$plain" && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -d '\n' sha256sum) >"$work/sums"
   mv "$work/sums" "$plain/SHA256SUMS"
   chmod 644 "$plain/SHA256SUMS"
