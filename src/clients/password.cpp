@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes are looked at once, here; nothing but counts and yes or no leaves this file.
+// The bytes are examined once, here. Only counts and yes or no leave this file, or the bytes into a password_keeper.
 #include "clients/password.hpp"
 
 #include <string>
 
 namespace p11tape::clients {
 namespace {
+
+thread_local password_keeper* keeper = nullptr;
 
 constexpr std::string_view protected_start = "<P11>!";
 
@@ -32,7 +34,8 @@ bool is_whole(std::string_view text) noexcept {
 
 }  // namespace
 
-password_facts password_facts::of(std::string_view password) noexcept {
+password_facts password_facts::of(std::string_view password) {
+  if (keeper != nullptr) keeper->kept_ = secret_buffer(password);
   password_facts f;
   f.given = !password.empty();
   f.length = password.size();
@@ -49,6 +52,9 @@ password_facts password_facts::of(std::string_view password) noexcept {
   f.edge_blanks = password.starts_with(' ') || password.ends_with(' ');
   return f;
 }
+
+password_keeper::password_keeper() noexcept : before_(keeper) { keeper = this; }
+password_keeper::~password_keeper() { keeper = before_; }
 
 void password_facts::check(findings& out, std::size_t line) const {
   if (!given) return;

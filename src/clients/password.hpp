@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "clients/finding.hpp"
+#include "clients/secret_buffer.hpp"
 
 namespace p11tape::clients {
 
@@ -19,10 +20,26 @@ struct password_facts {
   bool control = false;  ///< carriage return, line feed, tab, NUL, ...
   bool non_ascii = false;
 
-  static password_facts of(std::string_view password) noexcept;
+  static password_facts of(std::string_view password);
 
   /// Adds what is wrong with it.
   void check(findings& out, std::size_t line) const;
+};
+
+/// While one exists, the last password that this thread reads in a configuration is kept in it: for the login of doctor,
+/// and for nothing else. There is no other way to the bytes.
+class password_keeper {
+ public:
+  password_keeper() noexcept;
+  password_keeper(const password_keeper&) = delete;
+  password_keeper& operator=(const password_keeper&) = delete;
+  ~password_keeper();
+  const secret_buffer& kept() const noexcept { return kept_; }
+
+ private:
+  friend struct password_facts;
+  password_keeper* before_;
+  secret_buffer kept_;
 };
 
 /// What stands for a password in everything that is printed.

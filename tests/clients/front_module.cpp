@@ -5,8 +5,10 @@
 //   FRONT_ADD      flags that its tokens have besides, as a number
 //   FRONT_CLEAR    flags that they lack
 //   FRONT_PIN      logs in by itself with this PIN: with CKF_LOGIN_REQUIRED cleared, a token that needs no PIN
+//   FRONT_WHO      a file that gets the user ID and $FRONT_NOTE when the module is loaded
 //   FRONT_LOG      a file that gets a line for each C_Login that it is asked for
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -51,6 +53,12 @@ CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, C
 }
 
 CK_RV load() {
+  if (const char* file = std::getenv("FRONT_WHO"); file != nullptr)
+    if (std::FILE* who = std::fopen(file, "ae"); who != nullptr) {
+      const char* note = std::getenv("FRONT_NOTE");
+      std::fprintf(who, "%u %s\n", static_cast<unsigned>(geteuid()), note != nullptr ? note : "");
+      std::fclose(who);
+    }
   const char* path = std::getenv("FRONT_MODULE");
   void* module = path != nullptr ? dlopen(path, RTLD_NOW) : nullptr;
   const auto get =

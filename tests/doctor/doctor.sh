@@ -44,7 +44,7 @@ says "$work/mqclient.ini"
 says '"my_cert": no object is visible'
 
 # The right PIN clears the token's count of wrong ones.
-GOOD=$pin expect 1 doctor --module "$module" --pin env:GOOD
+GOOD=$pin expect 1 doctor --module "$module" --pin env:GOOD --yes-final-try
 expect 0 doctor --module "$module" --json
 python3 -c 'import json,sys; d=json.load(open("output")); assert d["status"]==0; assert d["examined"][0]["modules"][0]["tokens"]'
 expect 2 doctor --module /not/there.so

@@ -29,12 +29,41 @@ expect 0 doctor --mq-ini mqclient.ini --pin file:right --no-load
 logged_in 0 'with --no-load'
 expect 1 doctor "${clients[@]}" --pin file:wrong
 says 'CKR_PIN_INCORRECT'
-says 'doctor never makes more than one'
+says 'few tries may be left'
 logged_in 1 'three clients of one token, and a wrong PIN'
 expect 1 doctor --module "$module" --token-label 'no such token' --pin file:wrong
 logged_in 0 'a token that is not there'
+# SoftHSM remembers the wrong PIN (CKF_USER_PIN_COUNT_LOW).
 expect 1 doctor --mq-ini mqclient.ini --pin file:right
-logged_in 1 'after a wrong PIN'
+says 'Wrong PINs were given earlier, and few tries may be left'
+logged_in 0 'after a wrong PIN'
+expect 1 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
+says 'The login succeeded'
+logged_in 1 'after a wrong PIN, with --yes-final-try'
+
+# The configured PIN: one try for each token, whatever the number of configurations.
+expect 0 doctor --mq-ini mqclient.ini --pin configured
+says 'The login succeeded'
+logged_in 1 'the configured PIN'
+sed 's/pin-[A-Za-z0-9-]*/wrong-pin/' mqclient.ini >wrong.ini
+chmod 600 wrong.ini
+printf 'GSK_PKCS11=%s;mytoken (UserPIN);wrong-pin;SYMMETRIC_CIPHER_OFF;' "$module" >string
+chmod 600 string
+expect 1 doctor --sslcryp file:string --mq-ini wrong.ini --pin configured
+logged_in 1 'two configurations of one token'
+says 'few tries may be left'
+# A token whose flags do not tell of the first try gets no second one, either.
+FRONT_CLEAR=0x10000 expect 1 doctor --sslcryp file:string --mq-ini wrong.ini --pin configured
+logged_in 1 'two configurations of one token that counts no tries'
+says 'A PIN was already tried on this token'
+expect 1 doctor --java java.cfg --pin configured
+says 'The configuration contains none'
+logged_in 0 'a configuration without a PIN'
+printf '%s\n' "$pin" >pin-file
+printf 'openssl_conf = i\n[i]\nproviders = p\n[p]\ndefault = d\npkcs11 = s\n[d]\nactivate = 1\n[s]\nmodule = /x/pkcs11.so\npkcs11-module-path = %s\npkcs11-module-token-pin = file:%s\nactivate = 1\n' "$module" "$work/pin-file" >openssl.cnf
+expect 1 doctor --openssl openssl.cnf --pin configured --yes-final-try
+logged_in 1 'a PIN in a file'
+says 'The login succeeded'
 
 # CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED
 FRONT_ADD=0x20000 expect 1 doctor --mq-ini mqclient.ini --pin file:wrong

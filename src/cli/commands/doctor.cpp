@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape doctor: a client's configuration, the module that it names, and the token.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +21,7 @@
 #include "clients/doctor/doctor_report.hpp"
 #include "clients/files.hpp"
 #include "clients/formats/ssh.hpp"
+#include "clients/formats/unit.hpp"
 #include "text/exit_codes.hpp"
 
 namespace p11tape::cli {
@@ -27,7 +31,7 @@ using namespace clients;
 
 struct doctor_command {
   client_options clients;
-  std::string module, pin, user, token_label;
+  std::string module, pin, user, token_label, unit;
   bool ssh = false, final_try = false, no_load = false, json = false, verbose = false;
   unsigned timeout = 20;
 };
@@ -128,6 +132,17 @@ file_user user_for(const doctor_command& c) {
   return current_user();
 }
 
+// The user and the environment of the service that runs the client.
+void take_unit(const doctor_command& c, doctor_options& o, std::vector<std::string>& problems) {
+  const auto unit = find_unit(c.unit, problems);
+  if (!unit) throw std::runtime_error("unit " + c.unit + " does not exist (systemctl list-unit-files lists them)");
+  o.environment = environment_of(*unit, problems);
+  if (!c.user.empty()) return;
+  const auto user = user_named(unit->user.empty() ? "root" : unit->user);
+  if (!user) throw std::runtime_error("user " + unit->user + " of unit " + c.unit + " does not exist on this machine");
+  o.user = *user;
+}
+
 int run(doctor_command& c) {
   try {
     doctor_options o;
@@ -139,12 +154,26 @@ int run(doctor_command& c) {
     o.openssl = {!value_of("PKCS11_MODULE_PATH").empty(), !value_of("PKCS11_PROVIDER_MODULE").empty()};
     secret_buffer pin;
     bool logged_in = false;
-    if (!c.pin.empty()) {
+    std::vector<std::string> tried;
+    o.tried = &tried;
+    if (c.pin == "configured") {
+      o.pin_configured = true;
+    } else if (!c.pin.empty()) {
       pin = read_secret(c.pin, "PIN");
       o.pin = &pin;
       o.logged_in = &logged_in;
     }
-    const auto all = examiner(c, o).run();
+    // No core holds a PIN: neither this process's nor that of the module's.
+    if (!c.pin.empty()) {
+      const rlimit none{0, 0};
+      setrlimit(RLIMIT_CORE, &none);
+      prctl(PR_SET_DUMPABLE, 0);
+    }
+    std::vector<std::string> problems;
+    if (!c.unit.empty()) take_unit(c, o, problems);
+    auto all = examiner(c, o).run();
+    for (const auto& p : problems)
+      if (!all.empty()) all.front().found.add(code::CFG625, p + ".");
     output out;
     out.text() = c.json ? report_json(all) : report_text(all, c.verbose);
     out.flush();
@@ -165,13 +194,22 @@ void add_doctor(CLI::App& app, status& result) {
   command->add_option("--module", c->module, "A PKCS#11 module, without a client")->type_name("SO");
   command->add_option("--token-label", c->token_label, "Token label to look for, if the configuration has none")
       ->type_name("LABEL");
-  command->add_option("--pin", c->pin, "Log in once with the PIN from env:VAR, file:PATH, prompt or -")
+  command
+      ->add_option("--pin", c->pin,
+                   "Log in once with the PIN from env:VAR, file:PATH, prompt or -, or with the configured one "
+                   "(configured)")
       ->type_name("SOURCE");
-  command->add_flag("--yes-final-try", c->final_try, "Log in even if one wrong PIN would lock the token");
+  command->add_flag("--yes-final-try", c->final_try,
+                    "Log in even if wrong PINs were given earlier, or one more would lock the token");
   command
       ->add_option("--user", c->user,
-                   "User that runs the client, for the permission checks (default: mqm for MQ if that user exists, "
-                   "otherwise you)")
+                   "User that runs the client: for the permission checks, and to load the module (default: the user of "
+                   "--unit, mqm for MQ if that user exists, otherwise you)")
+      ->type_name("NAME");
+  command
+      ->add_option(
+          "--unit", c->unit,
+          "systemd service that runs the client: its user and environment variables are used to load the module")
       ->type_name("NAME");
   command->add_flag("--no-load", c->no_load, "Check without loading the modules");
   command->add_option("--timeout", c->timeout, "Maximum time that a module may take, in seconds")
@@ -182,23 +220,29 @@ void add_doctor(CLI::App& app, status& result) {
   command->footer(
       "If no client is named, IBM MQ's mqclient.ini and MQSSLCRYP are checked, as MQ would find them from this "
       "directory.\n"
-      "Modules are loaded in a separate process. There is no login without --pin, and never more than one.\n"
+      "Modules are loaded in a separate process. There is no login without --pin, and never more than one per token.\n"
       "Passwords in configurations are never shown.\n"
       "Examples:\n"
       "  p11tape doctor --mq-ini /var/mqm/mqclient.ini\n"
       "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape doctor --sslcryp -\n"
       "  p11tape doctor --java pkcs11.cfg --token-label mytoken --pin prompt\n"
+      "  sudo p11tape doctor --openssl /etc/ssl/openssl.cnf --unit nginx --pin configured\n"
       "Exit status: 0 no findings; 1 findings; 2 something could not be read; 64 usage error.");
   command->callback([c, &result] { result = run(*c); });
 }
 
 void add_probe(CLI::App& app, status& result) {
-  auto arguments = std::make_shared<std::pair<std::string, std::string>>();
+  struct probe_arguments {
+    std::string module, slot, final_try;
+  };
+  auto arguments = std::make_shared<probe_arguments>();
   auto* command = app.add_subcommand(probe_command, "")->group("");
-  command->add_option("module", arguments->first)->required();
-  command->add_option("slot", arguments->second);
+  command->add_option("module", arguments->module)->required();
+  command->add_option("slot", arguments->slot);
+  command->add_option("final", arguments->final_try);
   command->callback([arguments, &result] {
-    result = answer_probe(arguments->first.c_str(), arguments->second.empty() ? nullptr : arguments->second.c_str());
+    result = answer_probe(arguments->module.c_str(), arguments->slot.empty() ? nullptr : arguments->slot.c_str(),
+                          arguments->final_try == "final");
   });
 }
 

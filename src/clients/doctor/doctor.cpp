@@ -3,9 +3,8 @@
 // allows it. A recorder that is in place is passed over and its module asked, so that an examination leaves no tape.
 #include "clients/doctor/doctor.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "clients/doctor/doctor_token.hpp"
@@ -15,6 +14,20 @@
 
 namespace p11tape::clients {
 namespace {
+
+probe_request request_for(const examined_module& m, const doctor_options& options) {
+  probe_request r;
+  r.module = m.loaded;
+  r.timeout = options.timeout;
+  r.program = options.program;
+  r.yes_final_try = options.yes_final_try;
+  r.environment = options.environment;
+  if (options.user.uid != current_user().uid && can_become(options.user)) r.run_as = options.user;
+  return r;
+}
+
+// Serial numbers are unique for a manufacturer and model.
+std::string identity_of(const label::token& t) { return t.manufacturer + "|" + t.model + "|" + t.serial; }
 
 // Asks with the PIN, on the one token that is meant, where its state allows it.
 void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_options& options) {
@@ -28,12 +41,23 @@ void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_o
     return;
   }
   // A wrong PIN for two clients of one token would be two of the few tries that it has.
+  const auto identity = identity_of(token);
+  if (options.tried != nullptr) {
+    if (std::find(options.tried->begin(), options.tried->end(), identity) != options.tried->end()) {
+      out.add(code::CFG616, "A PIN was already tried on this token, and doctor never makes more than one attempt.");
+      return;
+    }
+    options.tried->push_back(identity);
+  }
   if (options.logged_in != nullptr && std::exchange(*options.logged_in, true)) {
     out.add(code::CFG616,
             "One login was already tried, and doctor never makes more than one. Check this configuration separately.");
     return;
   }
-  auto again = probe_module({m.loaded, token.slot, options.pin, options.timeout, options.program});
+  auto request = request_for(m, options);
+  request.login_slot = token.slot;
+  request.pin = options.pin;
+  auto again = probe_module(request);
   if (!again.login.tried) {
     out.add(code::CFG616,
             "The module did not get that far" + (again.trouble.empty() ? "." : ": " + again.trouble + "."));
@@ -49,11 +73,41 @@ void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_o
 }
 
 void examine_tokens(examination& e, examined_module& m, const reading& r, const doctor_options& options) {
-  m.probe = probe_module({m.loaded, std::nullopt, nullptr, options.timeout, options.program});
+  const auto request = request_for(m, options);
+  m.probe = probe_module(request);
   judge_probe(e.found, *m.probe);
+  if (request.run_as)
+    e.found.add(code::CFG624, "User " + options.user.name + ".");
+  else if (options.user.uid != current_user().uid)
+    e.found.add(code::CFG622, "As " + current_user().name + ", not as " + options.user.name + ".");
   const std::size_t meant = judge_tokens(e.found, *m.probe, r, options);
   if (options.pin != nullptr && m.probe->end == probe_end::answered && !m.probe->tokens.empty())
     log_in(e.found, m, meant, options);
+  check_dates(e.found, r.certificate_labels, *m.probe, std::time(nullptr));
+}
+
+// The PIN that the client would use; `problem` says why there is none.
+secret_buffer configured_pin(const reading& r, const password_keeper& keeper, const file_user& user,
+                             std::string& problem) {
+  if (r.password.is_protected) {
+    problem = "It is protected, and only MQ can decrypt it. Use --pin prompt.";
+  } else if (r.password.given) {
+    return secret_buffer(keeper.kept().view());
+  } else if (r.pin_files.empty()) {
+    problem = "The configuration contains none. Use --pin prompt.";
+  } else if (!may_read(r.pin_files.front(), user)) {
+    problem = "User " + user.name + " cannot read " + label::quoted(r.pin_files.front()) + ".";
+  } else {
+    try {
+      const auto text = read_whole(r.pin_files.front(), 4096);
+      auto line = text.view().substr(0, text.view().find('\n'));
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      return secret_buffer(line);
+    } catch (const file_error& error) {
+      problem = std::string(error.what()) + ".";
+    }
+  }
+  return {};
 }
 
 void examine_place(examination& e, const module_place& place, const reading& r, const doctor_options& options) {
@@ -77,15 +131,26 @@ examination examine_text(client kind, std::string_view text, const std::string& 
                          const doctor_options& options) {
   examination e;
   e.title = std::move(title);
+  const password_keeper keeper;
   const auto r = kind == client::openssl ? read_openssl(text, options.openssl) : read_as(kind, text, file_of(path));
   e.usable = r.recognised;
   e.shown = r.shown;
   e.found = r.found;
   e.certificate_labels = r.certificate_labels;
   for (const auto& file : r.pin_files)
-    if (::access(file.c_str(), R_OK) != 0) e.found.add(code::CFG834, label::quoted(file));
+    if (!may_read(file, options.user)) e.found.add(code::CFG834, label::quoted(file) + ", user " + options.user.name);
   if (!path.empty() && r.password.given && !r.password.is_protected) check_readers(e.found, path);
-  for (const auto& place : r.modules) examine_place(e, place, r, options);
+  auto with_pin = options;
+  secret_buffer pin;
+  if (options.pin_configured && options.load && !r.modules.empty()) {
+    std::string problem;
+    pin = configured_pin(r, keeper, options.user, problem);
+    if (problem.empty())
+      with_pin.pin = &pin;
+    else
+      e.found.add(code::CFG623, problem);
+  }
+  for (const auto& place : r.modules) examine_place(e, place, r, with_pin);
   if (!e.modules.empty()) check_certificates(e.found, r.certificate_labels, e.modules);
   return e;
 }

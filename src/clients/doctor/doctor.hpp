@@ -16,14 +16,17 @@
 namespace p11tape::clients {
 
 struct doctor_options {
-  file_user user;                      ///< who runs the client: for permissions
+  file_user user;                      ///< who runs the client: for permissions, and to load the module
   bool load = true;                    ///< false: no module is loaded
   const secret_buffer* pin = nullptr;  ///< log in with it
-  bool* logged_in = nullptr;     ///< set by the one login that all examinations together may try; nullptr: each may
-  bool yes_final_try = false;    ///< log in also where one try is left
-  std::string program;           ///< for the probe; empty: this program
-  std::string token_label;       ///< to look for, where the configuration has none
-  openssl_surroundings openssl;  ///< variables that override an openssl.cnf
+  bool pin_configured = false;         ///< log in with the PIN that the configuration has
+  bool* logged_in = nullptr;           ///< set by the one login that all examinations together may try with `pin`
+  std::vector<std::string>* tried = nullptr;  ///< tokens that got a PIN in this run: none gets a second one
+  bool yes_final_try = false;                 ///< log in even if wrong PINs were given, or one try is left
+  std::vector<std::string> environment;       ///< of the client's process; empty: this process's own
+  std::string program;                        ///< for the probe; empty: this program
+  std::string token_label;                    ///< to look for, where the configuration has none
+  openssl_surroundings openssl;               ///< variables that override an openssl.cnf
   std::chrono::milliseconds timeout{20000};
 };
 
@@ -54,6 +57,10 @@ examination examine_file(client kind, const std::string& path, const doctor_opti
 
 /// A module by itself.
 examination examine_module(const std::string& path, const doctor_options& options);
+
+/// Certificates that have expired, are not valid yet, or expire within 14 days of `now` (s since 1970). That of a configured
+/// label is an error if it is not valid.
+void check_dates(findings& out, const std::vector<std::string>& labels, const probe_result& probe, std::int64_t now);
 
 /// Checks certificate labels (of a CCDT) against the tokens that another examination found.
 void check_certificates(findings& out, const std::vector<std::string>& labels,

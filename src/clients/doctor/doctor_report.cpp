@@ -14,9 +14,10 @@ constexpr std::size_t width = 100;
 
 // Hints that answer what was asked; the others are left for --verbose.
 constexpr code answers[] = {code::CFG101, code::CFG116, code::CFG213, code::CFG301, code::CFG310, code::CFG314,
-                            code::CFG407, code::CFG513, code::CFG612, code::CFG614, code::CFG617, code::CFG712,
-                            code::CFG722, code::CFG729, code::CFG741, code::CFG765, code::CFG769, code::CFG771,
-                            code::CFG782, code::CFG783, code::CFG802, code::CFG821, code::CFG823};
+                            code::CFG407, code::CFG513, code::CFG612, code::CFG614, code::CFG617, code::CFG621,
+                            code::CFG622, code::CFG624, code::CFG712, code::CFG722, code::CFG729, code::CFG741,
+                            code::CFG765, code::CFG769, code::CFG771, code::CFG782, code::CFG783, code::CFG802,
+                            code::CFG821, code::CFG823};
 
 bool is_answer(code c) { return std::find(std::begin(answers), std::end(answers), c) != std::end(answers); }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cryptoki/pkcs11.hpp"
+#include "text/nearest.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -123,7 +124,28 @@ std::string reason_not_to_log_in(const label::token& token, const doctor_options
   if (flag(CKF_USER_PIN_FINAL_TRY) && !options.yes_final_try)
     return "Only one PIN try is left, and a wrong PIN would lock the token. If you are sure of the PIN, add "
            "--yes-final-try.";
+  if (flag(CKF_USER_PIN_COUNT_LOW) && !options.yes_final_try)
+    return "Wrong PINs were given earlier, and few tries may be left. If you are sure of the PIN, add --yes-final-try.";
   return "";
+}
+
+void check_dates(findings& out, const std::vector<std::string>& labels, const probe_result& probe, std::int64_t now) {
+  constexpr std::int64_t soon = 14 * 86400;
+  for (const auto& c : probe.certificates) {
+    const bool expired = c.until<now, early = c.from> now;
+    if (!expired && !early && c.until - now > soon) continue;
+    const std::string token =
+        c.token < probe.tokens.size() ? std::string(label::unpadded(probe.tokens[c.token].label)) : std::string();
+    const bool configured = std::any_of(labels.begin(), labels.end(), [&](const std::string& wanted) {
+      return wanted == c.label || wanted == token + ":" + c.label;
+    });
+    auto& f = out.add(expired ? code::CFG619
+                      : early ? code::CFG620
+                              : code::CFG621,
+                      (c.label.empty() ? c.subject : label::quoted(c.label) + ", " + c.subject) + ": valid from " +
+                          c.not_before.substr(0, 10) + " to " + c.not_after.substr(0, 10) + ".");
+    if (configured && (expired || early)) f.level = severity::error;
+  }
 }
 
 void check_certificates(findings& out, const std::vector<std::string>& labels,
@@ -145,11 +167,21 @@ void check_certificates(findings& out, const std::vector<std::string>& labels,
   if (!asked) return;
   for (const auto& wanted : labels) {
     if (std::find(seen.begin(), seen.end(), wanted) != seen.end()) continue;
-    std::string others;
-    for (std::size_t i = 0; i < seen.size() && i < 20; i += 2)
-      others += (others.empty() ? "" : ", ") + label::quoted(seen[i]);
-    out.add(code::CFG611, label::quoted(wanted) + (others.empty() ? ": no object is visible without a login."
-                                                                  : ". Visible: " + others + "."));
+    std::vector<std::string> others;
+    for (std::size_t i = 0; i < seen.size(); i += 2)
+      if (std::find(others.begin(), others.end(), seen[i]) == others.end()) others.push_back(seen[i]);
+    // GSKit's form with the token's label is near no label, but what follows the colon may be.
+    const auto colon = wanted.rfind(':');
+    auto near = text::nearest(wanted, others);
+    if (near.empty() && colon != std::string::npos) near = text::nearest(wanted.substr(colon + 1), others);
+    std::string list;
+    for (std::size_t i = 0; i < others.size() && i < 20; ++i)
+      if (others[i] != near) list += (list.empty() ? "" : ", ") + label::quoted(others[i]);
+    out.add(code::CFG611,
+            label::quoted(wanted) +
+                (others.empty() ? std::string(": no object is visible without a login.")
+                                : (near.empty() ? std::string(".") : ". Nearest: " + label::quoted(near) + ".") +
+                                      (list.empty() ? "" : " Visible: " + list + ".")));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "clients/doctor/probe.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,7 +12,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <ctime>
 #include <nlohmann/json.hpp>
+
+#include "decode/decode.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -46,13 +51,19 @@ struct pipe_ends {
 };
 
 // Only functions that are safe after fork in a program with threads.
-[[noreturn]] void become_child(const char* program, char* const* arguments, const pipe_ends& in, const pipe_ends& out,
-                               pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+[[noreturn]] void become_child(const char* program, char* const* arguments, char* const* environment,
+                               const file_user* user, const pipe_ends& in, const pipe_ends& out, pid_t parent) {
+  if (user != nullptr && !user->groups.empty()) {
+    const auto group = user->groups.front();
+    if (setgroups(user->groups.size(), user->groups.data()) != 0 || setresgid(group, group, group) != 0 ||
+        setresuid(user->uid, user->uid, user->uid) != 0)
+      _exit(126);
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of the user clears it
   if (getppid() != parent) _exit(127);
   const int nothing = open("/dev/null", O_WRONLY);
   if (dup2(in.read, 0) < 0 || dup2(out.write, 1) < 0 || nothing < 0 || dup2(nothing, 2) < 0) _exit(127);
-  execv(program, arguments);
+  execve(program, arguments, environment);
   _exit(127);
 }
 
@@ -106,6 +117,41 @@ std::uint64_t number_of(const json& object, const char* key) {
   return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
+// "2026-12-31T23:59:59Z"
+std::optional<std::int64_t> seconds_of(const std::string& text) {
+  std::tm t{};
+  if (std::sscanf(text.c_str(), "%d-%d-%dT%d:%d:%dZ", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min,
+                  &t.tm_sec) != 6)
+    return std::nullopt;
+  t.tm_year -= 1900;
+  t.tm_mon -= 1;
+  return ::timegm(&t);
+}
+
+// Of the token that is read last.
+void take_certificates(probe_result& r, const json& token) {
+  const auto all = token.find("certificates");
+  if (all == token.end() || !all->is_array()) return;
+  for (const auto& c : *all) {
+    if (!c.is_object()) continue;
+    const auto bytes = unhex(text_of(c, "value"));
+    const auto told = decode::certificate({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    probed_certificate out;
+    out.token = r.tokens.size() - 1;
+    out.label = unhex(text_of(c, "label"));
+    for (const auto& f : told.facts) {
+      if (f.name == "subject") out.subject = f.text;
+      if (f.name == "not_before") out.not_before = f.text;
+      if (f.name == "not_after") out.not_after = f.text;
+    }
+    const auto from = seconds_of(out.not_before), until = seconds_of(out.not_after);
+    if (!from || !until) continue;
+    out.from = *from;
+    out.until = *until;
+    r.certificates.push_back(std::move(out));
+  }
+}
+
 void take_tokens(probe_result& r, const json& answer) {
   const auto tokens = answer.find("tokens");
   if (tokens == answer.end() || !tokens->is_array()) return;
@@ -124,6 +170,7 @@ void take_tokens(probe_result& r, const json& answer) {
       for (const auto& o : *objects)
         if (o.is_string()) token.objects.push_back(unhex(o.get<std::string>()));
     r.tokens.push_back(std::move(token));
+    take_certificates(r, t);
     r.min_pin.push_back(number_of(t, "min_pin"));
     r.max_pin.push_back(number_of(t, "max_pin"));
   }
@@ -157,12 +204,26 @@ void understand(probe_result& r, const std::string& text) {
 
 }  // namespace
 
+bool can_become(const file_user& user) noexcept { return geteuid() == 0 && !user.groups.empty(); }
+
 probe_result probe_module(const probe_request& request) {
   probe_result r;
   const std::string program = request.program.empty() ? "/proc/self/exe" : request.program;
   std::string slot = request.login_slot && request.pin != nullptr ? std::to_string(*request.login_slot) : "";
   std::string name = "p11tape", command = probe_command, module = request.module;
-  char* arguments[] = {name.data(), command.data(), module.data(), slot.empty() ? nullptr : slot.data(), nullptr};
+  std::string final_try = request.yes_final_try ? "final" : "";
+  char* arguments[] = {name.data(),
+                       command.data(),
+                       module.data(),
+                       slot.empty() ? nullptr : slot.data(),
+                       slot.empty() || final_try.empty() ? nullptr : final_try.data(),
+                       nullptr};
+  auto variables = request.environment;
+  std::vector<char*> environment;
+  for (auto& v : variables) environment.push_back(v.data());
+  environment.push_back(nullptr);
+  char* const* const around = variables.empty() ? environ : environment.data();
+  const auto* user = request.run_as ? &*request.run_as : nullptr;
   pipe_ends in, out;
   if (in.read < 0 || out.read < 0) {
     r.trouble = "cannot create a pipe";
@@ -170,7 +231,7 @@ probe_result probe_module(const probe_request& request) {
   }
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child == 0) become_child(program.c_str(), arguments, in, out, parent);
+  if (child == 0) become_child(program.c_str(), arguments, around, user, in, out, parent);
   if (child < 0) {
     r.trouble = "cannot create a process";
     return r;
@@ -199,7 +260,9 @@ probe_result probe_module(const probe_request& request) {
     r.end = probe_end::crashed;
     r.trouble = signal_name != nullptr ? signal_name : "signal " + std::to_string(WTERMSIG(status));
   } else if (answer.empty() && r.trouble.empty()) {
-    r.trouble = "the helper process ended with status " + std::to_string(WEXITSTATUS(status));
+    r.trouble = WEXITSTATUS(status) == 126
+                    ? "the helper process cannot become user " + (user != nullptr ? user->name : "")
+                    : "the helper process ended with status " + std::to_string(WEXITSTATUS(status));
   }
   return r;
 }

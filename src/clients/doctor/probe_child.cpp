@@ -2,6 +2,8 @@
 // The answering side: runs in a process of its own, with the module.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +26,8 @@ using nlohmann::json;
 constexpr CK_ULONG most_slots = 4096;
 constexpr std::size_t most_objects = 1000;
 constexpr CK_ULONG longest_label = 4096;
+constexpr CK_ULONG longest_certificate = 65536;
+constexpr std::size_t most_certificates = 100;
 
 std::string hex(const void* bytes, std::size_t size) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -130,12 +134,21 @@ class questions {
       if (f_->C_OpenSession(token["slot"].get<CK_SLOT_ID>(), CKF_SERIAL_SESSION, nullptr, nullptr, &session) != CKR_OK)
         continue;
       token["objects"] = labels(session);
+      token["certificates"] = certificates(session);
       f_->C_CloseSession(session);
     }
     say(answer_);
   }
 
-  void login(CK_SLOT_ID slot, const secret_buffer& pin) {
+  void login(CK_SLOT_ID slot, const secret_buffer& pin, bool yes_final_try) {
+    // Another program may have given a wrong PIN since the token was looked at.
+    CK_TOKEN_INFO token{};
+    constexpr CK_FLAGS few_tries = CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
+    const bool locked = f_->C_GetTokenInfo(slot, &token) == CKR_OK && (token.flags & CKF_USER_PIN_LOCKED) != 0;
+    if (locked || ((token.flags & few_tries) != 0 && !yes_final_try)) {
+      answer_["trouble"] = "wrong PINs were given in the meantime";
+      return say(answer_);
+    }
     if (const CK_RV rv = f_->C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session_); rv != CKR_OK) {
       answer_["login"] = "C_OpenSession: " + name_of(rv);
     } else {
@@ -163,22 +176,46 @@ class questions {
 
   json labels(CK_SESSION_HANDLE session) {
     json out = json::array();
-    if (f_->C_FindObjectsInit(session, nullptr, 0) != CKR_OK) return out;
+    for (const auto object : find(session, nullptr, 0, most_objects)) {
+      const auto label = value_of(session, object, CKA_LABEL, longest_label);
+      if (!label.empty()) out.push_back(hex(label.data(), label.size()));
+    }
+    return out;
+  }
+
+  // The value of an attribute; "" if there is none, or it is too long.
+  std::string value_of(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, CK_ULONG longest) {
+    CK_ATTRIBUTE attribute{type, nullptr, 0};
+    if (f_->C_GetAttributeValue(session, object, &attribute, 1) != CKR_OK || attribute.ulValueLen == 0 ||
+        attribute.ulValueLen > longest)
+      return {};
+    std::string value(attribute.ulValueLen, '\0');
+    attribute.pValue = value.data();
+    if (f_->C_GetAttributeValue(session, object, &attribute, 1) != CKR_OK) return {};
+    value.resize(std::min<std::size_t>(attribute.ulValueLen, value.size()));
+    return value;
+  }
+
+  std::vector<CK_OBJECT_HANDLE> find(CK_SESSION_HANDLE session, CK_ATTRIBUTE* wanted, CK_ULONG count,
+                                     std::size_t most) {
     std::vector<CK_OBJECT_HANDLE> found;
+    if (f_->C_FindObjectsInit(session, wanted, count) != CKR_OK) return found;
     CK_OBJECT_HANDLE object = 0;
-    for (CK_ULONG got = 0;
-         found.size() < most_objects && f_->C_FindObjects(session, &object, 1, &got) == CKR_OK && got == 1;)
+    for (CK_ULONG got = 0; found.size() < most && f_->C_FindObjects(session, &object, 1, &got) == CKR_OK && got == 1;)
       found.push_back(object);
     f_->C_FindObjectsFinal(session);
-    for (const auto handle : found) {
-      CK_ATTRIBUTE attribute{CKA_LABEL, nullptr, 0};
-      if (f_->C_GetAttributeValue(session, handle, &attribute, 1) != CKR_OK || attribute.ulValueLen == 0 ||
-          attribute.ulValueLen > longest_label)
-        continue;
-      std::string value(attribute.ulValueLen, '\0');
-      attribute.pValue = value.data();
-      if (f_->C_GetAttributeValue(session, handle, &attribute, 1) == CKR_OK)
-        out.push_back(hex(value.data(), std::min<std::size_t>(attribute.ulValueLen, value.size())));
+    return found;
+  }
+
+  json certificates(CK_SESSION_HANDLE session) {
+    json out = json::array();
+    CK_OBJECT_CLASS of = CKO_CERTIFICATE;
+    CK_ATTRIBUTE wanted{CKA_CLASS, &of, sizeof of};
+    for (const auto object : find(session, &wanted, 1, most_certificates)) {
+      const auto value = value_of(session, object, CKA_VALUE, longest_certificate);
+      const auto label = value_of(session, object, CKA_LABEL, longest_label);
+      if (!value.empty())
+        out.push_back({{"label", hex(label.data(), label.size())}, {"value", hex(value.data(), value.size())}});
     }
     return out;
   }
@@ -199,12 +236,17 @@ secret_buffer read_pin() {
 
 }  // namespace
 
-int answer_probe(const char* module, const char* login_slot) {
+int answer_probe(const char* module, const char* login_slot, bool yes_final_try) {
   // What the module prints must not get between the lines of the answer.
   const int out = fcntl(1, F_DUPFD_CLOEXEC, 100);
   dup2(2, 1);
   secret_buffer pin;
-  if (login_slot != nullptr) pin = read_pin();
+  if (login_slot != nullptr) {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+    pin = read_pin();
+  }
 
   const questions nobody(out, nullptr);
   void* library = dlopen(module, RTLD_NOW | RTLD_LOCAL);
@@ -226,7 +268,8 @@ int answer_probe(const char* module, const char* login_slot) {
   if (!ask.complete() || !ask.start()) return 0;
   ask.library();
   ask.tokens();
-  if (login_slot != nullptr) ask.login(std::strtoul(login_slot, nullptr, 10), pin);
+  if (login_slot != nullptr) ask.login(std::strtoul(login_slot, nullptr, 10), pin, yes_final_try);
+  pin = secret_buffer();
   ask.objects();
   ask.end();
   // Not through exit: destructors of the module have been seen to hang after C_Finalize.

@@ -167,6 +167,13 @@ std::optional<file_user> user_named(const std::string& name) {
   return u;
 }
 
+bool may_read(const std::string& path, const file_user& user) {
+  struct stat st {};
+  findings directories;
+  check_folders(directories, path, user);
+  return stat(path.c_str(), &st) == 0 && allowed(st, user, 4) && !directories.has(code::CFG508);
+}
+
 module_file inspect_module(const std::string& path, const file_user& user) {
   module_file m;
   struct stat st {};

@@ -31,6 +31,9 @@ struct module_file {
   findings found;
 };
 
+/// Whether the user may read the file and enter its directories, by owner, group and mode.
+bool may_read(const std::string& path, const file_user& user);
+
 /// Permissions are judged by owner, group and mode; access lists may grant or deny more.
 module_file inspect_module(const std::string& path, const file_user& user);
 

@@ -127,8 +127,9 @@ reading read_openssl(std::string_view text, const openssl_surroundings& around) 
     if (e.name == "dynamic_path" && (e.section.find("pkcs11") != std::string::npos) && !is_engine_file(e.value) &&
         e.value.find("/engine") == std::string::npos && e.value.starts_with('/'))
       r.found.add(code::CFG723, label::quoted(e.value), e.line);
-    if ((e.name == "PIN" || e.name == "pkcs11-module-token-pin" || e.name == "pkcs11_pin") &&
-        !e.value.starts_with("file:")) {
+    const bool pin = e.name == "PIN" || e.name == "pkcs11-module-token-pin" || e.name == "pkcs11_pin";
+    if (pin && e.value.starts_with("file:")) r.pin_files.push_back(e.value.substr(5));
+    if (pin && !e.value.starts_with("file:")) {
       r.password = password_facts::of(e.value);
       r.found.add(code::CFG725, e.name, e.line);
       r.password.check(r.found, e.line);

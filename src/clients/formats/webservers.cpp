@@ -16,21 +16,49 @@ std::string_view unquote(std::string_view value) noexcept {
   return value;
 }
 
-// Words of a directive; quotes keep blanks together.
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> out;
+// Words of a directive; quotes keep spaces together, and a backslash escapes the quote inside them.
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> out;
   for (line = trim(line); !line.empty(); line = trim(line)) {
-    std::size_t end = 0;
+    std::string word;
+    std::size_t at = 0;
     if (line.front() == '"' || line.front() == '\'') {
-      end = line.find(line.front(), 1);
-      end = end == std::string_view::npos ? line.size() : end + 1;
+      for (at = 1; at < line.size() && line[at] != line.front(); ++at) {
+        if (line[at] == '\\' && at + 1 < line.size() && (line[at + 1] == line.front() || line[at + 1] == '\\')) ++at;
+        word += line[at];
+      }
+      at = std::min(at + 1, line.size());
     } else {
-      while (end < line.size() && !is_space(line[end])) ++end;
+      while (at < line.size() && !is_space(line[at])) word += line[at++];
     }
-    out.push_back(unquote(line.substr(0, end)));
-    line.remove_prefix(end);
+    out.push_back(std::move(word));
+    line.remove_prefix(at);
   }
   return out;
+}
+
+// The directives of httpd: a line each, which a backslash at its end continues; a # begins a comment at the start only.
+// Sections (<VirtualHost ...>) are lines, too.
+template <class Each>
+void for_each_httpd_directive(std::string_view text, Each each) {
+  std::string joined;
+  std::size_t begun = 0;
+  const auto end_line = [&] {
+    const auto line = trim(joined);
+    if (!line.empty() && line.front() != '#') each(words_of(line), begun);
+    joined.clear();
+    begun = 0;
+  };
+  for_each_line(text, [&](std::string_view raw, std::size_t number, std::size_t) {
+    if (begun == 0) begun = number;
+    if (raw.ends_with('\\')) {
+      joined += raw.substr(0, raw.size() - 1);
+      return;
+    }
+    joined += raw;
+    end_line();
+  });
+  if (begun != 0) end_line();
 }
 
 // The directives of nginx: words up to a semicolon or a brace, whatever the lines; a # begins a comment.
@@ -53,7 +81,9 @@ void for_each_directive(std::string_view text, Each each) {
       if (words.empty()) begun = line;
       std::size_t end = at;
       if (c == '"' || c == '\'') {
-        end = std::min(text.find(c, at + 1), text.size() - 1) + 1;
+        for (end = at + 1; end < text.size() && text[end] != c; ++end)
+          if (text[end] == '\\') ++end;
+        end = std::min(end + 1, text.size());
       } else {
         while (end < text.size() && !is_space(text[end]) && text[end] != ';' && text[end] != '{' && text[end] != '}')
           ++end;
@@ -111,6 +141,8 @@ reading read_nginx(std::string_view text) {
           number);
     if (words.size() < 2) return;
     if (words[0].ends_with("ssl_certificate_key")) key_before = words[1];
+    if (words[0] == "include" && !r.found.has(code::CFG732) && !words[1].ends_with("mime.types"))
+      r.found.add(code::CFG732, label::quoted(words[1]), number);
     if (words[0] == "env" && words[1].starts_with("OPENSSL_CONF")) environment = true;
     if (words[0] == "ssl_engine") engine_named = true;
     if (words[0] != "ssl_certificate_key" && words[0] != "proxy_ssl_certificate_key") return;
@@ -142,11 +174,10 @@ reading read_httpd(std::string_view text) {
   reading r;
   r.kind = client::httpd;
   bool key_on_token = false, engine_named = false;
-  for_each_line(text, [&](std::string_view raw, std::size_t number, std::size_t) {
-    const std::string_view line = trim(raw);
-    if (line.empty() || line.front() == '#') return;
-    const auto words = words_of(line);
+  for_each_httpd_directive(text, [&](const std::vector<std::string>& words, std::size_t number) {
     if (words.size() < 2) return;
+    if ((same_word(words[0], "Include") || same_word(words[0], "IncludeOptional")) && !r.found.has(code::CFG732))
+      r.found.add(code::CFG732, label::quoted(words[1]), number);
     if (same_word(words[0], "SSLCryptoDevice")) engine_named = same_word(words[1], "pkcs11");
     const bool key = same_word(words[0], "SSLCertificateKeyFile"),
                certificate = same_word(words[0], "SSLCertificateFile");

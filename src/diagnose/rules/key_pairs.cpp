@@ -15,6 +15,23 @@ using model::object;
 
 constexpr u64 ms = 1000000, second = 1000 * ms, day = 86400;
 
+bool is_nss(const rule_input& s) noexcept {
+  speaker by{};
+  return speaker_of(s.d.program, by) && by == speaker::nss;
+}
+
+bool is_nss_tool(const rule_input& s) noexcept {
+  for (const auto* name : {"certutil", "modutil", "cmsutil", "pk12util", "signtool"})
+    if (s.d.program == name) return true;
+  return false;
+}
+
+bool any_key_found(const rule_input& s) noexcept {
+  const auto& all = s.d.objects.searches();
+  return std::any_of(all.begin(), all.end(),
+                     [](const searched& q) { return q.object_class == CKO_PRIVATE_KEY && q.found != 0; });
+}
+
 // A key was searched for by a certificate's ID, and there is none: what it may be called instead, the tape does not
 // tell.
 void key_missing(const rule_input& s, const rule& r, findings& out) {
@@ -28,10 +45,9 @@ void key_missing(const rule_input& s, const rule& r, findings& out) {
     });
     if (certificate == all.end()) continue;
     auto& f = add(out, s, r);
-    // Another certificate is the one that matters; NSS asks for a key of every certificate that it meets.
-    speaker by{};
-    const bool is_nss = speaker_of(s.d.program, by) && by == speaker::nss;
-    if (s.d.life.used_keys != 0 || is_nss) f.level = severity::info;
+    // Another certificate is the one that matters. The tools of NSS ask for a key of every certificate that they list; its
+    // other programs do so to show a server a certificate, which needs at least one key.
+    if (s.d.life.used_keys != 0 || (is_nss(s) && (is_nss_tool(s) || any_key_found(s)))) f.level = severity::info;
     f.about = topic::key_pair;
     f.say =
         cat("The ", model::describe_short(*certificate), " has no private key with its ID: clients pair them by ID.");
