@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "decode/decode.hpp"
-#include "decode/text.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::decode {
 namespace {
@@ -76,7 +76,7 @@ meaning certificate(bytes der) {
   const auto from = time_of(X509_get0_notBefore(x.get()));
   const auto until = time_of(X509_get0_notAfter(x.get()));
   const auto key = text_or_trouble(public_key(key_info));
-  const auto sha256 = hex({sum, sum_size});
+  const auto sha256 = text::hex({sum, sum_size});
 
   meaning out;
   out.text = "subject " + subject + "; issuer " + issuer + "; serial " + serial + "; valid " + from + " to " + until +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Public keys: curves, points, SubjectPublicKeyInfo.
 #include "decode/der.hpp"
-#include "decode/text.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::decode {
 namespace {
@@ -50,7 +50,7 @@ meaning curve(bytes encoded) {
     case der::oid_tag:
       return oid(encoded);
     case der::printable_string_tag:
-      return {safe_text(e.content), {{"name", safe_text(e.content)}}, {}};
+      return {text::safe_text(e.content), {{"name", text::safe_text(e.content)}}, {}};
     case der::sequence_tag:
       return {explicit_parameters(e.content), {}, {}};
     case der::null_tag:

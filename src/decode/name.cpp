@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "decode/der.hpp"
-#include "decode/text.hpp"
+#include "text/numbers.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::decode {
 namespace {
@@ -86,7 +87,7 @@ bool to_utf8(const der::element& e, std::string& out) {
     case der::ia5_string_tag:
     case der::numeric_string_tag:
     case der::visible_string_tag:
-      if (!is_utf8(e.content)) return false;
+      if (!text::is_utf8(e.content)) return false;
       out.assign(e.content.begin(), e.content.end());
       return true;
     case der::teletex_string_tag:  // Latin-1 in practice
@@ -106,13 +107,13 @@ bool to_utf8(const der::element& e, std::string& out) {
 void append_escaped(std::string_view value, std::string& out) {
   auto rest = as_bytes(value);
   for (bool first = true; !rest.empty(); first = false) {
-    const auto c = detail::first_code_point(rest);
+    const auto c = text::detail::first_code_point(rest);
     const bool last = rest.size() == c.size;
     const bool special = std::string_view{"\"+,;<>\\"}.find(static_cast<char>(c.value)) != std::string_view::npos;
-    if (misleads(c.value)) {
+    if (text::misleads(c.value)) {
       for (std::size_t i = 0; i < c.size; ++i) {
         out += '\\';
-        detail::append_hex(out, rest[i], 2);
+        text::append_hex_digits(rest[i], 2, out);
       }
     } else {
       if ((c.value < 0x80 && special) || (c.value == '#' && first) || (c.value == ' ' && (first || last))) out += '\\';
@@ -134,7 +135,7 @@ bool append_pair(const der::element& pair, meaning& out, std::string& text) {
   if (!name.empty() && to_utf8(value, characters)) {
     append_escaped(characters, shown);
   } else {
-    shown = "#" + hex(value.whole);
+    shown = "#" + text::hex(value.whole);
   }
   text += key + "=" + shown;
   out.facts.push_back({key, std::move(shown)});

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "decode/der.hpp"
-#include "decode/text.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::decode {
 namespace {
@@ -12,8 +12,8 @@ constexpr std::size_t most_shown = 32;  ///< bytes of a long number, 16 from eit
 
 /// Hex of a number, its middle left out where it is long.
 std::string short_hex(bytes value) {
-  if (value.size() <= most_shown) return hex(value);
-  return hex(value.first(most_shown / 2)) + "…" + hex(value.last(most_shown / 2));
+  if (value.size() <= most_shown) return text::hex(value);
+  return text::hex(value.first(most_shown / 2)) + "…" + text::hex(value.last(most_shown / 2));
 }
 
 bytes without_zeros(bytes value) noexcept {
@@ -43,14 +43,15 @@ meaning integer(bytes encoded) {
   if (!der::only(encoded, der::integer_tag, e) || e.content.empty()) return {{}, {}, "not a DER INTEGER"};
   meaning out;
   if ((e.content[0] & 0x80) != 0) {
-    out.text = "negative, two's complement 0x" + hex(e.content);
-    out.facts = {{"hex", hex(e.content)}, {"negative", "true"}};
+    out.text = "negative, two's complement 0x" + text::hex(e.content);
+    out.facts = {{"hex", text::hex(e.content)}, {"negative", "true"}};
     return out;
   }
   const auto value = without_zeros(e.content);
   // Serial numbers have up to 20 bytes and are compared in full; nothing longer is an honest one.
-  out.text = value.size() <= 8 ? short_number(value) : "0x" + (value.size() <= 64 ? hex(value) : short_hex(value));
-  out.facts = {{"hex", hex(value)}};
+  out.text =
+      value.size() <= 8 ? short_number(value) : "0x" + (value.size() <= 64 ? text::hex(value) : short_hex(value));
+  out.facts = {{"hex", text::hex(value)}};
   if (value.size() <= 8) out.facts.push_back({"decimal", std::to_string(to_number(value))});
   return out;
 }
@@ -62,7 +63,7 @@ meaning big(bytes value) {
   meaning out;
   out.text =
       significant.size() <= 8 ? short_number(significant) : std::to_string(bits) + " bits, 0x" + short_hex(significant);
-  out.facts = {{"bits", std::to_string(bits)}, {"hex", hex(significant)}};
+  out.facts = {{"bits", std::to_string(bits)}, {"hex", text::hex(significant)}};
   return out;
 }
 
@@ -99,8 +100,8 @@ meaning date(bytes value) {
 
 meaning text(bytes value) {
   meaning out;
-  out.text = "\"" + safe_text(value) + "\"";
-  if (!is_utf8(value)) out.facts = {{"not_utf8", "true"}};
+  out.text = "\"" + text::safe_text(value) + "\"";
+  if (!text::is_utf8(value)) out.facts = {{"not_utf8", "true"}};
   return out;
 }
 

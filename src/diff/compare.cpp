@@ -8,6 +8,7 @@
 #include "diff/nondeterminism.hpp"
 #include "render/render.hpp"
 #include "render/words.hpp"
+#include "text/numbers.hpp"
 
 namespace p11tape::diff {
 namespace {
@@ -375,7 +376,7 @@ class pair_of_calls {
   static std::string name(const node& n) {
     if (!n.is_attribute) return std::string(n.name);
     auto text = cryptoki::display_name("attribute", n.attribute);
-    if (text.empty()) render::append_hexadecimal(n.attribute, text);
+    if (text.empty()) text::append_hexadecimal(n.attribute, text);
     return text;
   }
 
@@ -433,7 +434,7 @@ void results(const render::call_view& a, const render::call_view& b, handle_map&
   if (code_a != code_b) {
     const auto in_words = [](u64 code) {
       auto name = render::return_name(code);
-      if (name.empty()) render::append_hexadecimal(code, name);
+      if (name.empty()) text::append_hexadecimal(code, name);
       return name;
     };
     out.push_back({kind::return_code, way::out, -1, "return value", in_words(code_a), in_words(code_b)});

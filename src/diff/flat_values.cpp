@@ -4,6 +4,7 @@
 #include "decode/decode.hpp"
 #include "render/text_value.hpp"
 #include "render/words.hpp"
+#include "text/numbers.hpp"
 
 namespace p11tape::diff {
 namespace {
@@ -74,7 +75,7 @@ void flat_values::open(const render::label& which, const render::group& what) {
   n.length = what.kind == render::group_kind::mechanism ? what.length : what.count;
   if (words_) {
     if (what.kind == render::group_kind::mechanism) {
-      render::append_code(what.number, n.words);
+      text::append_code(what.number, n.words);
       if (!what.name.empty()) (n.words += ' ') += what.name;
     } else if (what.kind == render::group_kind::record) {
       n.words += what.type;

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
-#include "render/json_writer.hpp"
 #include "render/render.hpp"
 #include "render/words.hpp"
+#include "text/json_writer.hpp"
+#include "text/numbers.hpp"
+#include "text/times.hpp"
 #include "view/completeness.hpp"
 
 namespace p11tape::diff {
@@ -87,9 +89,9 @@ void append_side(std::string_view name, const tape::reader& t, const diff::diges
   out += ": ";
   render::append_safe(view::program_of(t), out);
   out += '[' + std::to_string(t.header().pid) + "], ";
-  render::append_local_time(t.header().wall, out);
+  text::append_local_time(t.header().wall, out);
   out += ", " + calls_in_words(d.calls) + ", ";
-  render::append_duration(d.time_in_module, out);
+  text::append_duration(d.time_in_module, out);
   out += " in the module\n";
 }
 
@@ -140,7 +142,7 @@ void append_expected(const comparison& c, const diff_context& around, std::strin
   if (!c.shortest) out += "# The tapes have little in common: some calls may have been paired incorrectly\n";
 }
 
-void append_call(std::string_view key, const call_name& c, render::json_writer& json) {
+void append_call(std::string_view key, const call_name& c, text::json_writer& json) {
   if (c.number == 0) return;
   json.key(key);
   json.begin_object();
@@ -150,7 +152,7 @@ void append_call(std::string_view key, const call_name& c, render::json_writer& 
   json.end_object();
 }
 
-void append_json_side(std::string_view key, const tape::reader& t, const diff::digest& d, render::json_writer& json) {
+void append_json_side(std::string_view key, const tape::reader& t, const diff::digest& d, text::json_writer& json) {
   json.key(key);
   json.begin_object();
   json.field("tape", t.path());
@@ -197,9 +199,9 @@ void append_diff_text(const comparison& c, const diff_context& around, std::stri
 }
 
 void append_diff_json(const comparison& c, const diff_context& around, std::string& out) {
-  render::json_writer json(out);
+  text::json_writer json(out);
   json.begin_object();
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("kind", "diff");
   json.field("alike", c.all == 0);
   append_json_side("a", *around.a, c.a, json);

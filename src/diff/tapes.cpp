@@ -8,6 +8,7 @@
 #include "model/thread_calls.hpp"
 #include "render/render.hpp"
 #include "render/words.hpp"
+#include "text/numbers.hpp"
 #include "view/view.hpp"
 
 namespace p11tape::diff {
@@ -108,7 +109,7 @@ call_name named(const model::call& c, const line& l) {
   call_name n{l.number, name_of(c), "never returned"};
   if (!l.ended) return n;
   n.outcome = render::return_name(l.value);
-  if (n.outcome.empty()) render::append_hexadecimal(l.value, n.outcome);
+  if (n.outcome.empty()) text::append_hexadecimal(l.value, n.outcome);
   return n;
 }
 

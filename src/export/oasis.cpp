@@ -9,6 +9,7 @@
 #include "cryptoki/tables.hpp"
 #include "export/formats.hpp"
 #include "model/call_stream.hpp"
+#include "text/numbers.hpp"
 #include "text/phrase.hpp"
 
 namespace p11tape::exporting {
@@ -117,15 +118,6 @@ class case_text {
     return name.empty() ? std::to_string(n) : without_prefix(name);
   }
 
-  static std::string hex_of(std::string_view bytes) {
-    constexpr char digits[] = "0123456789abcdef";
-    std::string s;
-    for (const char c : bytes) {
-      s += digits[static_cast<unsigned char>(c) >> 4];
-      s += digits[static_cast<unsigned char>(c) & 15];
-    }
-    return s;
-  }
   static std::string_view bytes_of(const tape::item_view& i) {
     return {reinterpret_cast<const char*>(i.payload.data()), i.payload.size()};
   }
@@ -161,7 +153,7 @@ class case_text {
           if (given) leaf(to, 2, name, cat(" value=\"${", name, "}\""));
         } else if (given && f.way != flow::out && has && item.form == item_form::bytes) {
           const bool text = f.secret == cryptoki::redaction_class::identity;
-          leaf(to, 2, name, cat(" value=\"", text ? escaped(bytes_of(item)) : hex_of(bytes_of(item)), "\""));
+          leaf(to, 2, name, cat(" value=\"", text ? escaped(bytes_of(item)) : text::hex(bytes_of(item)), "\""));
         } else if (given && length(fields, view, i, n)) {
           leaf(to, 2, name, cat(" length=\"", n, "\""));
         } else {
@@ -186,7 +178,7 @@ class case_text {
         to += cat("    <", name, ">\n");
         leaf(to, 3, "Type", cat(" value=\"", number("mechanism", m.type), "\""));
         if (m.has_parameter && m.parameter.form == item_form::bytes)
-          leaf(to, 3, "Parameter", cat(" value=\"", hex_of(bytes_of(m.parameter)), "\""));
+          leaf(to, 3, "Parameter", cat(" value=\"", text::hex(bytes_of(m.parameter)), "\""));
         to += cat("    </", name, ">\n");
         return;
       }
@@ -206,7 +198,7 @@ class case_text {
         shown += cat(" value=\"", bytes[0] != 0 ? "TRUE" : "FALSE", "\"");
       } else if (a.form == item_form::bytes) {
         const bool text = r != nullptr && (r->kind == form::text || r->kind == form::date);
-        shown += cat(" value=\"", text ? escaped(bytes) : hex_of(bytes), "\"");
+        shown += cat(" value=\"", text ? escaped(bytes) : text::hex(bytes), "\"");
       } else if (a.length != 0 && a.length != ~u64{0} && a.length != 0xffffffffu) {
         shown += cat(" length=\"", a.length, "\"");
       }
@@ -225,7 +217,7 @@ class case_text {
     switch (f.kind) {
       case shape::bytes:
         if (has && item.form == item_form::bytes) {
-          leaf(to, 2, name, cat(" value=\"", hex_of(bytes_of(item)), "\""));
+          leaf(to, 2, name, cat(" value=\"", text::hex(bytes_of(item)), "\""));
         } else if (counted) {
           leaf(to, 2, name, cat(" length=\"", counter.number(), "\""));
         }

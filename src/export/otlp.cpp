@@ -6,6 +6,7 @@
 #include "query/escape.hpp"
 #include "query/sources/collector.hpp"
 #include "query/sources/findings.hpp"
+#include "text/numbers.hpp"
 
 namespace p11tape::exporting {
 namespace {
@@ -16,9 +17,8 @@ using query::u64;
 constexpr int kind_internal = 1, kind_client = 3;  // SpanKind
 
 std::string hex16(u64 n) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out(16, '0');
-  for (int i = 15; i >= 0; --i, n >>= 4) out[static_cast<std::size_t>(i)] = digits[n & 15];
+  std::string out;
+  text::append_hex_digits(n, 16, out);
   return out;
 }
 

@@ -14,6 +14,8 @@
 #include "render/render.hpp"
 #include "render/words.hpp"
 #include "tape/kernel_clock.hpp"
+#include "text/numbers.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::log {
 
@@ -74,11 +76,11 @@ void append_announcement(const running_log& log, const render::call_view& view, 
   out += " begins   ";
   render::append_safe(log.how.program, out);
   out += '[';
-  render::append_decimal(log.pid, out);
+  text::append_decimal(log.pid, out);
   out += "]  thread ";
-  render::append_decimal(view.thread, out);
+  text::append_decimal(view.thread, out);
   out += "   ";
-  render::append_local_time(view.wall, out);
+  text::append_local_time(view.wall, out);
   out += '\n';
 }
 

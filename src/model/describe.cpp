@@ -2,18 +2,20 @@
 // Handles as people would call the things behind them.
 #include "cryptoki/pkcs11.hpp"
 #include "cryptoki/tables.hpp"
-#include "decode/text.hpp"
+#include "decode/decode.hpp"
 #include "model/extract.hpp"
 #include "model/state.hpp"
+#include "text/numbers.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::model {
 namespace {
 
-decode::bytes bytes_of(std::string_view text) {
+text::bytes bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-std::string quoted(std::string_view text) { return '"' + decode::safe_text(bytes_of(text)) + '"'; }
+std::string quoted(std::string_view text) { return '"' + text::safe_text(bytes_of(text)) + '"'; }
 
 std::string_view without_padding(std::string_view text) noexcept {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\0')) text.remove_suffix(1);
@@ -60,7 +62,7 @@ std::string kind_of(const object& o) {
 
 }  // namespace
 
-std::string describe_id(std::string_view id) { return id.empty() ? "(empty)" : decode::hex(bytes_of(id)); }
+std::string describe_id(std::string_view id) { return id.empty() ? "(empty)" : text::hex(bytes_of(id)); }
 
 std::string describe(const slot& s) {
   if (!s.token) return "slot " + std::to_string(s.id);

@@ -4,7 +4,8 @@
 
 #include "diagnose/phrase.hpp"
 #include "profile/report.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::profile {
 namespace {
@@ -17,7 +18,7 @@ class writer {
 
   void tell(const measured& all) {
     json_.begin_object();
-    json_.field("schema", render::json_schema);
+    json_.field("schema", text::json_schema);
     json_.field("kind", "profile");
     const bool several = all.each.size() > 1;
     if (several) {
@@ -149,7 +150,7 @@ class writer {
     json_.field("call", s.number);
     json_.field("function", diagnose::name_of(s.which));
     std::string time;
-    render::append_utc_time(s.start_wall, time);
+    text::append_utc_time(s.start_wall, time);
     json_.field("time", time);
     json_.field("duration_ns", s.duration);
     json_.field("thread_number", s.thread);
@@ -255,7 +256,7 @@ class writer {
     json_.end_object();
   }
 
-  render::json_writer json_;
+  text::json_writer json_;
 };
 
 }  // namespace

@@ -9,12 +9,6 @@
 
 namespace p11tape::profile {
 
-/// "417 ns", "1.23 µs", "12.3 ms", "2.31 s": three digits.
-std::string in_words(u64 ns);
-
-/// "82 %", "0.4 %"
-std::string share(u64 part, u64 whole);
-
 /// The sentences that answer where the time went, the one that explains most first. Never empty.
 std::vector<std::string> verdict(const measurement& m, const diagnose::process_facts& d,
                                  const diagnose::diagnosis& findings);

@@ -4,6 +4,7 @@
 
 #include "diagnose/phrase.hpp"
 #include "profile/report.hpp"
+#include "text/phrase.hpp"
 
 namespace p11tape::profile {
 namespace {
@@ -65,29 +66,31 @@ class writer {
     out_ += text + "\n";
   }
   void one(const std::string& name, const call_stats& f, u64 whole) {
-    const auto q = [&](double s) { return in_words(f.quantile(s)); };
-    line("  " + name, {std::to_string(f.calls), std::to_string(f.failed), in_words(f.time), share(f.time, whole),
-                       q(0.5), q(0.95), q(0.99), in_words(f.longest)});
+    const auto q = [&](double s) { return text::duration(f.quantile(s)); };
+    line("  " + name, {std::to_string(f.calls), std::to_string(f.failed), text::duration(f.time),
+                       text::percent(f.time, whole), q(0.5), q(0.95), q(0.99), text::duration(f.longest)});
   }
 
   std::string& out_;
 };
 
 void writer::way(const startup_phases& a, std::string_view which) {
-  heading(cat(which, a.until_login != 0 ? cat(in_words(a.until_login), " until login (call ", a.login_call, ")") : "",
+  heading(cat(which,
+              a.until_login != 0 ? cat(text::duration(a.until_login), " until login (call ", a.login_call, ")") : "",
               a.until_login != 0 && a.until_use != 0 ? ", " : "",
               a.until_use != 0
-                  ? cat(in_words(a.until_use), " until the first use of a private key (call ", a.use_call, ")")
+                  ? cat(text::duration(a.until_use), " until the first use of a private key (call ", a.use_call, ")")
                   : ""));
   for (const auto& p : a.phases) {
     std::string calls;
     for (std::size_t i = 0; i < std::min<std::size_t>(p.by_function.size(), 3); ++i)
       calls += cat(i == 0 ? "" : ", ", p.by_function[i].calls, " ", diagnose::name_of(p.by_function[i].which), " ",
-                   in_words(p.by_function[i].time));
+                   text::duration(p.by_function[i].time));
     if (p.by_function.size() > 3) calls += " ...";
-    out_ += cat("  ", padded(p.name, 31, false), padded(in_words(p.elapsed), 9, true), "  ",
-                padded(share(p.elapsed, a.elapsed()), 6, true), "  module ", padded(in_words(p.in_module), 9, true),
-                "  ", calls, p.failed == 0 ? "" : cat("; ", p.failed, " failed"), "\n");
+    out_ += cat("  ", padded(p.name, 31, false), padded(text::duration(p.elapsed), 9, true), "  ",
+                padded(text::percent(p.elapsed, a.elapsed()), 6, true), "  module ",
+                padded(text::duration(p.in_module), 9, true), "  ", calls,
+                p.failed == 0 ? "" : cat("; ", p.failed, " failed"), "\n");
   }
 }
 
@@ -106,9 +109,9 @@ void writer::crowded(const concurrency& c) {
     const auto& levels = *c.of(f.which);
     for (std::size_t l = 0; l < levels.size(); ++l)
       if (levels[l].calls != 0)
-        out_ += cat(" ", concurrency::names[l], " ", in_words(levels[l].durations.quantile(0.5)), " (", levels[l].calls,
-                    ")");
-    out_ += cat("; waited ", in_words(f.waited), "\n");
+        out_ += cat(" ", concurrency::names[l], " ", text::duration(levels[l].durations.quantile(0.5)), " (",
+                    levels[l].calls, ")");
+    out_ += cat("; waited ", text::duration(f.waited), "\n");
   }
   if (shown == 0) out_ += "  Too few calls of one function overlapped, or none ever ran alone: nothing to compare.\n";
 }
@@ -118,25 +121,25 @@ void writer::slow(const std::vector<slow_call>& all) {
   heading("Slowest calls");
   for (std::size_t i = 0; i < std::min(all.size(), most_slow); ++i) {
     const auto& s = all[i];
-    out_ += cat("  ", padded(in_words(s.duration), 9, true), "  call ", s.number, "  ", diagnose::name_of(s.which),
-                s.mechanism == unknown ? "" : " " + diagnose::mechanism(s.mechanism), s.on.empty() ? "" : ", " + s.on,
-                s.value == 0 ? "" : ", " + diagnose::short_code(s.value),
-                s.exchanges == 0 ? "" : cat(", ", in_words(s.card_time), " on the card"), "\n");
+    out_ += cat("  ", padded(text::duration(s.duration), 9, true), "  call ", s.number, "  ",
+                diagnose::name_of(s.which), s.mechanism == unknown ? "" : " " + diagnose::mechanism(s.mechanism),
+                s.on.empty() ? "" : ", " + s.on, s.value == 0 ? "" : ", " + diagnose::short_code(s.value),
+                s.exchanges == 0 ? "" : cat(", ", text::duration(s.card_time), " on the card"), "\n");
   }
 }
 
 void writer::card(const breakdown& b) {
   const auto& t = b.total();
   if (t.exchanges == 0) return;
-  heading(cat("Card: ", in_words(t.card_time), " of ", in_words(t.time), " in the module (", share(t.card_time, t.time),
-              "), ", counted(t.exchanges, "exchange")));
+  heading(cat("Card: ", text::duration(t.card_time), " of ", text::duration(t.time), " in the module (",
+              text::percent(t.card_time, t.time), "), ", counted(t.exchanges, "exchange")));
   std::vector<std::pair<std::string, command_time>> all(b.commands().begin(), b.commands().end());
   std::sort(all.begin(), all.end(), [](const auto& x, const auto& y) { return x.second.time > y.second.time; });
   for (std::size_t i = 0; i < std::min<std::size_t>(all.size(), 8); ++i)
     out_ += cat("  ", padded(all[i].first, 34, false), padded(std::to_string(all[i].second.times), 8, true), "  ",
-                padded(in_words(all[i].second.time), 9, true), "  ",
-                padded(share(all[i].second.time, t.card_time), 6, true), "  longest ", in_words(all[i].second.longest),
-                "\n");
+                padded(text::duration(all[i].second.time), 9, true), "  ",
+                padded(text::percent(all[i].second.time, t.card_time), 6, true), "  longest ",
+                text::duration(all[i].second.longest), "\n");
 }
 
 void tell(const measured& all, std::size_t i, std::string& out) {
@@ -154,7 +157,7 @@ void tell(const measured& all, std::size_t i, std::string& out) {
   }
   if (m.logins.count() > most_anatomies)
     out += cat("  ", m.logins.count() - most_anatomies, " more; ", m.logins.count(), " in total took ",
-               in_words(m.logins.elapsed()), "\n");
+               text::duration(m.logins.elapsed()), "\n");
   const auto functions = b.functions();
   w.rows("Function", functions, {}, 0, whole);
   w.rows("Mechanism", b.mechanisms(), whole);
@@ -164,10 +167,11 @@ void tell(const measured& all, std::size_t i, std::string& out) {
   w.rows("Thread", b.threads(), whole, false);
   const auto& pauses = m.between.pauses();
   if (pauses.total() != 0)
-    w.heading(cat("Between calls: ", in_words(pauses.sum()), " in ", counted(pauses.total(), "gap"),
-                  " of all threads; p50 ", in_words(pauses.quantile(0.5)), ", p99 ", in_words(pauses.quantile(0.99)),
-                  ", widest ", in_words(m.between.widest()[0].time), " before call ", m.between.widest()[0].before,
-                  " (", diagnose::name_of(m.between.widest()[0].which), ")"));
+    w.heading(cat("Between calls: ", text::duration(pauses.sum()), " in ", counted(pauses.total(), "gap"),
+                  " of all threads; p50 ", text::duration(pauses.quantile(0.5)), ", p99 ",
+                  text::duration(pauses.quantile(0.99)), ", widest ", text::duration(m.between.widest()[0].time),
+                  " before call ", m.between.widest()[0].before, " (", diagnose::name_of(m.between.widest()[0].which),
+                  ")"));
   w.crowded(m.concurrency);
   w.card(b);
   w.slow(b.slowest());

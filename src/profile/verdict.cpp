@@ -8,6 +8,7 @@
 
 #include "diagnose/phrase.hpp"
 #include "profile/report.hpp"
+#include "text/phrase.hpp"
 
 namespace p11tape::profile {
 namespace {
@@ -24,7 +25,8 @@ std::string calls_of(u64 n, cryptoki::function f) { return counted(n, diagnose::
 
 // "1.90 s (82 %) were 412 C_GetAttributeValue calls"
 std::string were(u64 time, u64 whole, u64 calls, cryptoki::function f) {
-  return cat(in_words(time), " (", share(time, whole), calls == 1 ? ") was " : ") were ", calls_of(calls, f));
+  return cat(text::duration(time), " (", text::percent(time, whole), calls == 1 ? ") was " : ") were ",
+             calls_of(calls, f));
 }
 
 // The first tells most: what the way to the login, or to the first use of a key, was spent with.
@@ -55,11 +57,11 @@ void say_way(const anatomist& logins, u64 span, std::vector<statement>& all) {
   if (by_function.empty()) return;
   const auto& most = *std::max_element(by_function.begin(), by_function.end(),
                                        [](const auto& x, const auto& y) { return x.time < y.time; });
-  const auto where = cat("Of ", in_words(elapsed), to_login ? " until login" : " until the first use of a key",
+  const auto where = cat("Of ", text::duration(elapsed), to_login ? " until login" : " until the first use of a key",
                          logins.count() > 1 ? cat(" (the slowest of ", logins.count(), ")") : std::string());
   const auto own = elapsed > in_module ? elapsed - in_module : 0;
   if (own > most.time)
-    all.push_back({own, cat(where, ", ", in_words(own), " (", share(own, elapsed),
+    all.push_back({own, cat(where, ", ", text::duration(own), " (", text::percent(own, elapsed),
                             ") were spent in the program itself, between calls.")});
   else
     all.push_back({most.time, cat(where, ", ", were(most.time, elapsed, most.calls, most.which), ".")});
@@ -89,20 +91,23 @@ void say_hot(const breakdown& b, u64 busy, std::vector<statement>& all) {
   // Where a few calls are much slower than most, the median alone would not add up to the sum.
   const auto median = hot->f.quantile(0.5), slow = hot->f.quantile(0.99);
   const auto each = hot->f.durations.total() < 2 ? std::string()
-                    : slow > 3 * median          ? cat(" of ", in_words(median), " (median; p99 ", in_words(slow), ")")
-                                                 : cat(" of ", in_words(median), " (median)");
+                    : slow > 3 * median
+                        ? cat(" of ", text::duration(median), " (median; p99 ", text::duration(slow), ")")
+                        : cat(" of ", text::duration(median), " (median)");
   const bool overlap = busy != 0 && b.total().time > busy + busy / 20;
   all.push_back(
-      {hot->f.time, cat("Of ", in_words(b.total().time), " in the module", overlap ? " (all threads together), " : ", ",
-                        were(hot->f.time, b.total().time, hot->f.calls, static_cast<cryptoki::function>(hot->id)), each,
-                        because(b, *hot), ".")});
+      {hot->f.time,
+       cat("Of ", text::duration(b.total().time), " in the module", overlap ? " (all threads together), " : ", ",
+           were(hot->f.time, b.total().time, hot->f.calls, static_cast<cryptoki::function>(hot->id)), each,
+           because(b, *hot), ".")});
 }
 
 void say_card(const breakdown& b, std::vector<statement>& all) {
   const auto& t = b.total();
   if (t.exchanges == 0 || t.time == 0) return;
-  all.push_back({t.card_time / 2, cat("The card took ", in_words(t.card_time), " of it (", share(t.card_time, t.time),
-                                      "), in ", counted(t.exchanges, "exchange"), "; the module spent the rest.")});
+  all.push_back({t.card_time / 2,
+                 cat("The card took ", text::duration(t.card_time), " of it (", text::percent(t.card_time, t.time),
+                     "), in ", counted(t.exchanges, "exchange"), "; the module spent the rest.")});
 }
 
 void say_crowd(const concurrency& c, std::vector<statement>& all) {
@@ -111,15 +116,15 @@ void say_crowd(const concurrency& c, std::vector<statement>& all) {
   const auto& f = found.front();
   char gain[32];
   std::snprintf(gain, sizeof gain, "%.1f", f.gain);
-  const auto numbers = cat(diagnose::name_of(f.which), " takes ", in_words(f.alone), " alone and ", in_words(f.crowded),
-                           " with ", concurrency::names[f.level], " in progress");
+  const auto numbers = cat(diagnose::name_of(f.which), " takes ", text::duration(f.alone), " alone and ",
+                           text::duration(f.crowded), " with ", concurrency::names[f.level], " in progress");
   if (f.in_parallel())
     all.push_back({0, cat("The module works in parallel: ", numbers, ".")});
   else
     all.push_back({f.waited, cat(f.one_at_a_time() ? "Calls wait for each other inside the module: "
                                                    : "Calls slow each other down inside the module: ",
                                  numbers, "; together they complete ", gain, " times as fast as one at a time, and ",
-                                 in_words(f.waited), " was spent waiting.")});
+                                 text::duration(f.waited), " was spent waiting.")});
 }
 
 void say_rest(const measurement& m, const diagnose::process_facts& d, std::vector<statement>& all) {
@@ -127,15 +132,16 @@ void say_rest(const measurement& m, const diagnose::process_facts& d, std::vecto
   const auto busy = std::min(d.pace.busy, span);
   const auto& widest = m.between.widest();
   const auto gap = widest.empty() ? std::string()
-                                  : cat(" The longest gap, ", in_words(widest[0].time), ", ends with call ",
+                                  : cat(" The longest gap, ", text::duration(widest[0].time), ", ends with call ",
                                         widest[0].before, " (", diagnose::name_of(widest[0].which), ").");
   const bool idle = busy < span / 10;
   const bool always = busy >= span - span / 100;
-  all.push_back({idle ? span - busy : 0,
-                 cat("Of ", in_words(span), " from the first call to the last, the module worked ",
-                     always ? std::string("nearly all the time.")
-                            : cat(in_words(busy), " (", share(busy, span), "); the program spent the rest."),
-                     idle ? gap : std::string())});
+  all.push_back(
+      {idle ? span - busy : 0,
+       cat("Of ", text::duration(span), " from the first call to the last, the module worked ",
+           always ? std::string("nearly all the time.")
+                  : cat(text::duration(busy), " (", text::percent(busy, span), "); the program spent the rest."),
+           idle ? gap : std::string())});
 }
 
 std::vector<std::string> in_order(std::vector<statement> all) {

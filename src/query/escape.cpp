@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "decode/text.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::query {
 namespace {
@@ -15,7 +15,7 @@ bool is_plain(unsigned char c) noexcept { return c >= 0x20 && c < 0x7f && c != '
 
 // The code point at the start of `text`, as it is to be written; takes its bytes off the text.
 std::string_view take(std::string_view& text) noexcept {
-  const auto c = decode::detail::first_code_point({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  const auto c = text::detail::first_code_point({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   const auto size = c.size == 0 ? 1 : c.size;
   const auto whole = c.size == 0 ? replacement : text.substr(0, size);
   text.remove_prefix(size);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "query/model.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 namespace p11tape::query {
 namespace {
@@ -43,7 +43,7 @@ std::string schema_text() {
 
 std::string schema_json() {
   std::string out;
-  render::json_writer json(out);
+  text::json_writer json(out);
   json.begin_object();
   json.field("model_version", model_version);
   json.key("tables");

@@ -5,20 +5,20 @@
 #include <ctime>
 
 #include "cryptoki/tables.hpp"
-#include "decode/text.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::query {
 namespace {
 
-decode::bytes bytes_of(std::string_view text) noexcept {
+text::bytes bytes_of(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 bool stands_as_it_is(std::string_view text) noexcept {
   auto rest = bytes_of(text);
   while (!rest.empty()) {
-    const auto c = decode::detail::first_code_point(rest);
-    if (c.size == 0 || decode::misleads(c.value)) return false;
+    const auto c = text::detail::first_code_point(rest);
+    if (c.size == 0 || text::misleads(c.value)) return false;
     rest = rest.subspan(c.size);
   }
   return true;
@@ -89,7 +89,7 @@ std::string in_hex(u64 n) {
 
 std::string safe(std::string_view text) {
   if (stands_as_it_is(text)) return std::string(text);
-  return decode::safe_text(bytes_of(text));
+  return text::safe_text(bytes_of(text));
 }
 
 void append_moment(u64 wall, std::string& out) {

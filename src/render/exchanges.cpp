@@ -40,7 +40,7 @@ std::string_view word_of(card::outcome o) noexcept {
   return "";
 }
 
-void write_command(const card::described& d, json_writer& json) {
+void write_command(const card::described& d, text::json_writer& json) {
   const auto& e = d.raw;
   json.field("cla", std::uint64_t{e.cla});
   json.field("ins", std::uint64_t{e.ins});
@@ -79,7 +79,7 @@ void append_exchanges(const call_view& call, std::string& out) {
   }
 }
 
-void write_exchanges(const call_view& call, json_writer& json) {
+void write_exchanges(const call_view& call, text::json_writer& json) {
   if (call.exchanges.empty()) return;
   json.key("exchanges");
   json.begin_array();

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "render/call_view.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 namespace p11tape::render {
 
@@ -13,6 +13,6 @@ namespace p11tape::render {
 void append_exchanges(const call_view& call, std::string& out);
 
 /// The member "exchanges", where there are any.
-void write_exchanges(const call_view& call, json_writer& json);
+void write_exchanges(const call_view& call, text::json_writer& json);
 
 }  // namespace p11tape::render

@@ -2,11 +2,11 @@
 // Calls as JSON, one object a line. JSON.md describes it.
 #include <vector>
 
-#include "decode/text.hpp"
 #include "render/exchanges.hpp"
-#include "render/json_writer.hpp"
 #include "render/render.hpp"
 #include "render/words.hpp"
+#include "text/json_writer.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::render {
 namespace {
@@ -61,7 +61,7 @@ class json_consumer : public visitor {
 
   void begin(const call_view& call) override {
     json_.begin_object();
-    json_.field("schema", json_schema);
+    json_.field("schema", text::json_schema);
     json_.field("kind", "call");
     json_.field("number", call.number);
     if (call.tape != 0) json_.field("tape", call.tape);
@@ -222,7 +222,7 @@ class json_consumer : public visitor {
 
   void write_text(const value& v) {
     const auto text = v.bytes.first(v.bytes.size() - v.padding);
-    if (decode::is_utf8(as_decode(text))) {
+    if (text::is_utf8(as_decode(text))) {
       json_.field("text", std::string_view(reinterpret_cast<const char*>(text.data()), text.size()));
     } else {
       json_.hex("hex", text);
@@ -253,7 +253,7 @@ class json_consumer : public visitor {
     json_.end_array();
   }
 
-  json_writer json_;
+  text::json_writer json_;
   const handle_words* handles_;
   std::vector<bool> lists_;
   bool in_section_ = false;

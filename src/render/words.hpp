@@ -8,19 +8,18 @@
 
 #include "cryptoki/tables.hpp"
 #include "render/visitor.hpp"
+#include "text/numbers.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::render {
 
-void append_decimal(std::uint64_t n, std::string& out);
-
-/// 0x1F
-void append_hexadecimal(std::uint64_t n, std::string& out);
-
-/// Small numbers as people count, others in hex, as constants are written: 3, 0x1087
-void append_code(std::uint64_t n, std::string& out);
-
-/// 0a1b2c
-void append_hex(tape::byte_view bytes, std::string& out);
+using text::append_code;
+using text::append_decimal;
+using text::append_duration;
+using text::append_hex;
+using text::append_hexadecimal;
+using text::append_local_time;
+using text::append_utc_time;
 
 /// Bytes of a tape as the decoders take them.
 inline decode::bytes as_decode(tape::byte_view b) noexcept {
@@ -44,15 +43,6 @@ std::uint64_t for_each_flag(std::string_view group, std::uint64_t bits, Each eac
   }
   return bits;
 }
-
-/// "2026-11-21 18:05:01.123456", local time, to the microsecond.
-void append_local_time(std::uint64_t wall, std::string& out);
-
-/// "2026-11-21T18:05:01.123456789Z"
-void append_utc_time(std::uint64_t wall, std::string& out);
-
-/// "417 ns", "1.2 µs", "1.234 ms", "2.345 s"
-void append_duration(std::uint64_t ns, std::string& out);
 
 /// "1 byte", "20 bytes"
 void append_count(std::uint64_t n, std::string_view one, std::string& out);

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "decode/text.hpp"
 #include "replay/slots.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::replay {
 namespace {

@@ -10,7 +10,7 @@ namespace {
 using replay::outcome;
 using tape::u64;
 
-void append_divergence(const replay_report& r, std::size_t i, render::json_writer& json) {
+void append_divergence(const replay_report& r, std::size_t i, text::json_writer& json) {
   const auto& s = r.plan->steps[i];
   const auto& x = (*r.results)[i];
   json.begin_object();
@@ -29,7 +29,7 @@ void append_divergence(const replay_report& r, std::size_t i, render::json_write
   json.end_object();
 }
 
-void append_omissions(const replay_report& r, render::json_writer& json) {
+void append_omissions(const replay_report& r, text::json_writer& json) {
   json.key("not_replayed");
   json.begin_array();
   for (const auto& o : omissions(*r.plan, *r.results)) {
@@ -50,11 +50,11 @@ void append_omissions(const replay_report& r, render::json_writer& json) {
 
 std::string replay_report::json() const {
   std::string out;
-  render::json_writer json(out);
+  text::json_writer json(out);
   const auto c = count(*plan, *results);
   json.begin_object();
   json.field("kind", "replay");
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("tape", plan->tape->path());
   json.field("module", how->module);
   json.field("verdict", word_of(judge()));

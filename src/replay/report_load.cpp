@@ -63,10 +63,10 @@ std::string load_text(const replay::plan& p, const replay::results& r, u64 paral
 
 std::string load_json(const replay::plan& p, const replay::results& r, u64 parallel) {
   std::string out;
-  render::json_writer json(out);
+  text::json_writer json(out);
   json.begin_object();
   json.field("kind", "load");
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("processes", parallel);
   json.field("replays", r.head().rounds.load());
   json.field("diverged", r.head().bad_rounds.load());

@@ -35,7 +35,7 @@ void columns(const std::vector<u64>& sorted, std::string& out) {
     right(sorted.empty() ? "-" : duration(value), 10, out);
 }
 
-void member(const char* name, const std::vector<u64>& sorted, render::json_writer& json) {
+void member(const char* name, const std::vector<u64>& sorted, text::json_writer& json) {
   json.key(name);
   json.begin_object();
   json.field("count", u64{sorted.size()});
@@ -73,7 +73,7 @@ void replay_times::append_table(std::string& out) {
   }
 }
 
-void replay_times::append_json(render::json_writer& json) {
+void replay_times::append_json(text::json_writer& json) {
   json.key("functions");
   json.begin_array();
   for (auto& [f, times] : functions_) {

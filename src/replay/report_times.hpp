@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "render/json_writer.hpp"
 #include "replay/replay.hpp"
+#include "text/json_writer.hpp"
 
 namespace p11tape::replay {
 
@@ -21,7 +21,7 @@ class replay_times {
   void add_replayed(const replay::step& s, tape::u64 now);
 
   void append_table(std::string& out);
-  void append_json(render::json_writer& json);
+  void append_json(text::json_writer& json);
 
  private:
   struct both {

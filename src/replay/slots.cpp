@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "decode/text.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::replay {
 namespace {
@@ -19,7 +19,7 @@ std::string unpadded(const CK_UTF8CHAR (&text)[N]) {
 }
 
 std::string safe(const std::string& text) {
-  return decode::safe_text({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  return text::safe_text({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 }  // namespace

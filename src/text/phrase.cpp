@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/phrase.hpp"
 
-#include <cstdio>
+#include "text/numbers.hpp"
 
 namespace p11tape::text {
 
 std::string duration(std::uint64_t ns) {
-  char text[40];
-  const auto n = static_cast<double>(ns);
-  if (ns < 1000)
-    std::snprintf(text, sizeof text, "%llu ns", static_cast<unsigned long long>(ns));
-  else if (ns < 1000000)
-    std::snprintf(text, sizeof text, "%.0f µs", n / 1e3);
-  else if (ns < 1000000000)
-    std::snprintf(text, sizeof text, "%.0f ms", n / 1e6);
-  else
-    std::snprintf(text, sizeof text, "%.2f s", n / 1e9);
-  return text;
+  std::string out;
+  append_duration(ns, out);
+  return out;
 }
 
 std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
@@ -24,9 +16,10 @@ std::string counted(std::uint64_t n, std::string_view one, std::string_view many
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0
-             ? "0 %"
-             : cat(static_cast<std::uint64_t>(100.0 * static_cast<double>(part) / static_cast<double>(whole)), " %");
+  if (part == 0 || whole == 0) return "0 %";
+  const auto tenths = static_cast<std::uint64_t>(1000.0 * static_cast<double>(part) / static_cast<double>(whole) + 0.5);
+  if (tenths == 0) return "<0.1 %";
+  return tenths < 100 ? cat(tenths / 10, ".", tenths % 10, " %") : cat((tenths + 5) / 10, " %");
 }
 
 std::string listed(const std::vector<std::string>& all, std::size_t most) {
@@ -41,9 +34,9 @@ std::string listed(const std::vector<std::string>& all, std::size_t most) {
 }
 
 std::string hex(std::uint64_t n) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llX", static_cast<unsigned long long>(n));
-  return text;
+  std::string out;
+  append_hexadecimal(n, out);
+  return out;
 }
 
 }  // namespace p11tape::text

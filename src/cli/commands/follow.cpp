@@ -22,7 +22,9 @@
 #include "render/render.hpp"
 #include "render/words.hpp"
 #include "text/exit_codes.hpp"
+#include "text/numbers.hpp"
 #include "text/parse_time.hpp"
+#include "text/times.hpp"
 #include "view/view.hpp"
 
 namespace p11tape::cli {
@@ -180,10 +182,10 @@ class follower {
       std::string text;
       render::append_heading(view::view_of(o.call, t.program, tapes_.size() > 1), text);
       text += " has been running for ";
-      render::append_duration(now - o.call.start(), text);
+      text::append_duration(now - o.call.start(), text);
       text += " (" + t.program + "[" + std::to_string(t.reader->header().pid) + "] thread " +
               std::to_string(thread.info.id) + ", since ";
-      render::append_local_time(o.call.start_wall(), text);
+      text::append_local_time(o.call.start_wall(), text);
       text += ")\n\n";
       pending_.emplace(now, std::move(text));
     }

@@ -14,9 +14,10 @@
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/processes.hpp"
-#include "render/json_writer.hpp"
+#include "render/words.hpp"
 #include "run/object.hpp"
 #include "text/exit_codes.hpp"
+#include "text/json_writer.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -120,7 +121,7 @@ void append_text(const std::vector<found_module>& all, std::string& out) {
 
 void append_json(const std::vector<found_module>& all, std::string& out) {
   for (const auto& f : all) {
-    render::json_writer json(out);
+    text::json_writer json(out);
     json.begin_object();
     json.field("pid", static_cast<std::uint64_t>(f.pid));
     json.field("user", f.user);

@@ -12,6 +12,7 @@
 #include "render/render.hpp"
 #include "render/words.hpp"
 #include "text/exit_codes.hpp"
+#include "text/numbers.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -69,7 +70,7 @@ void append_tape(int pid, const std::string& program, const written_tape& t, std
   const auto now = monotonic_now();
   for (const auto& c : a.in_flight) {
     std::string text = c.function + ", thread " + std::to_string(c.thread) + ", for ";
-    render::append_duration(now > c.began ? now - c.began : 0, text);
+    text::append_duration(now > c.began ? now - c.began : 0, text);
     if (c.depth != 0) text += " (inside the call above)";
     append_field("in call", text, out);
   }

@@ -3,8 +3,9 @@
 
 #include <ctime>
 
-#include "render/json_writer.hpp"
 #include "render/words.hpp"
+#include "text/json_writer.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -40,7 +41,7 @@ void append_notes(const std::vector<std::string>& notes, std::string_view before
   for (const auto& n : notes) line(before, n, out);
 }
 
-void strings(render::json_writer& json, std::string_view key, const std::vector<std::string>& all) {
+void strings(text::json_writer& json, std::string_view key, const std::vector<std::string>& all) {
   json.key(key);
   json.begin_array();
   for (const auto& s : all) json.element(s);
@@ -54,7 +55,7 @@ void append_tape_text(const tape::reader& tape, std::size_t number, std::string&
   line(number != 0 ? "tape " + std::to_string(number) + ": " : std::string(),
        program_of(tape) + ", process " + std::to_string(h.pid), out);
   std::string start;
-  render::append_local_time(h.wall, start);
+  text::append_local_time(h.wall, start);
   line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.path(), out);
   const auto module = tape.property("module");
   const auto resolved = tape.property("module.path");
@@ -86,9 +87,9 @@ void append_end_text(const open_tapes& tapes, const call_counts& counts, std::st
 
 void append_tape_json(const tape::reader& tape, std::size_t number, std::string& out) {
   const auto& h = tape.header();
-  render::json_writer json(out);
+  text::json_writer json(out);
   json.begin_object();
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("kind", "tape");
   json.field("tape", tape::u64{number});
   json.field("path", tape.path());
@@ -97,7 +98,7 @@ void append_tape_json(const tape::reader& tape, std::size_t number, std::string&
   json.field("pid", h.pid);
   json.field("parent_pid", h.parent_pid);
   std::string time;
-  render::append_utc_time(h.wall, time);
+  text::append_utc_time(h.wall, time);
   json.field("time", time);
   json.field("profile", profile_of(tape));
   json.field("word_size", tape.word_size());
@@ -119,9 +120,9 @@ void append_tape_json(const tape::reader& tape, std::size_t number, std::string&
 }
 
 void append_end_json(const open_tapes& tapes, const call_counts& counts, std::string& out) {
-  render::json_writer json(out);
+  text::json_writer json(out);
   json.begin_object();
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("kind", "end");
   json.field("calls", counts.all);
   json.field("shown", counts.shown);

@@ -6,7 +6,9 @@
 
 #include "cli/support/tapes.hpp"
 #include "diagnose/phrase.hpp"
-#include "render/json_writer.hpp"
+#include "render/words.hpp"
+#include "text/json_writer.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -124,7 +126,7 @@ void append_text(const tape_summary& s, std::string& out) {
   line("trouble", tape.property("module.error"), out);
   line("forked from", tape.property("forked_from"), out);
   std::string when;
-  render::append_local_time(total.calls == 0 ? h.wall : s.tally.first_wall(), when);
+  text::append_local_time(total.calls == 0 ? h.wall : s.tally.first_wall(), when);
   line("from", total.calls == 0 ? when : cat(when, ", for ", duration(s.tally.last_wall() - s.tally.first_wall())),
        out);
   line("calls",
@@ -151,10 +153,10 @@ void append_json(const tape_summary& s, std::string& out) {
   const auto& tape = *s.tape;
   const auto& h = tape.header();
   const auto total = s.tally.total();
-  render::json_writer json(out);
+  text::json_writer json(out);
   const auto time = [&](std::string_view name, u64 wall) {
     std::string text;
-    render::append_utc_time(wall, text);
+    text::append_utc_time(wall, text);
     json.field(name, text);
   };
   const auto text = [&](std::string_view name, std::string_view raw) {
@@ -169,7 +171,7 @@ void append_json(const tape_summary& s, std::string& out) {
     json.end_array();
   };
   json.begin_object();
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("kind", "summary");
   json.field("tape", s.number == 0 ? u64{1} : u64{s.number});
   json.field("path", tape.path());

@@ -18,6 +18,7 @@
 #include "clients/doctor/probe.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "cryptoki/tables.hpp"
+#include "text/numbers.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -30,14 +31,7 @@ constexpr CK_ULONG longest_certificate = 65536;
 constexpr std::size_t most_certificates = 100;
 
 std::string hex(const void* bytes, std::size_t size) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto b = static_cast<const unsigned char*>(bytes)[i];
-    out.push_back(digits[b >> 4]);
-    out.push_back(digits[b & 15]);
-  }
-  return out;
+  return text::hex(std::string_view(static_cast<const char*>(bytes), size));
 }
 
 template <std::size_t N>

@@ -2,7 +2,7 @@
 // Explanations for people and as JSON.
 #include "diagnose/phrase.hpp"
 #include "diagnose/report/explain.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -27,9 +27,9 @@ void append_text(const explanation& e, std::string& out) {
 }
 
 void append_json(const std::vector<explanation>& all, std::string_view word, std::string& out) {
-  render::json_writer json(out);
+  text::json_writer json(out);
   json.begin_object();
-  json.field("schema", render::json_schema);
+  json.field("schema", text::json_schema);
   json.field("kind", "explanation");
   json.field("word", word);
   json.key("meanings");

@@ -2,14 +2,15 @@
 // The answer as JSON; JSON.md describes it.
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/phrase.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::diagnose {
 namespace {
 
 std::string utc(u64 wall) {
   std::string text;
-  render::append_utc_time(wall, text);
+  text::append_utc_time(wall, text);
   return text;
 }
 
@@ -19,7 +20,7 @@ class writer {
 
   void tell(const diagnosis& d) {
     json_.begin_object();
-    json_.field("schema", render::json_schema);
+    json_.field("schema", text::json_schema);
     json_.field("kind", "diagnosis");
     json_.key("tapes");
     json_.begin_array();
@@ -148,7 +149,7 @@ class writer {
   }
 
   const report_context& around_;
-  render::json_writer json_;
+  text::json_writer json_;
 };
 
 }  // namespace

@@ -8,7 +8,8 @@
 #include "diagnose/phrase.hpp"
 #include "profile/formats/page.hpp"
 #include "profile/report.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
+#include "text/phrase.hpp"
 
 namespace p11tape::profile {
 namespace {
@@ -69,11 +70,11 @@ void writer::rows(std::string_view title, const std::vector<row>& all, call_stat
     cell(name);
     cell(std::to_string(f.calls));
     out_ += cat("<td", f.failed != 0 ? " class=\"bad\">" : ">", f.failed, "</td>");
-    cell(in_words(f.time));
-    out_ += cat("<td>", share(f.time, whole), "<span class=\"meter\"><i style=\"width:", percent_of(f.time, whole),
-                "\"></i></span></td>");
-    for (const auto s : {0.5, 0.95, 0.99}) cell(in_words(f.quantile(s)));
-    cell(in_words(f.longest));
+    cell(text::duration(f.time));
+    out_ += cat("<td>", text::percent(f.time, whole),
+                "<span class=\"meter\"><i style=\"width:", percent_of(f.time, whole), "\"></i></span></td>");
+    for (const auto s : {0.5, 0.95, 0.99}) cell(text::duration(f.quantile(s)));
+    cell(text::duration(f.longest));
     cell(f.longest_in == 0 ? "" : std::to_string(f.longest_in));
     out_ += "</tr>\n";
   };
@@ -105,7 +106,7 @@ void writer::time_line(const measurement& m, const diagnose::process_facts& d) {
   if (!m.timeline || m.timeline->threads().empty()) return;
   const auto first = d.pace.first_start;
   std::string data;
-  render::json_writer json(data);
+  text::json_writer json(data);
   const auto us = [&](u64 ns) {
     // With three digits behind the point, which a JSON number of the writer cannot have.
     char text[32];
@@ -170,16 +171,16 @@ void writer::histogram(const row& r) {
     const auto height = std::max(1.5, 80.0 * static_cast<double>(n) / static_cast<double>(most));
     out_ += cat("<rect x=\"", number(from), "\" y=\"", number(90 - height), "\" width=\"",
                 number(std::max(1.0, to - from - 0.5)), "\" height=\"", number(height), "\"><title>",
-                escaped(cat(in_words(begin), ": ", counted(n, "call"))), "</title></rect>");
+                escaped(cat(text::duration(begin), ": ", counted(n, "call"))), "</title></rect>");
   }
   for (const auto q : {0.5, 0.99}) {
     const auto at = x(place(r.f.quantile(q)));
     out_ += cat("<line x1=\"", number(at), "\" x2=\"", number(at), "\" y1=\"4\" y2=\"92\"/>");
   }
-  out_ += cat("<text x=\"4\" y=\"105\">", in_words(bars.front().first),
-              "</text><text x=\"376\" y=\"105\" text-anchor=\"end\">", in_words(r.f.longest),
-              "</text><text x=\"190\" y=\"105\" text-anchor=\"middle\">p50 ", in_words(r.f.quantile(0.5)), ", p99 ",
-              in_words(r.f.quantile(0.99)), "</text></svg></figure>\n");
+  out_ += cat("<text x=\"4\" y=\"105\">", text::duration(bars.front().first),
+              "</text><text x=\"376\" y=\"105\" text-anchor=\"end\">", text::duration(r.f.longest),
+              "</text><text x=\"190\" y=\"105\" text-anchor=\"middle\">p50 ", text::duration(r.f.quantile(0.5)),
+              ", p99 ", text::duration(r.f.quantile(0.99)), "</text></svg></figure>\n");
 }
 
 void writer::histograms(const breakdown& b) {
@@ -200,34 +201,35 @@ void writer::ways(const anatomist& logins) {
   std::size_t shown = 0;
   for (const auto& a : logins.all()) {
     if (++shown > most_anatomies) break;
-    out_ += cat("<h3>Call ", a.first_call, a.until_login != 0 ? cat(": login after ", in_words(a.until_login)) : "",
-                a.until_use != 0
-                    ? cat(a.until_login != 0 ? ", first use after " : ": first use after ", in_words(a.until_use))
-                    : "",
-                "</h3><div class=\"way\">");
+    out_ +=
+        cat("<h3>Call ", a.first_call, a.until_login != 0 ? cat(": login after ", text::duration(a.until_login)) : "",
+            a.until_use != 0
+                ? cat(a.until_login != 0 ? ", first use after " : ": first use after ", text::duration(a.until_use))
+                : "",
+            "</h3><div class=\"way\">");
     std::size_t colour = 0;
     for (const auto& p : a.phases)
       out_ +=
           cat("<i style=\"flex:", p.elapsed / 1000 + 1, ";background:", phase_colours[colour++ % phase_colours.size()],
-              "\" title=\"", escaped(cat(p.name, ", ", in_words(p.elapsed))), "\"></i>");
+              "\" title=\"", escaped(cat(p.name, ", ", text::duration(p.elapsed))), "\"></i>");
     out_ += "</div>";
     head({"Phase", "elapsed", "share", "in the module", "calls", "errors", "what"});
     for (const auto& p : a.phases) {
       out_ += "<tr>";
-      for (const auto& text : {std::string(p.name), in_words(p.elapsed), share(p.elapsed, a.elapsed()),
-                               in_words(p.in_module), std::to_string(p.calls), std::to_string(p.failed)})
+      for (const auto& text : {std::string(p.name), text::duration(p.elapsed), text::percent(p.elapsed, a.elapsed()),
+                               text::duration(p.in_module), std::to_string(p.calls), std::to_string(p.failed)})
         cell(text);
       std::string what;
       for (std::size_t i = 0; i < std::min<std::size_t>(p.by_function.size(), 4); ++i)
         what += cat(i == 0 ? "" : ", ", p.by_function[i].calls, " ", diagnose::name_of(p.by_function[i].which), " ",
-                    in_words(p.by_function[i].time));
+                    text::duration(p.by_function[i].time));
       out_ += cat("<td class=\"text\">", escaped(what), "</td></tr>\n");
     }
     end();
   }
   if (logins.count() > most_anatomies)
-    out_ += cat("<p class=\"soft\">", logins.count(), " in total; together they took ", in_words(logins.elapsed()),
-                ".</p>\n");
+    out_ += cat("<p class=\"soft\">", logins.count(), " in total; together they took ",
+                text::duration(logins.elapsed()), ".</p>\n");
 }
 
 void writer::crowded(const concurrency& c) {
@@ -240,8 +242,8 @@ void writer::crowded(const concurrency& c) {
     out_ += "<tr>";
     cell(diagnose::name_of(f.which));
     for (const auto& l : *c.of(f.which))
-      cell(l.calls == 0 ? "" : cat(in_words(l.durations.quantile(0.5)), " (", l.calls, ")"));
-    cell(in_words(f.waited));
+      cell(l.calls == 0 ? "" : cat(text::duration(l.durations.quantile(0.5)), " (", l.calls, ")"));
+    cell(text::duration(f.waited));
     cell(f.one_at_a_time() ? "one at a time" : f.in_parallel() ? "in parallel" : "partly in parallel");
     out_ += "</tr>\n";
   }
@@ -255,9 +257,9 @@ void writer::slowest(const breakdown& b, u64 first_start) {
   for (const auto& s : b.slowest()) {
     out_ += "<tr>";
     const auto name = diagnose::name_of(s.which) + (s.value == 0 ? "" : ", " + diagnose::short_code(s.value));
-    for (const auto& text : {name, std::to_string(s.number), in_words(s.duration),
-                             in_words(s.start > first_start ? s.start - first_start : 0), std::to_string(s.thread),
-                             s.exchanges == 0 ? std::string() : in_words(s.card_time),
+    for (const auto& text : {name, std::to_string(s.number), text::duration(s.duration),
+                             text::duration(s.start > first_start ? s.start - first_start : 0),
+                             std::to_string(s.thread), s.exchanges == 0 ? std::string() : text::duration(s.card_time),
                              s.mechanism == unknown ? std::string() : diagnose::mechanism(s.mechanism)})
       cell(text);
     out_ += cat("<td class=\"text\">", escaped(s.on), "</td></tr>\n");

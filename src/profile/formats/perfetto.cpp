@@ -9,7 +9,7 @@
 #include "card/description.hpp"
 #include "card/text.hpp"
 #include "diagnose/phrase.hpp"
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
 
 namespace p11tape::profile {
 namespace {
@@ -24,7 +24,7 @@ void append_microseconds(u64 ns, std::string& out) {
   out += text;
 }
 
-void append_json_text(std::string_view text, std::string& out) { render::json_writer(out).element(text); }
+void append_json_text(std::string_view text, std::string& out) { text::json_writer(out).element(text); }
 
 }  // namespace
 

@@ -2,7 +2,9 @@
 #include "query/sources/call_cells.hpp"
 
 #include "cryptoki/pkcs11.hpp"
-#include "decode/text.hpp"
+#include "decode/decode.hpp"
+#include "text/numbers.hpp"
+#include "text/safe.hpp"
 
 namespace p11tape::query {
 namespace {
@@ -30,7 +32,7 @@ std::string_view name_of(tape::call_state s) noexcept {
   return {};
 }
 
-decode::bytes bytes_of(std::string_view text) noexcept {
+text::bytes bytes_of(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
@@ -99,7 +101,7 @@ const key_words& call_cells::key(const model::object& o) {
   if (const auto version = version_of(o); w.version != version) {
     w.version = version;
     w.label = o.label ? pool_->keep_safe(*o.label) : std::string_view();
-    w.id = o.id ? pool_->keep(decode::hex(bytes_of(*o.id))) : std::string_view();
+    w.id = o.id ? pool_->keep(text::hex(bytes_of(*o.id))) : std::string_view();
     w.object_class = pool_->constant("object_class", o.object_class);
     w.type = pool_->constant("key_type", o.key_type);
     w.bits = bits_of(o);

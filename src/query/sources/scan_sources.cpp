@@ -3,6 +3,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "render/words.hpp"
+#include "text/numbers.hpp"
 
 namespace p11tape::query {
 
@@ -136,7 +137,7 @@ void append_value(const tape::attribute_view& a, symbols& pool, std::string& out
       }
       [[fallthrough]];
     case item_form::sum:
-      render::append_hex(a.payload, out);
+      text::append_hex(a.payload, out);
       break;
     default:
       break;
@@ -265,7 +266,7 @@ cell exchange_cell(exchanges_column column, const card::described& e, std::size_
       if (!raw.has(tape::exchange_command)) return cell::of_symbol({});
       const std::byte bytes[] = {std::byte{raw.cla}, std::byte{raw.ins}, std::byte{raw.p1}, std::byte{raw.p2}};
       std::string hex;
-      render::append_hex(bytes, hex);
+      text::append_hex(bytes, hex);
       return cell::of_symbol(pool.keep(hex));
     }
     case col::status:

@@ -2,23 +2,24 @@
 // Text that is safe to print.
 #include <catch2/catch.hpp>
 
-#include "decode/text.hpp"
+#include "decode/decode.hpp"
 #include "samples.hpp"
+#include "text/safe.hpp"
 
 namespace {
 
 using namespace p11tape;
-using namespace p11tape::decode;
+namespace safe_printing = p11tape::text;
 using test::raw;
 using test::unhex;
 
-std::string safe(std::string_view text) { return safe_text(raw(text)); }
+std::string safe(std::string_view text) { return safe_printing::safe_text(raw(text)); }
 
 TEST_CASE("ordinary text stays as it is", "[decode][text]") {
   CHECK(safe("") == "");
   CHECK(safe("ibmwebspheremqqm1") == "ibmwebspheremqqm1");
   CHECK(safe("Größe, 鍵, ключ, 🔑") == "Größe, 鍵, ключ, 🔑");
-  CHECK(text(raw("a b")).text == "\"a b\"");
+  CHECK(decode::text(raw("a b")).text == "\"a b\"");
 }
 
 TEST_CASE("what would mislead a reader is escaped", "[decode][text]") {
@@ -51,9 +52,9 @@ TEST_CASE("bytes that are no UTF-8 are shown as such", "[decode][text]") {
   for (const auto& c : cases) {
     INFO(c.bytes);
     const auto value = unhex(c.bytes);
-    CHECK(safe_text(value) == c.shown);
-    CHECK(is_utf8(value) == (std::string_view{c.bytes} == "c3a4"));
-    CHECK(text(value).facts.empty() == is_utf8(value));
+    CHECK(safe_printing::safe_text(value) == c.shown);
+    CHECK(safe_printing::is_utf8(value) == (std::string_view{c.bytes} == "c3a4"));
+    CHECK(decode::text(value).facts.empty() == safe_printing::is_utf8(value));
   }
 }
 
@@ -65,19 +66,19 @@ TEST_CASE("whatever the bytes are, the result is one line of UTF-8 without contr
       state = state * 1664525 + 1013904223;
       value.push_back(static_cast<std::uint8_t>(state >> 24));
     }
-    const auto shown = raw(safe_text(value));
-    REQUIRE(is_utf8(shown));
-    for (auto rest = bytes{shown}; !rest.empty();) {
-      const auto c = decode::detail::first_code_point(rest);
-      REQUIRE_FALSE(misleads(c.value));
+    const auto shown = raw(safe_printing::safe_text(value));
+    REQUIRE(safe_printing::is_utf8(shown));
+    for (auto rest = safe_printing::bytes{shown}; !rest.empty();) {
+      const auto c = safe_printing::detail::first_code_point(rest);
+      REQUIRE_FALSE(safe_printing::misleads(c.value));
       rest = rest.subspan(c.size);
     }
   }
 }
 
 TEST_CASE("hex", "[decode][text]") {
-  CHECK(hex({}) == "");
-  CHECK(hex(unhex("00ff10")) == "00ff10");
+  CHECK(safe_printing::hex(safe_printing::bytes()) == "");
+  CHECK(safe_printing::hex(unhex("00ff10")) == "00ff10");
 }
 
 }  // namespace

@@ -5,7 +5,8 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "render/json_writer.hpp"
+#include "text/json_writer.hpp"
+#include "text/phrase.hpp"
 
 using namespace p11tape;
 using namespace p11tape::render;
@@ -13,7 +14,7 @@ using namespace p11tape::render;
 namespace {
 
 template <class F, class... A>
-std::string text(F append, A... arguments) {
+std::string appended(F append, A... arguments) {
   std::string out;
   append(arguments..., out);
   return out;
@@ -30,18 +31,35 @@ std::pair<padding_kind, std::uint64_t> padding(std::string_view s) {
 }  // namespace
 
 TEST_CASE("codes are written as constants are: small ones decimal, others in hex") {
-  CHECK(text(append_code, 0) == "0");
-  CHECK(text(append_code, 9) == "9");
-  CHECK(text(append_code, 10) == "0xA");
-  CHECK(text(append_code, 0x8000001fu) == "0x8000001F");
-  CHECK(text(append_code, ~std::uint64_t{0}) == "0xFFFFFFFFFFFFFFFF");
+  CHECK(appended(append_code, 0) == "0");
+  CHECK(appended(append_code, 9) == "9");
+  CHECK(appended(append_code, 10) == "0xA");
+  CHECK(appended(append_code, 0x8000001fu) == "0x8000001F");
+  CHECK(appended(append_code, ~std::uint64_t{0}) == "0xFFFFFFFFFFFFFFFF");
 }
 
-TEST_CASE("durations keep three or four digits that matter") {
-  CHECK(text(append_duration, 417) == "417 ns");
-  CHECK(text(append_duration, 12345) == "12.3 µs");
-  CHECK(text(append_duration, 1234000) == "1.234 ms");
-  CHECK(text(append_duration, 2345678901) == "2.346 s");
+TEST_CASE("durations have three digits") {
+  CHECK(appended(append_duration, 0) == "0 ns");
+  CHECK(appended(append_duration, 417) == "417 ns");
+  CHECK(appended(append_duration, 1000) == "1.00 µs");
+  CHECK(appended(append_duration, 9994) == "9.99 µs");
+  CHECK(appended(append_duration, 9996) == "10.0 µs");
+  CHECK(appended(append_duration, 12345) == "12.3 µs");
+  CHECK(appended(append_duration, 999600) == "1.00 ms");
+  CHECK(appended(append_duration, 1234000) == "1.23 ms");
+  CHECK(appended(append_duration, 412000000) == "412 ms");
+  CHECK(appended(append_duration, 2345678901) == "2.35 s");
+  CHECK(appended(append_duration, 1234567890123) == "1235 s");
+}
+
+TEST_CASE("shares have two digits, and what is tiny is not nothing") {
+  CHECK(p11tape::text::percent(0, 5) == "0 %");
+  CHECK(p11tape::text::percent(1, 0) == "0 %");
+  CHECK(p11tape::text::percent(1, 10000) == "<0.1 %");
+  CHECK(p11tape::text::percent(45, 1000) == "4.5 %");
+  CHECK(p11tape::text::percent(996, 10000) == "10 %");
+  CHECK(p11tape::text::percent(82, 100) == "82 %");
+  CHECK(p11tape::text::percent(1, 1) == "100 %");
 }
 
 TEST_CASE("the padding of a fixed field is told apart from its text") {
@@ -56,21 +74,21 @@ TEST_CASE("the padding of a fixed field is told apart from its text") {
 }
 
 TEST_CASE("nothing in quotes can move the cursor or hide") {
-  CHECK(text(append_quoted, view("a\"b\\c")) == R"("a\"b\\c")");
-  CHECK(text(append_quoted, view("\x1b[2J\x07\n")) == R"("\x1b[2J\x07\n")");
-  CHECK(text(append_quoted, view("grün")) == "\"grün\"");
-  CHECK(text(append_quoted, view("\xff\xc3")) == R"("\xff\xc3")");
-  CHECK(text(append_quoted, view("a\u202eb")) == R"("a\u{202e}b")");
+  CHECK(appended(append_quoted, view("a\"b\\c")) == R"("a\"b\\c")");
+  CHECK(appended(append_quoted, view("\x1b[2J\x07\n")) == R"("\x1b[2J\x07\n")");
+  CHECK(appended(append_quoted, view("grün")) == "\"grün\"");
+  CHECK(appended(append_quoted, view("\xff\xc3")) == R"("\xff\xc3")");
+  CHECK(appended(append_quoted, view("a\u202eb")) == R"("a\u{202e}b")");
 }
 
 TEST_CASE("times in UTC are exact to the nanosecond") {
-  CHECK(text(append_utc_time, 1795284301123456789) == "2026-11-21T18:05:01.123456789Z");
-  CHECK(text(append_utc_time, 0) == "1970-01-01T00:00:00.000000000Z");
+  CHECK(appended(append_utc_time, 1795284301123456789) == "2026-11-21T18:05:01.123456789Z");
+  CHECK(appended(append_utc_time, 0) == "1970-01-01T00:00:00.000000000Z");
 }
 
 TEST_CASE("JSON: numbers that a double cannot hold are strings, and strings are valid whatever they hold") {
   std::string out;
-  json_writer json(out);
+  p11tape::text::json_writer json(out);
   json.begin_object();
   json.field("small", std::uint64_t{1} << 53);
   json.field("large", (std::uint64_t{1} << 53) + 1);

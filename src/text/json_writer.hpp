@@ -3,13 +3,15 @@
 // numbers as doubles, and would change a handle silently.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
-#include "render/words.hpp"
+#include "text/numbers.hpp"
 
-namespace p11tape::render {
+namespace p11tape::text {
 
 /// The version of the JSON that this program writes; JSON.md.
 inline constexpr std::uint64_t json_schema = 1;
@@ -58,7 +60,7 @@ class json_writer {
     separate();
     out_ += yes ? "true" : "false";
   }
-  void hex(std::string_view name, tape::byte_view bytes) {
+  void hex(std::string_view name, std::span<const std::byte> bytes) {
     key(name);
     separate();
     out_ += '"';
@@ -89,4 +91,4 @@ class json_writer {
   bool first_ = true;
 };
 
-}  // namespace p11tape::render
+}  // namespace p11tape::text

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text that is safe to print: a label must not be able to move the cursor, hide a part of itself, or run backwards.
-//
-// Header only, because the renderer includes it inside the recorded process too, where the rest of this room is not
-// linked.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
-#include "decode/decode.hpp"
+#include "text/numbers.hpp"
 
-namespace p11tape::decode {
+namespace p11tape::text {
+
+using bytes = std::span<const std::uint8_t>;
 
 namespace detail {
 
@@ -41,10 +43,6 @@ inline std::size_t plain_start(bytes text) noexcept {
   std::size_t i = 0;
   while (i < text.size() && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '\\' && text[i] != '"') ++i;
   return i;
-}
-
-inline void append_hex(std::string& out, unsigned value, int digits) {
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[(value >> shift) & 15U];
 }
 
 }  // namespace detail
@@ -80,7 +78,7 @@ inline void append_safe(bytes text, std::string& out) {
     const auto c = detail::first_code_point(text);
     if (c.size == 0) {
       out += "\\x";
-      detail::append_hex(out, text[0], 2);
+      append_hex_digits(text[0], 2, out);
       text = text.subspan(1);
       continue;
     }
@@ -95,10 +93,10 @@ inline void append_safe(bytes text, std::string& out) {
       out += "\\t";
     } else if (c.value < 0x80 && misleads(c.value)) {
       out += "\\x";
-      detail::append_hex(out, c.value, 2);
+      append_hex_digits(c.value, 2, out);
     } else if (misleads(c.value)) {
       out += "\\u{";
-      detail::append_hex(out, c.value, c.value > 0xffff ? 6 : 4);
+      append_hex_digits(c.value, c.value > 0xffff ? 6 : 4, out);
       out += '}';
     } else {
       for (std::size_t i = 0; i < c.size; ++i) out += static_cast<char>(text[i]);
@@ -113,11 +111,4 @@ inline std::string safe_text(bytes text) {
   return out;
 }
 
-inline std::string hex(bytes value) {
-  std::string out;
-  out.reserve(value.size() * 2);
-  for (const auto b : value) detail::append_hex(out, b, 2);
-  return out;
-}
-
-}  // namespace p11tape::decode
+}  // namespace p11tape::text
