@@ -26,6 +26,10 @@ enum class column_type : std::uint8_t {
   moment,  ///< a time as text; engines with a type for times derive it
 };
 
+constexpr bool is_text(column_type t) noexcept {
+  return t == column_type::name || t == column_type::text || t == column_type::moment;
+}
+
 /// Whether a value needs the state of sessions, tokens and objects, which costs time.
 enum class origin : std::uint8_t { record, model };
 

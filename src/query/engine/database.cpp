@@ -124,6 +124,7 @@ void database::stop() noexcept { parts_->stop.store(true, std::memory_order_rela
 void database::run(const std::string& sql, result_sink& to) {
   auto& p = *parts_;
   p.only_reading = true;
+  p.kept.clear();
   sqlite3_stmt* raw = nullptr;
   const char* rest = nullptr;
   if (const auto code = sqlite3_prepare_v2(p.connection, sql.c_str(), static_cast<int>(sql.size() + 1), &raw, &rest);

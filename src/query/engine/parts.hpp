@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "query/engine/database.hpp"
+#include "query/engine/lookup.hpp"
 #include "query/sources/collector.hpp"
 
 namespace p11tape::query {
@@ -19,7 +20,11 @@ struct database::parts {
   bool only_reading = false;  ///< the authorizer is in force
   std::optional<collected_tables> collected;
   std::optional<stored_table> findings;
-  u64 bytes = 0;  ///< of all tapes: what the planner estimates with
+  u64 bytes = 0;  ///< of all tapes
+  kept_scans kept;
+
+  /// An estimate of the calls on all tapes.
+  u64 rows() const noexcept { return bytes / 96; }
 
   stored_table& stored(table which);
 };

@@ -44,6 +44,11 @@ double share_of(scan_key key, int op) noexcept {
   }
 }
 
+// The same of a table whose rows are kept. A tape has thousands of sessions, an id one.
+double share_of(std::string_view column) noexcept {
+  return column == "id" || column == "call_id" || column == "number" ? 1e-3 : 0.1;
+}
+
 // A moment as far as it is given, "2026-11-21 18:05"; the rest is the earliest. False if it cannot be told.
 bool parse_moment(std::string_view text, u64& ns) {
   static constexpr std::string_view least = "1970-01-01 00:00:00";
@@ -195,9 +200,20 @@ bool plan::needs_model(table t) const noexcept {
 
 std::vector<unsigned> plan::used_columns(table t) const {
   std::vector<unsigned> all;
+  u64 mask = used;
+  for (const auto& term : terms) mask |= u64{1} << term.column;
   for (unsigned i = 0; i < row(t).columns.size(); ++i)
-    if ((used >> i & 1) != 0) all.push_back(i);
+    if ((mask >> i & 1) != 0) all.push_back(i);
   return all;
+}
+
+u64 plan::kept_bytes(table t, u64 rows) const {
+  u64 of_row = 8;  // its place in an index or a group
+  for (const auto c : used_columns(t)) {
+    const auto type = row(t).columns[c].type;
+    of_row += type == column_type::text || type == column_type::moment ? 100 : 9;
+  }
+  return rows * of_row;
 }
 
 namespace {
@@ -210,10 +226,9 @@ bool can_group(table t, u64 rows, const plan& p, const sqlite3_index_info* info)
     const auto column = info->aOrderBy[i].iColumn;
     if (column < 0 || !has_few_values(columns[static_cast<std::size_t>(column)])) return false;
   }
-  const auto used = p.used_columns(t);
-  for (const auto c : used)
+  for (const auto c : p.used_columns(t))
     if (columns[c].type == column_type::text || columns[c].type == column_type::moment) return false;
-  return rows * (9 * used.size() + 8) < most_grouped_bytes && rows < (u64{1} << 32);
+  return p.kept_bytes(t, rows) < most_grouped_bytes && rows < (u64{1} << 32);
 }
 
 }  // namespace
@@ -222,22 +237,19 @@ int choose_plan(table t, u64 rows, sqlite3_index_info* info) {
   plan p;
   p.used = info->colUsed;
   const auto estimate = static_cast<double>(std::max<u64>(rows, 1));
-  double found = is_stored(t) ? std::min(estimate, 10000.0) : estimate;
+  double found = is_stored(t) ? std::min(estimate, 10000.0) : t == table::logins ? estimate / 100 : estimate;
   bool indexed = false;
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& c = info->aConstraint[i];
     if (c.usable == 0 || c.iColumn < 0) continue;
     const auto column = static_cast<unsigned>(c.iColumn);
-    if (is_stored(t)) {
-      if (c.op != SQLITE_INDEX_CONSTRAINT_EQ || indexed) continue;
-      indexed = true;
-      found = row(t).columns[column].name == "tape" ? found / 10 : 5;
-    } else {
-      const auto key = key_of(t, column);
-      if (!takes(key, c.op)) continue;
-      found *= share_of(key, c.op);
-    }
-    const bool list = !is_stored(t) && c.op == SQLITE_INDEX_CONSTRAINT_EQ && sqlite3_vtab_in(info, i, -1) != 0;
+    const auto key = key_of(t, column);
+    const bool equal = c.op == SQLITE_INDEX_CONSTRAINT_EQ, is_list = equal && sqlite3_vtab_in(info, i, -1) != 0;
+    // Any column can be looked up by equality; see lookup.hpp. A list comes value by value, and each would be a scan.
+    if (!takes(key, c.op) && !(equal && (is_stored(t) || !is_list))) continue;
+    found *= is_stored(t) ? share_of(row(t).columns[column].name) : share_of(key, c.op);
+    indexed |= equal;
+    const bool list = is_list && !is_stored(t);
     if (list) sqlite3_vtab_in(info, i, 1);
     p.terms.push_back({column, c.op, list});
     info->aConstraintUsage[i].argvIndex = static_cast<int>(p.terms.size());

@@ -35,7 +35,10 @@ struct plan {
   std::string text() const;
   static plan parse(const char* text);
   bool needs_model(table t) const noexcept;
+  /// Those that the statement uses, and those of the terms.
   std::vector<unsigned> used_columns(table t) const;
+  /// What so many rows take in a row_store.
+  u64 kept_bytes(table t, u64 rows) const;
 };
 
 /// Fills in what SQLite asks of a virtual table. `rows`: an estimate of the calls on all tapes.

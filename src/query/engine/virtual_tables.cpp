@@ -47,8 +47,7 @@ int connect(sqlite3* connection, void* context, int, const char* const*, sqlite3
   std::string sql = "CREATE TABLE x(";
   for (const auto& c : row(r.which).columns) {
     if (sql.back() != '(') sql += ", ";
-    const bool is_text = c.type == column_type::name || c.type == column_type::text || c.type == column_type::moment;
-    sql += '"' + std::string(c.name) + (is_text ? "\" TEXT" : "\" INTEGER");
+    sql += '"' + std::string(c.name) + (is_text(c.type) ? "\" TEXT" : "\" INTEGER");
   }
   // To SQLite this very declaration is a CREATE TABLE, which the authorizer would refuse.
   const bool only_reading = std::exchange(r.all->only_reading, false);
@@ -71,7 +70,7 @@ int disconnect(sqlite3_vtab* t) {
 
 int best_index(sqlite3_vtab* t, sqlite3_index_info* info) {
   const auto* v = static_cast<virtual_table*>(t);
-  return guarded(t, [&] { return choose_plan(v->which, v->all->bytes / 96, info); });
+  return guarded(t, [&] { return choose_plan(v->which, v->all->rows(), info); });
 }
 
 int open(sqlite3_vtab*, sqlite3_vtab_cursor** out) {
@@ -85,29 +84,42 @@ int close(sqlite3_vtab_cursor* c) {
   return SQLITE_OK;
 }
 
-std::unique_ptr<row_source> source_of(database::parts& all, table which, const plan& p, int count,
-                                      sqlite3_value** values) {
-  if (is_stored(which)) {
-    auto& stored = all.stored(which);
-    if (p.terms.empty() || count == 0) return std::make_unique<stored_source>(stored);
-    return std::make_unique<stored_source>(stored, stored.rows_with(p.terms.front().column, cell_of(values[0])));
-  }
-  call_scan scan(all.tapes, all.pool, limits_of(which, p, count, values), &all.stop);
-  std::unique_ptr<row_source> rows;
+struct no_rows : row_source {
+  bool next() override { return false; }
+  cell at(unsigned) override { return {}; }
+};
+
+std::unique_ptr<row_source> scan_source(database::parts& all, table which, scan_limits limits) {
+  call_scan scan(all.tapes, all.pool, std::move(limits), &all.stop);
   switch (which) {
     case table::calls:
-      rows = std::make_unique<calls_source>(std::move(scan));
-      break;
+      return std::make_unique<calls_source>(std::move(scan));
     case table::logins:
-      rows = std::make_unique<logins_source>(std::move(scan));
-      break;
+      return std::make_unique<logins_source>(std::move(scan));
     case table::attributes:
-      rows = std::make_unique<attributes_source>(std::move(scan));
-      break;
+      return std::make_unique<attributes_source>(std::move(scan));
     default:
-      rows = std::make_unique<exchanges_source>(std::move(scan));
-      break;
+      return std::make_unique<exchanges_source>(std::move(scan));
   }
+}
+
+std::unique_ptr<row_source> source_of(database::parts& all, table which, const plan& p, int count,
+                                      sqlite3_value** values) {
+  const auto same = equality_of(which, p, count, values);
+  if (same.never) return std::make_unique<no_rows>();
+  if (is_stored(which)) {
+    auto& stored = all.stored(which);
+    if (same.columns.empty()) return std::make_unique<stored_source>(stored);
+    return std::make_unique<stored_source>(stored, stored.rows_with(same.columns, same.hash));
+  }
+  if (!same.columns.empty() && p.groups.empty()) {
+    scan_limits everything;
+    everything.needs_model = p.needs_model(which);
+    if (auto kept = all.kept.find(which, p, same, all.rows(), all.pool,
+                                  [&] { return scan_source(all, which, std::move(everything)); }))
+      return kept;
+  }
+  auto rows = scan_source(all, which, limits_of(which, p, count, values));
   if (p.groups.empty()) return rows;
   return std::make_unique<grouped_source>(std::move(rows), p.used_columns(which), p.groups, all.pool);
 }

@@ -23,15 +23,18 @@ stored_table::stored_table(table which) : width_(row(which).columns.size()) {
   }
 }
 
-const std::vector<std::uint32_t>& stored_table::rows_with(unsigned column, const cell& value) {
-  static const std::vector<std::uint32_t> none;
-  const auto [index, is_new] = index_.try_emplace(column);
-  if (is_new)
-    for (std::size_t r = 0; r < size(); ++r)
-      if (const auto& c = at(r, column); c.what != cell::kind::null)
-        index->second[c].push_back(static_cast<std::uint32_t>(r));
-  const auto found = index->second.find(value);
-  return found == index->second.end() ? none : found->second;
+std::span<const std::uint32_t> stored_table::rows_with(std::span<const unsigned> columns, u64 hash) {
+  std::vector<unsigned> key(columns.begin(), columns.end());
+  auto index = index_.find(key);
+  if (index == index_.end()) {
+    const auto hash_of_row = [&](std::uint32_t r) {
+      u64 h = 0;
+      for (const auto c : columns) h = mix(h, at(r, c));
+      return h;
+    };
+    index = index_.emplace(std::move(key), row_index(static_cast<std::uint32_t>(size()), hash_of_row)).first;
+  }
+  return index->second.rows_with(hash);
 }
 
 }  // namespace p11tape::query

@@ -2,9 +2,9 @@
 // Rows that are kept: of tables that are complete only when a tape has been read to its end.
 #pragma once
 
-#include <unordered_map>
-#include <vector>
+#include <map>
 
+#include "query/sources/row_index.hpp"
 #include "query/symbols.hpp"
 
 namespace p11tape::query {
@@ -26,35 +26,23 @@ class stored_table {
   std::size_t size() const noexcept { return cells_.size() / width_; }
   std::size_t width() const noexcept { return width_; }
 
-  /// The rows that have this value in the column, in order.
-  const std::vector<std::uint32_t>& rows_with(unsigned column, const cell& value);
+  /// The rows whose values in these columns have this hash, in order, and maybe others: see row_index.
+  std::span<const std::uint32_t> rows_with(std::span<const unsigned> columns, u64 hash);
 
  private:
-  struct key_hash {
-    std::size_t operator()(const cell& c) const noexcept {
-      return c.is_text() ? std::hash<std::string_view>()(c.text) : std::hash<u64>()(c.number);
-    }
-  };
-  struct key_equal {
-    bool operator()(const cell& a, const cell& b) const noexcept {
-      return a.is_text() == b.is_text() && a.number == b.number && a.text == b.text;
-    }
-  };
-  using column_index = std::unordered_map<cell, std::vector<std::uint32_t>, key_hash, key_equal>;
-
   std::size_t width_;
   std::vector<cell> empty_, cells_;
-  std::unordered_map<unsigned, column_index> index_;
+  std::map<std::vector<unsigned>, row_index> index_;
 };
 
 /// All rows of a stored table, or some.
 class stored_source : public row_source {
  public:
   explicit stored_source(stored_table& from) : from_(&from) {}
-  stored_source(stored_table& from, const std::vector<std::uint32_t>& rows) : from_(&from), rows_(&rows) {}
+  stored_source(stored_table& from, std::span<const std::uint32_t> rows) : from_(&from), all_(false), rows_(rows) {}
   bool next() override {
-    if (next_ >= (rows_ != nullptr ? rows_->size() : from_->size())) return false;
-    row_ = rows_ != nullptr ? (*rows_)[next_] : next_;
+    if (next_ >= (all_ ? from_->size() : rows_.size())) return false;
+    row_ = all_ ? next_ : rows_[next_];
     ++next_;
     return true;
   }
@@ -62,7 +50,8 @@ class stored_source : public row_source {
 
  private:
   stored_table* from_;
-  const std::vector<std::uint32_t>* rows_ = nullptr;
+  bool all_ = true;
+  std::span<const std::uint32_t> rows_;
   std::size_t next_ = 0, row_ = 0;
 };
 

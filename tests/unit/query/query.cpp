@@ -91,6 +91,47 @@ TEST_CASE("grouping at the source gives the groups that sorting gives") {
   CHECK(t.ask("SELECT DISTINCT host FROM calls ORDER BY host DESC") == "beta\nalpha\n");
 }
 
+TEST_CASE("an equality on a kept table finds the rows that the same expression without an index does") {
+  working_day a("alpha"), b("beta");
+  asked_tapes t({&a, &b});
+  for (const std::string equality :
+       {"handle = 2", "handle = 2.0", "handle = NULL", "host = 'beta'", "host = 5",
+        "id = (SELECT max(session_id) FROM calls)", "tape = (SELECT max(tape) FROM tapes) AND handle = 1"}) {
+    INFO(equality);
+    const std::string sql = "SELECT host, handle FROM sessions WHERE ";
+    CHECK(t.ask(sql + equality + " ORDER BY 1, 2") ==
+          t.ask("SELECT host, handle FROM (SELECT * FROM sessions LIMIT -1 OFFSET 0) WHERE " + equality +
+                " ORDER BY 1, 2"));
+  }
+}
+
+TEST_CASE("a join finds the rows that the same expression without an index does, whichever side comes first") {
+  working_day a("alpha"), b("beta");
+  asked_tapes t({&a, &b});
+  const std::string all = "(SELECT * FROM calls LIMIT -1 OFFSET 0)",
+                    sessions = "(SELECT * FROM sessions LIMIT -1 OFFSET 0)";
+  for (const std::string on :
+       {"s.tape = c.tape AND s.id = c.session_id", "s.id = c.session_id", "s.host = c.host",
+        "s.tape = c.tape AND s.handle = c.session", "s.handle = c.session || ''", "s.handle = c.session + 0.0"}) {
+    INFO(on);
+    const std::string what = "SELECT s.host, s.handle, c.host, c.number FROM ";
+    for (const std::string kind : {" JOIN ", " LEFT JOIN "}) {
+      CHECK(t.ask(what + "calls c" + kind + "sessions s ON " + on + " ORDER BY 1, 2, 3, 4") ==
+            t.ask(what + all + " c" + kind + sessions + " s ON " + on + " ORDER BY 1, 2, 3, 4"));
+      CHECK(t.ask(what + "sessions s" + kind + "calls c ON " + on + " ORDER BY 1, 2, 3, 4") ==
+            t.ask(what + sessions + " s" + kind + all + " c ON " + on + " ORDER BY 1, 2, 3, 4"));
+    }
+  }
+  // Scans as the inner side: of the same table, and with texts that no two rows share.
+  CHECK(
+      t.ask(
+          "SELECT count(*), count(DISTINCT d.time) FROM calls c LEFT JOIN calls d ON d.tape = c.tape AND d.id = c.id AND "
+          "d.time = c.time") == "64|32\n");
+  CHECK(
+      t.ask("SELECT count(*) FROM logins l JOIN calls c ON c.tape = l.tape AND c.number >= l.number") ==
+      t.ask("SELECT sum((SELECT count(*) FROM calls c WHERE c.tape = l.tape AND c.number >= l.number)) FROM logins l"));
+}
+
 TEST_CASE("calls join their sessions, logins and attributes") {
   working_day s;
   asked_tapes t({&s});
