@@ -97,6 +97,7 @@ CREATE TABLE IF NOT EXISTS p11tape.calls_local ON CLUSTER p11tape (
 PARTITION BY toDate(toDateTime(intDiv(time_ns, 1000000000)), 'UTC')
 ORDER BY (host, function, intDiv(time_ns, 3600000000000), tape, id)
 -- 19.6 and newer, instead of config/fleet/retention: TTL toDate(toDateTime(intDiv(time_ns, 1000000000)), 'UTC') + INTERVAL 30 DAY
+SETTINGS replicated_deduplication_window = 0
 ;
 CREATE TABLE IF NOT EXISTS p11tape.calls ON CLUSTER p11tape AS p11tape.calls_local
 ENGINE = Distributed(p11tape, p11tape, calls_local, cityHash64(tape));
@@ -299,6 +300,17 @@ AS SELECT tape, id, host, program, time_ns, function, rv, rv_code, token, serial
 FROM p11tape.calls_local WHERE rv NOT IN ('', 'CKR_OK');
 CREATE TABLE IF NOT EXISTS p11tape.errors ON CLUSTER p11tape AS p11tape.errors_local
 ENGINE = Distributed(p11tape, p11tape, errors_local, cityHash64(tape));
+
+-- Calls that use a key, with the time that they took.
+CREATE MATERIALIZED VIEW IF NOT EXISTS p11tape.durations_local ON CLUSTER p11tape
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/p11tape/durations', '{replica}')
+PARTITION BY toDate(toDateTime(intDiv(time_ns, 1000000000)), 'UTC') ORDER BY (serial, key_label, key_id, function, tape, id)
+AS SELECT tape, id, host, program, time_ns, function, token, serial, key_label, key_id, key_type, key_bits,
+  assumeNotNull(duration_ns) AS duration_ns
+FROM p11tape.calls_local WHERE family IN ('sign', 'verify', 'encrypt', 'decrypt', 'key') AND isNotNull(duration_ns)
+  AND (key_label != '' OR key_id != '');
+CREATE TABLE IF NOT EXISTS p11tape.durations ON CLUSTER p11tape AS p11tape.durations_local
+ENGINE = Distributed(p11tape, p11tape, durations_local, cityHash64(tape));
 
 -- Calls that begin an operation or make a key.
 CREATE MATERIALIZED VIEW IF NOT EXISTS p11tape.operations_local ON CLUSTER p11tape
