@@ -12,7 +12,6 @@ namespace p11tape::exporting {
 namespace {
 
 using cryptoki::effect;
-using query::u64;
 
 constexpr int kind_internal = 1, kind_client = 3;  // SpanKind
 
@@ -22,66 +21,108 @@ std::string hex16(u64 n) {
   return out;
 }
 
+void append_resource(const tape::reader& tape, std::string& out) {
+  query::symbols pool;
+  const auto words = query::words_of(tape, pool);
+  bool first = true;
+  const auto text = [&](const char* key, std::string_view value) {
+    if (value.empty()) return;
+    ((out += first ? "{\"key\":\"" : ",{\"key\":\"") += key) += "\",\"value\":{\"stringValue\":";
+    query::append_json_text(value, out);
+    out += "}}";
+    first = false;
+  };
+  out += "{\"resourceSpans\":[{\"resource\":{\"attributes\":[";
+  text("service.name", words.program);
+  text("host.name", words.host);
+  text("p11tape.tape", words.id);
+  text("p11tape.module", query::safe(tape.property("module")));
+  out += first ? "" : ",";
+  out += "{\"key\":\"process.pid\",\"value\":{\"intValue\":\"" + std::to_string(words.pid) + "\"}}";
+  out += "]},\"scopeSpans\":[{\"scope\":{\"name\":\"p11tape\"},\"spans\":[";
+}
+
 // The JSON of protobuf: 64-bit integers are texts, names are lowerCamelCase; OTLP has identifiers in hexadecimal.
 class span_writer {
  public:
-  explicit span_writer(std::string& out) : out_(&out) {}
+  span_writer(const tape::reader& tape, std::size_t most_bytes, const otlp_receiver& to)
+      : most_bytes_(most_bytes), to_(to) {
+    append_resource(tape, start_);
+    line_ = start_;
+  }
+
+  /// Gives what has not been given yet. False if the receiver wants no more.
+  bool flush() {
+    if (spans_ == 0) return good_;
+    line_ += "]}]}]}\n";
+    good_ = good_ && to_(line_, spans_);
+    line_ = start_;
+    spans_ = 0;
+    first_ = true;
+    return good_;
+  }
+  bool good() const noexcept { return good_; }
 
   void begin(const std::string& trace, const std::string& span, const std::string& parent, const std::string& name,
              int kind, u64 start, u64 end) {
-    *out_ += first_ ? "{" : ",{";
+    line_ += first_ ? "{" : ",{";
     first_ = false;
     first_attribute_ = true;
     field("traceId", trace);
-    *out_ += ',';
+    line_ += ',';
     field("spanId", span);
     if (!parent.empty()) {
-      *out_ += ',';
+      line_ += ',';
       field("parentSpanId", parent);
     }
-    *out_ += ',';
+    line_ += ',';
     field("name", name);
-    *out_ += ",\"kind\":" + std::to_string(kind) + ",";
+    line_ += ",\"kind\":" + std::to_string(kind) + ",";
     field("startTimeUnixNano", std::to_string(start));
-    *out_ += ',';
+    line_ += ',';
     field("endTimeUnixNano", std::to_string(end));
-    *out_ += ",\"attributes\":[";
+    line_ += ",\"attributes\":[";
   }
   void text(std::string_view key, std::string_view value) {
     if (value.empty()) return;
     attribute(key);
-    *out_ += "\"stringValue\":";
-    query::append_json_text(value, *out_);
-    *out_ += "}}";
+    line_ += "\"stringValue\":";
+    query::append_json_text(value, line_);
+    line_ += "}}";
   }
   void number(std::string_view key, u64 value) {
     attribute(key);
-    *out_ += "\"intValue\":\"" + std::to_string(value) + "\"}}";
+    line_ += "\"intValue\":\"" + std::to_string(value) + "\"}}";
   }
   void end(bool error, std::string_view message, const std::string& link_trace = {},
            const std::string& link_span = {}) {
-    *out_ += "]";
+    line_ += "]";
     if (!link_span.empty())
-      *out_ += ",\"links\":[{\"traceId\":\"" + link_trace + "\",\"spanId\":\"" + link_span + "\"}]";
-    *out_ += ",\"status\":{";
+      line_ += ",\"links\":[{\"traceId\":\"" + link_trace + "\",\"spanId\":\"" + link_span + "\"}]";
+    line_ += ",\"status\":{";
     if (error) {
-      *out_ += "\"code\":2,\"message\":";
-      query::append_json_text(message, *out_);
+      line_ += "\"code\":2,\"message\":";
+      query::append_json_text(message, line_);
     }
-    *out_ += "}}";
+    line_ += "}}";
+    ++spans_;
+    if (line_.size() >= most_bytes_) flush();
   }
 
  private:
   void field(const char* key, const std::string& value) {
-    ((*out_ += '"') += key) += "\":";
-    query::append_json_text(value, *out_);
+    ((line_ += '"') += key) += "\":";
+    query::append_json_text(value, line_);
   }
   void attribute(std::string_view key) {
-    ((*out_ += first_attribute_ ? "{\"key\":\"" : ",{\"key\":\"") += key) += "\",\"value\":{";
+    ((line_ += first_attribute_ ? "{\"key\":\"" : ",{\"key\":\"") += key) += "\",\"value\":{";
     first_attribute_ = false;
   }
-  std::string* out_;
-  bool first_ = true, first_attribute_ = true;
+  std::size_t most_bytes_;
+  const otlp_receiver& to_;
+  std::string start_, line_;
+  u64 spans_ = 0;
+  bool first_ = true, first_attribute_ = true, good_ = true;
 };
 
 struct span_name {
@@ -95,15 +136,16 @@ struct open_operation {
 
 class tape_spans {
  public:
-  tape_spans(const tape::reader& tape, std::string& out) : tape_(&tape), spans_(out) {}
+  tape_spans(const tape::reader& tape, std::size_t most_bytes, const otlp_receiver& to)
+      : tape_(&tape), spans_(tape, most_bytes, to) {}
 
-  void write() {
+  bool write() {
     const tape::reader* one = tape_;
     query::call_scan scan(std::span(&one, 1), pool_, {});
     query::collected_tables collected;
     std::unique_ptr<query::tape_collector> collector;
     words_ = query::words_of(*tape_, pool_);
-    while (scan.next()) {
+    while (spans_.good() && scan.next()) {
       if (!collector) collector = std::make_unique<query::tape_collector>(*tape_, scan.cells(), collected);
       collector->see(*scan.now());
       see(scan);
@@ -113,6 +155,7 @@ class tape_spans {
     query::stored_table findings(query::table::findings);
     query::collect_findings(std::span(&one, 1), pool_, findings);
     for (std::size_t r = 0; r < findings.size(); ++r) write_finding(findings, r);
+    return spans_.flush();
   }
 
  private:
@@ -220,40 +263,19 @@ class tape_spans {
   std::unordered_map<u64, span_name> by_number_;
 };
 
-void append_resource(const tape::reader& tape, std::string& out) {
-  query::symbols pool;
-  const auto words = query::words_of(tape, pool);
-  bool first = true;
-  const auto text = [&](const char* key, std::string_view value) {
-    if (value.empty()) return;
-    ((out += first ? "{\"key\":\"" : ",{\"key\":\"") += key) += "\",\"value\":{\"stringValue\":";
-    query::append_json_text(value, out);
-    out += "}}";
-    first = false;
-  };
-  out += "{\"resourceSpans\":[{\"resource\":{\"attributes\":[";
-  text("service.name", words.program);
-  text("host.name", words.host);
-  text("p11tape.tape", words.id);
-  text("p11tape.module", query::safe(tape.property("module")));
-  out += first ? "" : ",";
-  out += "{\"key\":\"process.pid\",\"value\":{\"intValue\":\"" + std::to_string(words.pid) + "\"}}";
-  out += "]},\"scopeSpans\":[{\"scope\":{\"name\":\"p11tape\"},\"spans\":[";
-}
-
 }  // namespace
 
-void append_otlp(const tape::reader& tape, std::string& out) {
-  append_resource(tape, out);
-  tape_spans(tape, out).write();
-  out += "]}]}]}\n";
+bool give_otlp(const tape::reader& tape, std::size_t most_bytes, const otlp_receiver& to) {
+  return tape_spans(tape, most_bytes, to).write();
 }
 
 bool write_otlp(query::tape_list tapes, std::FILE* to) {
+  constexpr std::size_t most_bytes = 4u << 20;  // what collectors take in one request
   for (const auto* t : tapes) {
-    std::string line;
-    append_otlp(*t, line);
-    if (std::fwrite(line.data(), 1, line.size(), to) != line.size()) return false;
+    const bool good = give_otlp(*t, most_bytes, [&](const std::string& line, u64) {
+      return std::fwrite(line.data(), 1, line.size(), to) == line.size();
+    });
+    if (!good) return false;
   }
   return std::fflush(to) == 0;
 }

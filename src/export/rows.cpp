@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/rows.hpp"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <ctime>
-#include <fstream>
 
 #include "query/sources/collector.hpp"
 #include "query/sources/findings.hpp"
 #include "query/sources/scan_sources.hpp"
+#include "tape/liveness.hpp"
+#include "tape/owner.hpp"
 
 namespace p11tape::exporting {
 namespace {
@@ -18,13 +18,21 @@ namespace {
 using query::cell;
 using query::table;
 
-constexpr u64 quiet_after = u64{600} * 1000000000;  // ns: a tape without a newer call is not growing
+// ns without a newer call, after which a tape is taken as ended if nothing shows whether its process still runs: the
+// tape is a copy, or its process is of another container that has closed its descriptors, or of another host.
+constexpr u64 quiet_after = u64{600} * 1000000000;
 
-std::string first_line_of(const char* path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
+// By the recorder's lock on the tape, and by what the tape's header says of the process.
+tape::owner_state owner_of(const tape::reader& tape) {
+  if ((tape.header().features & tape::feature_imported) != 0) return tape::owner_state::ended;
+  const int fd = ::open(tape.path().c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return tape::owner_state::unknown;
+  tape::file_header ours{};
+  tape::describe_process(ours);
+  constexpr bool local = false;  // whether another host has mounted the directory is not known
+  const auto state = tape::state_of_owner(fd, tape.header(), ours, local);
+  ::close(fd);
+  return state;
 }
 
 // Whether rows of a thread are held back: it is inside a call that may still end.
@@ -126,15 +134,8 @@ void line_maker::append_header(std::string& out) const {
 }
 
 bool is_growing(const tape::reader& tape) {
-  char host[256] = {};
-  ::gethostname(host, sizeof host - 1);
-  const bool is_here =
-      tape.property("host") == host && tape.property("boot") == first_line_of("/proc/sys/kernel/random/boot_id");
-  if (is_here) {
-    const auto pid = static_cast<pid_t>(tape.header().pid);
-    return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
-  }
-  // Of another host or boot, or of a container: whether it still runs cannot be seen from here.
+  if (const auto owner = owner_of(tape); owner != tape::owner_state::unknown)
+    return owner == tape::owner_state::running;
   u64 newest = tape.header().wall;
   for (std::size_t t = 0; t < tape.threads().size(); ++t) {
     tape::record_view record;

@@ -101,7 +101,7 @@ class row_receiver {
 bool export_tape(const tape::reader& tape, query::symbols& pool, const std::set<query::table>& wanted,
                  const std::map<query::table, line_maker>& lines, tape_progress& progress, row_receiver& to);
 
-/// True if the process may still write to the tape.
+/// True if the process may still write to the tape: the recorder holds its lock, or the process is there.
 bool is_growing(const tape::reader& tape);
 
 /// "calls,logins" or "all". Throws std::runtime_error for an unknown name.

@@ -15,10 +15,10 @@ std::atomic<bool> stop{false};
 
 void end(int) { stop.store(true); }
 
-void print(const ship::round_result& r) {
+void print(const ship::round_result& r, bool spans) {
   for (const auto& t : r.bad_tapes) std::fprintf(stderr, "p11tape-ship: %s\n", t.c_str());
   if (r.rows != 0 || r.trouble.empty())
-    std::printf("%llu rows sent in %llu batches\n", static_cast<unsigned long long>(r.rows),
+    std::printf("%llu %s sent in %llu batches\n", static_cast<unsigned long long>(r.rows), spans ? "spans" : "rows",
                 static_cast<unsigned long long>(r.batches));
   if (!r.trouble.empty())
     std::fprintf(stderr, "p11tape-ship: %s; %llu batches wait in the spool\n", r.trouble.c_str(),
@@ -32,13 +32,15 @@ int run(const ship::options& o) {
   ship::sender to(o.as_target(), stop);
   if (o.check_only) {
     const auto trouble = to.check();
-    std::printf("%s\n", trouble.empty() ? "the server takes rows of this version" : trouble.c_str());
+    std::printf("%s\n", !trouble.empty() ? trouble.c_str()
+                        : o.spans        ? "the collector takes spans"
+                                         : "the server takes rows of this version");
     return trouble.empty() ? exit_fine : exit_unusable;
   }
   ship::spool box(o.spool, o.spool_bytes);
   for (;;) {
     const auto result = run_round(o, box, to, stop);
-    print(result);
+    print(result, o.spans);
     const bool good = result.trouble.empty() && result.bad_tapes.empty() && !result.spool_full;
     if (o.every == 0) return good ? exit_fine : exit_unusable;
     for (std::uint64_t tenths = 0; tenths < 10 * o.every && !stop.load(); ++tenths)
@@ -60,6 +62,7 @@ int main(int argc, char** argv) {
       "Example:\n"
       "  p11tape ship --to https://clickhouse.example:8443 --user ship --password-file /etc/p11tape/ship.password \\\n"
       "    /var/lib/p11tape\n"
+      "  p11tape ship --otlp --to http://127.0.0.1:4318 --spool /var/lib/p11tape-otlp /var/lib/p11tape\n"
       "Exit status: 0 everything is sent; 2 if something could not be sent or read; 64 for wrong usage.");
   ship::options o;
   o.add_to(app);

@@ -62,6 +62,9 @@ void options::add_to(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--database", database, "Database at the server")->type_name("NAME")->capture_default_str();
+  app.add_flag("--otlp", spans,
+               "Send the spans of ended processes to an OpenTelemetry collector (POST /v1/traces) instead of rows to "
+               "ClickHouse; needs a spool of its own");
   app.add_flag("--check", check_only, "Only test whether the server takes rows of this version");
 }
 
@@ -81,6 +84,7 @@ target options::as_target() const {
       !std::all_of(database.begin(), database.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; }))
     throw std::runtime_error("--database takes letters, digits and underscores");
   t.database = database;
+  t.spans = spans;
   t.who.user = user;
   if (!password_file.empty())
     t.who.password = read_password(password_file);

@@ -14,7 +14,7 @@ struct options {
   std::string to, spool = "/var/lib/p11tape-ship", user, password_file, ca_file, tables = "all", database = "p11tape";
   std::uint64_t spool_bytes = std::uint64_t{256} << 20, batch_rows = 50000, patience = 60, every = 0;
   long timeout = 60;
-  bool check_only = false;
+  bool check_only = false, spans = false;
 
   void add_to(CLI::App& app);
   /// Throws std::runtime_error if something in it cannot be used.

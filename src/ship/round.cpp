@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ship/round.hpp"
 
+#include "export/otlp.hpp"
 #include "export/rows.hpp"
 
 namespace p11tape::ship {
@@ -79,6 +80,40 @@ class exporter : exporting::row_receiver {
   bool is_full_ = false;
 };
 
+// The spans of tapes whose process has ended: a span is sent once, when it has its end.
+class span_exporter {
+ public:
+  explicit span_exporter(spool& box) : box_(box) {}
+
+  /// False if the spool is full.
+  bool run(const std::vector<std::string>& paths, const std::atomic<bool>& stop, round_result& result) {
+    const auto state = box_.state_file() + "-otlp";
+    auto all = exporting::read_progress(state);
+    for (const auto& path : paths) {
+      if (stop.load()) break;
+      try {
+        const tape::reader tape(path);
+        query::symbols pool;
+        auto& progress = all[std::string(query::words_of(tape, pool).id)];
+        if (progress.revision != 0 || exporting::is_growing(tape)) continue;
+        const bool room = exporting::give_otlp(tape, most_bytes, [&](const std::string& line, std::uint64_t spans) {
+          return box_.add(spans_table, spans, line);
+        });
+        if (!room) return false;
+        progress.revision = 1;
+        exporting::write_progress(state, all);
+      } catch (const tape::tape_error& e) {
+        result.bad_tapes.emplace_back(e.what());
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t most_bytes = 4u << 20;  // of a request before it is compressed
+  spool& box_;
+};
+
 void add(round_result& to, const outcome& sent) {
   to.batches += sent.batches;
   to.rows += sent.rows;
@@ -91,12 +126,13 @@ round_result run_round(const options& o, spool& box, sender& to, const std::atom
   round_result result;
   result.trouble = to.check();
   if (result.trouble.empty()) add(result, to.send(box));
-  exporter out(o, box);
+  exporter rows(o, box);
+  span_exporter spans(box);
   const auto paths = tapes_below(o.paths);
   // A spool that was full has room again when its batches are sent.
   for (bool room = false; !room && !stop.load();) {
     result.bad_tapes.clear();
-    room = out.run(paths, stop, result);
+    room = o.spans ? spans.run(paths, stop, result) : rows.run(paths, stop, result);
     result.spool_full = !room;
     if (!result.trouble.empty()) break;
     const auto sent = to.send(box);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "query/model.hpp"
@@ -39,12 +40,6 @@ std::string first_line(const std::string& body) {
   return query::safe(line);
 }
 
-std::string words_of(const response& r) {
-  if (r.status == 0) return "no response: " + r.trouble;
-  const auto line = first_line(r.body);
-  return "HTTP status " + std::to_string(r.status) + (line.empty() ? "" : ": " + line);
-}
-
 // What no later attempt mends.
 bool is_final(const response& r) noexcept { return r.status == 401 || r.status == 403 || r.status == 404; }
 
@@ -61,11 +56,23 @@ bool is_refused(const response& r) { return r.status == 401 || r.status == 403 |
 
 std::string advice_for(const response& r) {
   if (is_refused(r)) return " (check the user and the password file)";
+  if (r.status == 404 && r.body.find("Code: ") == std::string::npos) return " (check the address)";
   if (is_other_schema(r)) return " (apply config/fleet/tables.sql of this version to the server)";
   return {};
 }
 
 }  // namespace
+
+// Servers repeat what they were sent; the password is not repeated here.
+std::string sender::words_of(const response& r) const {
+  if (r.status == 0) return "no response: " + r.trouble;
+  auto body = r.body;
+  if (const auto& secret = to_.who.password; !secret.empty())
+    for (auto at = body.find(secret); at != std::string::npos; at = body.find(secret, at + 3))
+      body.replace(at, secret.size(), "***");
+  const auto line = first_line(body);
+  return "HTTP status " + std::to_string(r.status) + (line.empty() ? "" : ": " + line);
+}
 
 response sender::ask(const std::string& sql, std::string_view body, bool gzip) {
   request r;
@@ -79,6 +86,26 @@ response sender::ask(const std::string& sql, std::string_view body, bool gzip) {
   r.ca_file = to_.ca_file;
   r.timeout = to_.timeout;
   return curl_.perform(r);
+}
+
+response sender::give_spans(std::string_view body, bool gzip) {
+  request r;
+  r.url = to_.url + "/v1/traces";
+  r.body = body;
+  r.gzip = gzip;
+  r.content_type = "application/json";
+  r.who = &to_.who;
+  r.ca_file = to_.ca_file;
+  r.timeout = to_.timeout;
+  return curl_.perform(r);
+}
+
+response sender::give(const batch& b, const std::string& body) {
+  if ((b.table == spans_table) != to_.spans)
+    throw std::runtime_error(b.path + ": the spool holds " + (to_.spans ? "rows for ClickHouse" : "spans") +
+                             " (name another one with --spool)");
+  return to_.spans ? give_spans(body, true)
+                   : ask("INSERT INTO " + to_.database + "." + b.table + " FORMAT JSONEachRow", body, true);
 }
 
 bool sender::pause(unsigned attempt, double& waited) {
@@ -96,7 +123,9 @@ bool sender::pause(unsigned attempt, double& waited) {
 std::string sender::check() {
   double waited = 0;
   for (unsigned attempt = 0;; ++attempt) {
-    const auto r = ask("SELECT max(version) FROM " + to_.database + ".model_version", {}, false);
+    const auto r = to_.spans ? give_spans("{\"resourceSpans\":[]}", false)
+                             : ask("SELECT max(version) FROM " + to_.database + ".model_version", {}, false);
+    if (r.status == 200 && to_.spans) return {};
     if (r.status == 200) {
       const auto version = first_line(r.body);
       if (version == std::to_string(query::model_version)) return {};
@@ -118,7 +147,7 @@ outcome sender::send(spool& from) {
         done.trouble = "interrupted";
         return done;
       }
-      const auto r = ask("INSERT INTO " + to_.database + "." + b.table + " FORMAT JSONEachRow", body, true);
+      const auto r = give(b, body);
       if (r.status == 200) break;
       if (is_final(r) || is_refused(r) || is_other_schema(r) || !pause(attempt, waited)) {
         done.trouble = words_of(r) + advice_for(r);

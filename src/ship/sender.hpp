@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends batches to the HTTP interface of the fleet engine: again and again with growing pauses, for as long as it is
+// Sends batches to the HTTP interface of the fleet engine, or spans to a collector: again and again with growing pauses, for as long as it is
 // told to be patient. A batch leaves the spool when the server has confirmed it, and not before.
 #pragma once
 
@@ -14,11 +14,15 @@ namespace p11tape::ship {
 struct target {
   std::string url;  ///< without a path
   std::string database = "p11tape";
+  bool spans = false;  ///< an OpenTelemetry collector, not the fleet engine
   credentials who;
   std::string ca_file;
   long timeout = 60;            ///< seconds, for one request
   std::uint64_t patience = 60;  ///< seconds, for all attempts of one batch
 };
+
+/// The name that batches of spans have in the spool, in the place of a table.
+inline constexpr const char* spans_table = "otlp";
 
 struct outcome {
   std::uint64_t batches = 0, rows = 0;  ///< confirmed
@@ -35,6 +39,9 @@ class sender {
 
  private:
   response ask(const std::string& sql, std::string_view body, bool gzip);
+  response give_spans(std::string_view body, bool gzip);
+  response give(const batch& b, const std::string& body);
+  std::string words_of(const response& r) const;
   /// Waits for the next attempt. False if there is to be none.
   bool pause(unsigned attempt, double& waited);
 

@@ -58,28 +58,17 @@ said 'is not a state file'
 check 'an unknown table' "$(status_of "$p11tape" export --format jsonl --table nonsense "$directory/tapes")" 2
 said 'there is no table nonsense'
 
+# A damaged tape: its rows up to the damage, and a sentence.
+head -c $(($(stat -c %s "$directory/tapes/host000.p11tape") - 65000)) "$directory/tapes/host000.p11tape" >"$directory/cut.p11tape"
+for format in jsonl csv otlp spy; do
+  check "damaged tape as $format" "$(status_of "$p11tape" export --format $format "$directory/cut.p11tape")" 0
+  said 'cut.p11tape: '
+done
+
 # Spans: identifiers have their sizes, children have parents, links lead to spans, times are in order.
 "$p11tape" export --format otlp "$directory/tapes" >"$directory/spans"
-check 'OTLP' "$(python3 - "$directory/spans" <<'PY'
-import json, re, sys
-names = {}
-for line in open(sys.argv[1], encoding="utf-8"):
-    request = json.loads(line)
-    assert list(request) == ["resourceSpans"]
-    for resource in request["resourceSpans"]:
-        assert any(a["key"] == "host.name" for a in resource["resource"]["attributes"])
-        spans = resource["scopeSpans"][0]["spans"]
-        known = {(s["traceId"], s["spanId"]) for s in spans}
-        assert len(known) == len(spans)
-        for s in spans:
-            assert re.fullmatch("[0-9a-f]{32}", s["traceId"]) and re.fullmatch("[0-9a-f]{16}", s["spanId"])
-            assert int(s["startTimeUnixNano"]) <= int(s["endTimeUnixNano"])
-            assert "parentSpanId" not in s or (s["traceId"], s["parentSpanId"]) in known
-            assert all((l["traceId"], l["spanId"]) in known for l in s.get("links", []))
-            assert all(set(a["value"]) <= {"stringValue", "intValue"} for a in s["attributes"])
-            assert s["status"].get("code", 0) in (0, 2)
-            names[s["name"]] = names.get(s["name"], 0) + 1
-print(names["session"], names["C_Login"], names["C_Sign"])
-PY
-)" '3 3 150'
+check 'OTLP' "$(python3 "$(dirname "$0")/otlp.py" "$directory/spans")" '3 3 150'
+"$make_fleet" "$directory/part" 1 12000
+"$p11tape" export --format otlp "$directory/part" >"$directory/spans"
+check 'OTLP of a long tape comes in several requests' "$(python3 "$(dirname "$0")/otlp.py" "$directory/spans") $(($(wc -l <"$directory/spans") > 1))" '1 1 12000 1'
 finish

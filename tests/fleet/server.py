@@ -35,6 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if behaviour == "close":
             return self.connection.close()
+        if behaviour == "echo":
+            return self.answer(500, "sent with " + base64.b64decode(self.headers["Authorization"].split()[1]).decode() + "\n")
         if behaviour == "slow":
             time.sleep(5)
         if behaviour == "refuse":
@@ -43,9 +45,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(500, "Code: 243, e.displayText() = DB::Exception: Cannot reserve 1 MiB, not enough space\n")
         self.answer(200, "99\n" if behaviour == "version" else "1\n")
 
+    def take_spans(self, body):
+        if behaviour != "collector":
+            return self.answer(404, "404 page not found\n")
+        assert self.headers["Content-Type"] == "application/json"
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+            with open(received, "ab") as out:
+                out.write(body)
+        self.answer(200, "{}")
+
     def do_POST(self):
         global inserts
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/traces":
+            return self.take_spans(body)
         query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)["query"][0]
         assert query.startswith("INSERT INTO p11tape.") and query.endswith(" FORMAT JSONEachRow"), query
         table = query.split(".")[1].split()[0]

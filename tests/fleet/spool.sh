@@ -16,7 +16,7 @@ serve() { # serve BEHAVIOUR: a server of its own process; its port is in $port
 }
 unserve() { kill "$server_pid" 2>/dev/null || true; wait "$server_pid" 2>/dev/null || true; server_pid=; }
 trap 'unserve; cleanup' EXIT
-ship() { "$p11tape" ship --to "http://127.0.0.1:$port" --spool "$directory/spool" --patience "${patience:-2}" "$@" "$directory/tapes"; }
+ship() { "$p11tape" ship --to "http://127.0.0.1:$port" --spool "$directory/${spool:-spool}" --patience "${patience:-2}" "$@" "$directory/tapes"; }
 received() { python3 "$(dirname "$0")/server.py" count "$directory/received" "$1"; }
 
 export P11TAPE_SHIP_PASSWORD=verysecret
@@ -43,6 +43,10 @@ unserve
 serve slow
 check 'slow' "$(status_of ship --user me --timeout 1)" 2
 said 'no response'
+unserve
+serve echo
+check 'a server that repeats the password' "$(status_of ship --user me)" 2
+said 'sent with me:***'
 unserve
 check 'no secret is said or kept' "$(grep -rl verysecret "$directory/spool" "$directory/err" "$directory/out" | wc -l)" 0
 
@@ -79,6 +83,34 @@ for delay in 0.05 0.1 0.2 0.4; do
 done
 check 'after the kills' "$(status_of ship)" 0
 check 'all rows after the kills' "$(received calls)" "$("$p11tape" query --format csv 'SELECT count(*) FROM calls' "$directory/tapes" | tail -1)"
+unserve
+
+# The disk is full (files can have no more bytes): said, nothing lost.
+rm -rf "$directory/spool" "$directory/received"
+serve good
+full() { (trap '' XFSZ; ulimit -f 8; ship); }
+check 'disk full' "$(status_of full)" 2
+said 'cannot be written: File too large'
+check 'nothing half written is left' "$(find "$directory/spool" -name '*.new' | wc -l)" 0
+check 'room again' "$(status_of ship)" 0
+check 'all rows after the full disk' "$(received calls)" "$("$p11tape" query --format csv 'SELECT count(*) FROM calls' "$directory/tapes" | tail -1)"
+check 'spans where there is no collector' "$(spool=spool-otlp status_of ship --otlp)" 2
+said 'HTTP status 404: 404 page not found (check the address)'
+unserve
+
+# Spans to a collector, each once.
+rm -rf "$directory/received" "$directory/spool-otlp"
+"$p11tape" export --format otlp "$directory/tapes" >"$directory/spans"
+serve collector
+check 'the collector is there' "$(status_of ship --otlp --check)$(cat "$directory/out")" '0the collector takes spans'
+check 'spans' "$(spool=spool-otlp status_of ship --otlp)" 0
+check 'the collector has them' "$(python3 "$(dirname "$0")/otlp.py" "$directory/received")" "$(python3 "$(dirname "$0")/otlp.py" "$directory/spans")"
+check 'spans again' "$(spool=spool-otlp status_of ship --otlp)$(cat "$directory/out")" '00 spans sent in 0 batches'
+unserve
+check 'rows into a spool of spans' "$(status_of "$p11tape" ship --otlp --to http://127.0.0.1:1 --patience 0 --spool "$directory/spool-2" "$directory/tapes")" 2
+serve good
+check 'it is refused' "$(spool=spool-2 status_of ship)" 2
+said 'the spool holds spans (name another one with --spool)'
 unserve
 
 port=1

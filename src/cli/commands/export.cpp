@@ -49,6 +49,7 @@ int run_export(const export_options& o) {
   }
   bool written = form->write(readers, o.how, to);
   if (to != stdout) written &= std::fclose(to) == 0;
+  report_damages(tapes);
   if (!written) std::fprintf(stderr, "p11tape: %s: cannot be written: %s\n", o.output.c_str(), std::strerror(errno));
   return written && tapes.troubles.empty() ? exit_fine : exit_unusable;
 }

@@ -48,6 +48,7 @@ int run(const metrics_options& o) {
   report(tapes);
   if (tapes.tapes.empty()) return exit_unusable;
   const auto text = exporting::metrics_of(tapes.readers());
+  report_damages(tapes);
   if (o.file.empty()) {
     output out;
     out.text() = text;

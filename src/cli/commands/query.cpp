@@ -27,8 +27,10 @@ struct query_options {
 
 query::database* running = nullptr;
 
-void stop(int) {
+// Once more, and it ends at once: what happens between two looks at the flag can take long.
+void stop(int signal) {
   if (running != nullptr) running->stop();
+  std::signal(signal, SIG_DFL);
 }
 
 // The line of the statement in which it went wrong, and a mark below the place.
@@ -116,8 +118,7 @@ int run(const query_options& o) {
   }
   running = nullptr;
   out.flush();
-  for (const auto& t : tapes.tapes)
-    for (const auto& line : damages_of(*t)) std::fprintf(stderr, "p11tape: %s: %s\n", t->path().c_str(), line.c_str());
+  report_damages(tapes);
   return out.error() != 0 || !tapes.troubles.empty() ? static_cast<int>(exit_unusable) : result;
 }
 

@@ -62,6 +62,11 @@ void report(const open_tapes& tapes) {
   for (const auto& t : tapes.troubles) std::fprintf(stderr, "p11tape: %s\n", t.c_str());
 }
 
+void report_damages(const open_tapes& tapes) {
+  for (const auto& t : tapes.tapes)
+    for (const auto& line : damages_of(*t)) std::fprintf(stderr, "p11tape: %s: %s\n", t->path().c_str(), line.c_str());
+}
+
 void append_losses(const open_tapes& all, std::string& out) {
   for (const auto& t : all.tapes)
     for (const auto& lists : {losses_of(*t), damages_of(*t)})

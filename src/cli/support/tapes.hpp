@@ -25,6 +25,9 @@ open_tapes open(const std::vector<std::string>& paths);
 /// Says on standard error what cannot be read.
 void report(const open_tapes& tapes);
 
+/// Says on standard error what of them is damaged: a result holds what could be read.
+void report_damages(const open_tapes& tapes);
+
 using view::damages_of;
 using view::filtered_calls;
 using view::losses_of;

@@ -133,7 +133,8 @@ void database::run(const std::string& sql, result_sink& to) {
   const statement s(raw);
   if (s == nullptr) throw query_error("there is no statement", -1);
   if (!is_blank(rest)) throw query_error("more than one statement", static_cast<int>(rest - sql.c_str()));
-  if (sqlite3_stmt_readonly(s.get()) == 0) throw query_error("only SELECT is possible: tapes are read-only", -1);
+  if (sqlite3_stmt_readonly(s.get()) == 0 || sqlite3_column_count(s.get()) == 0)
+    throw query_error("only SELECT is possible: tapes are read-only", -1);
   if (sqlite3_bind_parameter_count(s.get()) != 0) throw query_error("the statement has parameters (?)", -1);
 
   const auto width = sqlite3_column_count(s.get());

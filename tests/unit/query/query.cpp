@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "query/asked.hpp"
+#include "query/formats.hpp"
 
 using namespace p11tape;
 using namespace p11tape::test;
@@ -43,6 +44,23 @@ TEST_CASE("a label that is not UTF-8 is escaped whole, any other stands as it is
   working_day s;
   asked_tapes t({&s});
   CHECK(t.ask("SELECT DISTINCT token FROM sessions") == "Pay\\xff \\\"1\\\"\n");
+}
+
+TEST_CASE("a label that is not UTF-8 stays valid JSON and CSV, however it is put together") {
+  working_day s;
+  asked_tapes t({&s});
+  // The second column is made of bytes that are no text: half of a character.
+  const std::string sql = "SELECT token, CAST(x'c3' AS TEXT) || label AS half FROM objects";
+  for (const auto& [format, expected] :
+       {std::pair{query::result_format::csv, "token,half\n\"Pay\\xff \\\"\"1\\\"\"\",\xef\xbf\xbdsigner\n"},
+        std::pair{query::result_format::json,
+                  "[{\"token\":\"Pay\\\\xff \\\\\\\"1\\\\\\\"\",\"half\":\"\xef\xbf\xbdsigner\"}]\n"}}) {
+    std::string text;
+    const auto writer = query::make_writer(format, {&text, [] { return true; }});
+    t.database().run(sql, *writer);
+    writer->end();
+    CHECK(text == expected);
+  }
 }
 
 TEST_CASE("a constraint that is pushed down lets through what the same expression without pushdown does") {
@@ -151,10 +169,28 @@ TEST_CASE("calls join their sessions, logins and attributes") {
 TEST_CASE("nothing but one SELECT can be run") {
   working_day s;
   asked_tapes t({&s});
-  for (const auto* sql : {"ATTACH '/tmp/x.db' AS x", "PRAGMA table_list", "CREATE TABLE x(a)",
-                          "CREATE TEMP TABLE x AS SELECT 1", "INSERT INTO calls(host) VALUES('x')", "DELETE FROM calls",
-                          "UPDATE calls SET host = 'x'", "VACUUM INTO '/tmp/x'", "SELECT load_extension('x')",
-                          "SELECT * FROM pragma_database_list", "CREATE VIRTUAL TABLE x USING calls"}) {
+  for (const auto* sql : {"ATTACH '/tmp/x.db' AS x",
+                          "PRAGMA table_list",
+                          "CREATE TABLE x(a)",
+                          "CREATE TEMP TABLE x AS SELECT 1",
+                          "INSERT INTO calls(host) VALUES('x')",
+                          "DELETE FROM calls",
+                          "UPDATE calls SET host = 'x'",
+                          "VACUUM INTO '/tmp/x'",
+                          "SELECT load_extension('x')",
+                          "SELECT * FROM pragma_database_list",
+                          "DETACH main",
+                          "ANALYZE",
+                          "REINDEX",
+                          "BEGIN",
+                          "SAVEPOINT x",
+                          "SELECT readfile('/etc/passwd')",
+                          "SELECT writefile('/tmp/x', 'x')",
+                          "SELECT edit('x')",
+                          "SELECT fts3_tokenizer('x', x'00')",
+                          "SELECT * FROM dbstat",
+                          "SELECT zeroblob(1000000000)",
+                          "CREATE VIRTUAL TABLE x USING calls"}) {
     INFO(sql);
     CHECK(t.refusal(sql).find("ran") == std::string::npos);
   }
