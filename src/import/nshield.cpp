@@ -62,14 +62,7 @@ class nshield_reader final : public reader {
     if (at.arrow == ">>") {
       cryptoki::function f{};
       if (!find_function(at.text, f)) return line_use::unknown;
-      if (e != nullptr) {
-        e->c.result_lost = true;
-        open_.drop_current();
-      }
-      auto& made = open_.begin(f, l.number);
-      made.c.process = at.process;
-      made.c.thread = at.thread;
-      made.c.start = at.time;
+      auto& made = open_.begin_of_thread(f, l.number, at.process, at.thread, at.time);
       // All functions with a session have it in front.
       if (at.has_session && !made.c.row().arguments.empty() && made.c.row().arguments[0].name == "hSession")
         made.c.in[0].set_number(at.session);
@@ -85,8 +78,7 @@ class nshield_reader final : public reader {
     u64 n = 0;
     if (!s.rest.starts_with("0x") || !s.hex(n)) return line_use::unknown;
     if (out && name == "rv") {
-      e->c.end = at.time;
-      open_.end_current(n, l.number);
+      open_.end_current(n, l.number, at.time);
       return line_use::used;
     }
     const int i = find_argument(e->c.row(), name);

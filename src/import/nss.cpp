@@ -79,21 +79,13 @@ class nss_reader final : public reader {
     if (indent == 0 && s.rest.starts_with("C_")) {
       cryptoki::function f{};
       if (!find_function(trimmed(s.rest), f)) return line_use::unknown;
-      if (e != nullptr) {
-        e->c.result_lost = true;
-        open_.drop_current();
-      }
-      auto& made = open_.begin(f, l.number);
-      made.c.process = at.process;
-      made.c.thread = at.thread;
-      made.c.start = at.time;
+      open_.begin_of_thread(f, l.number, at.process, at.thread, at.time);
       return line_use::used;
     }
     if (e == nullptr) return line_use::unknown;
     if (s.literal("rv = ")) {
       if (!(s.rest.starts_with("CKR_") ? find_constant(s.name(), n) : s.number(n))) return line_use::unknown;
-      e->c.end = at.time;
-      open_.end_current(n, l.number);
+      open_.end_current(n, l.number, at.time);
       return line_use::used;
     }
     return parameter(e->c, s, l.text);

@@ -49,6 +49,20 @@ class open_calls {
     return nullptr;
   }
 
+  /// A call of a thread begins. If the thread is in one already, the end of that is missing.
+  entry& begin_of_thread(cryptoki::function f, u64 line, std::optional<u64> process, std::optional<u64> thread,
+                         std::optional<u64> start) {
+    if (auto* e = of_thread(process, thread)) {
+      e->c.result_lost = true;
+      drop_current();
+    }
+    auto& e = begin(f, line);
+    e.c.process = process;
+    e.c.thread = thread;
+    e.c.start = start;
+    return e;
+  }
+
   /// Offers a piece to the calls, the latest first, until one takes it; that becomes the current one.
   template <class Offer>
   entry* offer(Offer takes) {
@@ -58,8 +72,9 @@ class open_calls {
   }
 
   /// The current call has returned.
-  void end_current(u64 result, u64 line) {
+  void end_current(u64 result, u64 line, std::optional<u64> time = {}) {
     auto& e = open_.back();
+    if (time) e.c.end = time;
     e.c.result = result;
     e.c.end_line = line;
     to_.add(e.c);

@@ -32,14 +32,7 @@ class step_reader final : public reader {
  private:
   void begin(const step& s, u64 at) {
     // A thread that goes on has left the call before, whatever that returned.
-    if (auto* e = open_.of_thread(s.process, s.thread); e != nullptr) {
-      e->c.result_lost = true;
-      open_.drop_current();
-    }
-    auto& e = open_.begin(s.function, at);
-    e.c.process = s.process;
-    e.c.thread = s.thread;
-    e.c.start = s.time;
+    open_.begin_of_thread(s.function, at, s.process, s.thread, s.time);
   }
 
   void end(const step& s, u64 at) {
@@ -49,13 +42,11 @@ class step_reader final : public reader {
       e = open_.current();
       e->c.start.reset();
     }
-    if (s.time) {
-      e->c.end = s.time;
-      facts_.end_times = true;
-    }
+    facts_.end_times |= s.time.has_value();
     if (s.result) {
-      open_.end_current(*s.result, at);
+      open_.end_current(*s.result, at, s.time);
     } else {
+      if (s.time) e->c.end = s.time;
       e->c.result_lost = true;
       open_.drop_current();
     }

@@ -39,22 +39,6 @@ constexpr struct {
     {mark_unavailable, "unavailable"},
 };
 
-std::string_view word_of(tape::call_state s) noexcept {
-  switch (s) {
-    case tape::call_state::returned:
-      return "returned";
-    case tape::call_state::in_flight:
-      return "in_flight";
-    case tape::call_state::left:
-      return "left";
-    case tape::call_state::result_lost:
-      return "result_lost";
-    case tape::call_state::result_only:
-      return "result_only";
-  }
-  return "";
-}
-
 class json_consumer : public visitor {
  public:
   json_consumer(std::string& out, const handle_words* handles) : json_(out), handles_(handles) {}
@@ -76,7 +60,7 @@ class json_consumer : public visitor {
     std::string time;
     append_utc_time(call.wall, time);
     json_.field("time", time);
-    json_.field("state", word_of(call.state));
+    json_.field("state", state_word(call.state));
     if (call.state == tape::call_state::returned) json_.field("duration_ns", call.duration);
     if (call.recording_stopped) json_.field("recording_stopped", true);
     if (call.arguments_lost) json_.field("arguments_lost", true);

@@ -29,4 +29,20 @@ padding_kind padding_of(tape::byte_view text, std::uint64_t& count) noexcept {
   return text.back() == std::byte{0} ? padding_kind::nuls : padding_kind::blanks;
 }
 
+std::string_view state_word(tape::call_state s) noexcept {
+  switch (s) {
+    case tape::call_state::returned:
+      return "returned";
+    case tape::call_state::in_flight:
+      return "in_flight";
+    case tape::call_state::left:
+      return "left";
+    case tape::call_state::result_lost:
+      return "result_lost";
+    case tape::call_state::result_only:
+      return "result_only";
+  }
+  return "";
+}
+
 }  // namespace p11tape::render

@@ -47,6 +47,9 @@ std::uint64_t for_each_flag(std::string_view group, std::uint64_t bits, Each eac
 /// "1 byte", "20 bytes"
 void append_count(std::uint64_t n, std::string_view one, std::string& out);
 
+/// "returned", "in_flight", "left", "result_lost", "result_only"
+std::string_view state_word(tape::call_state s) noexcept;
+
 /// How many blanks or NULs a fixed field of text ends with.
 padding_kind padding_of(tape::byte_view text, std::uint64_t& count) noexcept;
 

@@ -3,6 +3,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "decode/decode.hpp"
+#include "render/words.hpp"
 #include "text/numbers.hpp"
 #include "text/safe.hpp"
 
@@ -14,22 +15,6 @@ using model::unknown;
 std::string_view unpadded(std::string_view text) noexcept {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\0')) text.remove_suffix(1);
   return text;
-}
-
-std::string_view name_of(tape::call_state s) noexcept {
-  switch (s) {
-    case tape::call_state::returned:
-      return "returned";
-    case tape::call_state::in_flight:
-      return "in_flight";
-    case tape::call_state::left:
-      return "left";
-    case tape::call_state::result_lost:
-      return "result_lost";
-    case tape::call_state::result_only:
-      return "result_only";
-  }
-  return {};
 }
 
 text::bytes bytes_of(std::string_view text) noexcept {
@@ -258,7 +243,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
     case col::family:
       return text_of(c.function != nullptr ? c.function->family : std::string_view());
     case col::state:
-      return text_of(name_of(c.state));
+      return text_of(render::state_word(c.state));
     case col::rv:
       return text_of(return_value(c));
     case col::rv_code:

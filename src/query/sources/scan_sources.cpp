@@ -17,6 +17,20 @@ bool is_login(const model::function_role& r) noexcept {
 
 namespace {
 
+// A column that a table has from its call has the name that it has in calls.
+cell cell_of_call(table t, unsigned column, call_cells& cells, const model::call& c, const model::call_context* now) {
+  static const auto all = [] {
+    std::vector<std::vector<calls_column>> same(tables().size());
+    for (const auto& from : tables())
+      for (const auto& f : from.columns)
+        same[static_cast<std::size_t>(id_of(from))].push_back(
+            static_cast<calls_column>(find_column(row(table::calls), f.name)));
+    return same;
+  }();
+  const auto in_calls = all[static_cast<std::size_t>(t)][column];
+  return static_cast<std::size_t>(in_calls) < row(table::calls).columns.size() ? cells.at(in_calls, c, now) : cell{};
+}
+
 // What the token last said of the PIN: SO PIN for the security officer, else user PIN.
 u64 alarm_of(const model::slot* s, u64 user) noexcept {
   if (s == nullptr || !s->token) return 0;
@@ -31,62 +45,9 @@ u64 alarm_of(const model::slot* s, u64 user) noexcept {
 
 cell login_cell(logins_column column, call_cells& cells, const model::call& c, const model::call_context* now) {
   using col = logins_column;
-  const auto as = [&](calls_column of) { return cells.at(of, c, now); };
-  switch (column) {
-    case col::tape:
-      return as(calls_column::tape);
-    case col::id:
-      return as(calls_column::id);
-    case col::number:
-      return as(calls_column::number);
-    case col::host:
-      return as(calls_column::host);
-    case col::program:
-      return as(calls_column::program);
-    case col::pid:
-      return as(calls_column::pid);
-    case col::thread:
-      return as(calls_column::thread);
-    case col::time:
-      return as(calls_column::time);
-    case col::time_ns:
-      return as(calls_column::time_ns);
-    case col::function:
-      return as(calls_column::function);
-    case col::user:
-      return as(calls_column::user);
-    case col::rv:
-      return as(calls_column::rv);
-    case col::ok:
-      return cell::of(c.ended() && c.return_value() == CKR_OK ? 1 : 0);
-    case col::duration_ns:
-      return as(calls_column::duration_ns);
-    case col::slot:
-      return as(calls_column::slot);
-    case col::token:
-      return as(calls_column::token);
-    case col::serial:
-      return as(calls_column::serial);
-    case col::token_model:
-      return as(calls_column::token_model);
-    case col::firmware:
-      return as(calls_column::firmware);
-    case col::session_id:
-      return as(calls_column::session_id);
-    case col::pin_given:
-      return as(calls_column::pin_given);
-    case col::pin_length:
-      return as(calls_column::pin_length);
-    case col::pin_number:
-      return as(calls_column::pin_number);
-    case col::pin_anomalies:
-      return as(calls_column::pin_anomalies);
-    case col::pin_alarm:
-      return cell::of(now != nullptr ? alarm_of(now->slot, cells.user_type(c)) : 0);
-    case col::started_ns:
-      return as(calls_column::started_ns);
-  }
-  return {};
+  if (column == col::ok) return cell::of(c.ended() && c.return_value() == CKR_OK ? 1 : 0);
+  if (column == col::pin_alarm) return cell::of(now != nullptr ? alarm_of(now->slot, cells.user_type(c)) : 0);
+  return cell_of_call(table::logins, static_cast<unsigned>(column), cells, c, now);
 }
 
 bool logins_source::next() {
@@ -173,22 +134,10 @@ cell call_attributes::at(attributes_column column, std::size_t position, call_ce
   using col = attributes_column;
   const auto& a = found_[position];
   switch (column) {
-    case col::tape:
-      return cells.at(calls_column::tape, c, nullptr);
     case col::call_id:
       return cell::of(id_of(c));
     case col::position:
       return cell::of(position);
-    case col::number:
-      return cell::of(c.number);
-    case col::host:
-      return cells.at(calls_column::host, c, nullptr);
-    case col::time_ns:
-      return cell::of(c.start_wall());
-    case col::function:
-      return cells.at(calls_column::function, c, nullptr);
-    case col::rv:
-      return cells.at(calls_column::rv, c, nullptr);
     case col::direction:
       return cell::of_symbol(a.out ? "out" : "in");
     case col::argument:
@@ -212,10 +161,9 @@ cell call_attributes::at(attributes_column column, std::size_t position, call_ce
       value_.clear();
       append_value(a.view, cells.pool(), value_);
       return cell::of_text(value_);
-    case col::started_ns:
-      return cells.at(calls_column::started_ns, c, nullptr);
+    default:
+      return cell_of_call(table::attributes, static_cast<unsigned>(column), cells, c, nullptr);
   }
-  return {};
 }
 
 bool attributes_source::next() {
@@ -236,20 +184,10 @@ cell exchange_cell(exchanges_column column, const card::described& e, std::size_
   const auto& raw = e.raw;
   auto& pool = cells.pool();
   switch (column) {
-    case col::tape:
-      return cells.at(calls_column::tape, c, nullptr);
     case col::call_id:
       return cell::of(id_of(c));
     case col::position:
       return cell::of(position);
-    case col::number:
-      return cell::of(c.number);
-    case col::host:
-      return cells.at(calls_column::host, c, nullptr);
-    case col::program:
-      return cells.at(calls_column::program, c, nullptr);
-    case col::function:
-      return cells.at(calls_column::function, c, nullptr);
     case col::time_ns: {
       // The exchange has times of the monotonic clock; the call has both.
       const auto since = raw.began > c.start() ? raw.began - c.start() : 0;
@@ -283,10 +221,9 @@ cell exchange_cell(exchanges_column column, const card::described& e, std::size_
       return cell::when(!raw.has(tape::exchange_length_withheld), raw.length);
     case col::received_bytes:
       return cell::of(raw.received);
-    case col::started_ns:
-      return cells.at(calls_column::started_ns, c, nullptr);
+    default:
+      return cell_of_call(table::exchanges, static_cast<unsigned>(column), cells, c, nullptr);
   }
-  return {};
 }
 
 bool exchanges_source::next() {
