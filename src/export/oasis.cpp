@@ -179,12 +179,38 @@ class case_text {
         leaf(to, 3, "Type", cat(" value=\"", number("mechanism", m.type), "\""));
         if (m.has_parameter && m.parameter.form == item_form::bytes)
           leaf(to, 3, "Parameter", cat(" value=\"", text::hex(bytes_of(m.parameter)), "\""));
+        else if (m.has_parameter && m.parameter.form == item_form::record)
+          parameter(to, m.parameter);
         to += cat("    </", name, ">\n");
         return;
       }
       default:
         return;
     }
+  }
+
+  // A struct as the parameter of a mechanism: an element for each field.
+  void parameter(std::string& to, const tape::item_view& item) {
+    tape::nested_view nested;
+    const auto* s = tape::nested_view::parse(item.payload, nested) ? rows_.structure(nested.record) : nullptr;
+    if (s == nullptr) return;
+    const tape::fields_view view(s->fields, nested.body);
+    to += "      <Parameter>\n";
+    for (std::size_t i = 0; i < s->fields.size(); ++i) {
+      const auto& f = s->fields[i];
+      const auto name = element_name(f.name);
+      tape::item_view part;
+      u64 n = 0;
+      if (f.kind == shape::number || f.kind == shape::byte) {
+        if (f.fixed == 0 && !counts(s->fields, i))
+          leaf(to, 4, name, cat(" value=\"", number(f.meaning, view.word(i)), "\""));
+      } else if (f.kind == shape::bytes && view.find(i, part) && part.form == item_form::bytes) {
+        leaf(to, 4, name, cat(" value=\"", text::hex(bytes_of(part)), "\""));
+      } else if (f.kind == shape::bytes && view.given(i) && length(s->fields, view, i, n)) {
+        leaf(to, 4, name, cat(" length=\"", n, "\""));
+      }
+    }
+    to += "      </Parameter>\n";
   }
 
   void attributes(std::string& to, const tape::item_view& list) {

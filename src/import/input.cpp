@@ -24,7 +24,7 @@ struct input::state {
   std::string half;  // bytes of a UTF-16 unit, or a high surrogate, that the next piece completes
   unsigned high = 0;
   bool ended = false;
-  bool cut = false;
+  bool cut = false, incomplete = false;
   std::uint64_t total = 0;
 
   ~state() {
@@ -43,6 +43,10 @@ struct input::state {
       int code_number = 0;
       const char* why = gzerror(file, &code_number);
       throw std::runtime_error(path + ": " + (code_number == Z_ERRNO ? std::strerror(errno) : why));
+    }
+    if (int code_number = 0; n == 0) {
+      gzerror(file, &code_number);
+      incomplete = code_number == Z_BUF_ERROR;
     }
     return static_cast<std::size_t>(n);
   }
@@ -184,5 +188,6 @@ bool input::next(std::string_view& line) {
 
 std::uint64_t input::bytes() const noexcept { return state_->total; }
 bool input::cut_lines() const noexcept { return state_->cut; }
+bool input::incomplete() const noexcept { return state_->incomplete; }
 
 }  // namespace p11tape::import

@@ -28,7 +28,10 @@ class input {
 
   /// Bytes of the log that were read so far, unpacked.
   std::uint64_t bytes() const noexcept;
+  /// A line was longer than the longest that is kept.
   bool cut_lines() const noexcept;
+  /// The file is packed, and ends before its data do.
+  bool incomplete() const noexcept;
 
  private:
   struct state;

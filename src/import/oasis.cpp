@@ -308,10 +308,41 @@ class oasis_reader final : public reader {
 
   bool mechanism(value& m, const tag& t) {
     u64 n = 0;
-    if (t.name != "Type") return t.name.find("Parameter") != std::string_view::npos;
+    if (path_.back() == "Parameter") return parameter(m, t);
+    if (t.name == "Parameter") {
+      if (!t.has("value")) return true;
+      if (m.parts.empty()) m.parts.emplace_back();
+      return bytes(m.parts.front(), t.get("value"), false);
+    }
+    if (t.name != "Type") return false;
     if (!number("mechanism", t.get("value"), n)) return false;
     m.what = kind::mechanism;
     m.number = n;
+    return true;
+  }
+
+  // A field of the struct that is a mechanism's parameter.
+  bool parameter(value& m, const tag& t) {
+    std::size_t index = 0;
+    auto* v = parameter_field(m, t.name, index);
+    if (v == nullptr) return false;
+    auto& all = m.parts.front();
+    const auto& fields = cryptoki::records[all.id].fields;
+    const auto& f = fields[index];
+    u64 n = 0;
+    if (f.kind == shape::bytes) {
+      if (is_secret(f.secret) && t.has("value")) secrets_.push_back(t.get("value"));
+      if (t.has("value")) {
+        if (!bytes(*v, t.get("value"), false)) return false;
+        if (v->what == kind::bytes) set_count(fields, all.parts, index, v->length);
+      } else if (scanner s(t.get("length")); t.has("length") && s.number(n)) {
+        v->what = kind::pointer;
+        set_count(fields, all.parts, index, n);
+      }
+      return true;
+    }
+    if (f.kind != shape::number && f.kind != shape::byte) return false;
+    if (number(f.meaning, t.get("value"), n)) v->set_number(n);
     return true;
   }
 

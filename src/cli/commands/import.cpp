@@ -133,6 +133,9 @@ int run_import(const import_options& o) {
         continue;
       }
       all_read &= o.clean ? clean(log, path, o) : to_tapes(log, path, o);
+      if (lines.incomplete()) complain(path, "the packed file ends too early (what is in it was read)");
+      if (lines.cut_lines())
+        complain(path, cat("lines were longer than ", import::longest_line >> 20, " MiB, and cut"));
     } catch (const std::exception& e) {
       std::fprintf(stderr, "p11tape: %s\n", e.what());
       all_read = false;

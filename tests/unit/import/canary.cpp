@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A secret stands wherever a log of each kind can hold one. Neither the tapes nor the cleaned log may hold any of it.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "collected.hpp"
@@ -207,6 +208,8 @@ TRACE on line: "1" in file: "src/pkcs11.c": return "C_Login" value: 160
 PKCS#11: __pkcs11h_session_login return rv=160-'CKR_PIN_INCORRECT'
 PKCS#11: the PIN is @text
 )"},
+    {"cryptoauthlib", "4711:4712:C_Login:1234:CKR_PIN_INCORRECT(a0)\nthe password is @text\n"},
+    {"keychain-pkcs11", "C_Login called\nC_Login: PIN is @text\nC_Login returning CKR_PIN_INCORRECT\n"},
     {"oasis-xml", R"(<PKCS11>
   <C_Login>
     <Session value="${Session}"/>
@@ -222,6 +225,16 @@ PKCS#11: the PIN is @text
     </Template>
   </C_CreateObject>
   <C_CreateObject rv="OK"/>
+  <C_DeriveKey>
+    <Session value="${Session}"/>
+    <Mechanism>
+      <Type value="ECDH1_DERIVE"/>
+      <Parameter>
+        <SharedData value="@hex"/>
+      </Parameter>
+    </Mechanism>
+  </C_DeriveKey>
+  <C_DeriveKey rv="OK"/>
 </PKCS11>
 )"},
 };
@@ -237,6 +250,13 @@ bool holds_canary(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("there is a log with secrets of every kind that is read") {
+  for (const auto& k : log_kinds()) {
+    CAPTURE(k.name);
+    CHECK(std::any_of(std::begin(logs), std::end(logs), [&](const log_of_kind& l) { return l.kind == k.name; }));
+  }
+}
 
 TEST_CASE("no secret of any kind of log survives") {
   for (const auto& l : logs) {

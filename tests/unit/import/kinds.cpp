@@ -246,3 +246,56 @@ TEST_CASE("the XML of the profiles' test cases") {
   CHECK(log.cleaned.find("hunter2") == std::string::npos);
   CHECK(log.cleaned.find("00010203") == std::string::npos);
 }
+
+TEST_CASE("structs as parameters of mechanisms in XML") {
+  const collected log(R"(<PKCS11>
+  <C_SignInit>
+    <Session value="${Session}"/>
+    <Mechanism>
+      <Type value="SHA256_RSA_PKCS_PSS"/>
+      <Parameter>
+        <HashAlg value="SHA256"/>
+        <Mgf value="MGF1_SHA256"/>
+        <SLen value="32"/>
+      </Parameter>
+    </Mechanism>
+    <Key value="${Key}"/>
+  </C_SignInit>
+  <C_SignInit rv="OK"/>
+  <C_EncryptInit>
+    <Session value="${Session}"/>
+    <Mechanism>
+      <Type value="AES_GCM"/>
+      <Parameter>
+        <Iv value="000102030405060708090a0b"/>
+        <AAD length="7"/>
+        <TagBits value="128"/>
+      </Parameter>
+    </Mechanism>
+    <Key value="${Key}"/>
+  </C_EncryptInit>
+  <C_EncryptInit rv="OK"/>
+  <C_EncryptInit>
+    <Session value="${Session}"/>
+    <Mechanism>
+      <Type value="AES_CBC"/>
+      <Parameter value="000102030405060708090a0b0c0d0e0f"/>
+    </Mechanism>
+    <Key value="${Key}"/>
+  </C_EncryptInit>
+  <C_EncryptInit rv="OK"/>
+</PKCS11>
+)");
+  CHECK(log.result.unknown_lines == 0);
+  const auto& pss = in(log.at("C_SignInit"), "pMechanism").parts.at(0);
+  CHECK(part(pss, "hashAlg").number == CKM_SHA256);
+  CHECK(part(pss, "mgf").number == CKG_MGF1_SHA256);
+  CHECK(part(pss, "sLen").number == 32);
+  const auto& gcm = in(log.at("C_EncryptInit"), "pMechanism").parts.at(0);
+  CHECK(part(gcm, "pIv").length == 12);
+  CHECK(part(gcm, "ulIvLen").number == 12);
+  CHECK(part(gcm, "pAAD").what == kind::pointer);
+  CHECK(part(gcm, "ulAADLen").number == 7);
+  CHECK(part(gcm, "ulTagBits").number == 128);
+  CHECK(in(log.at("C_EncryptInit", 1), "pMechanism").parts.at(0).length == 16);
+}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pkcs11-spy's log in the forms of its versions, whole and in pieces.
+#include <zlib.h>
+
 #include <catch2/catch.hpp>
 
 #include "collected.hpp"
@@ -25,6 +27,15 @@ const std::string login = R"(
     00000000  A7 13 00 5F C4 99 02 E1                          ..._....        
 Returned:  160 CKR_PIN_INCORRECT
 )";
+
+struct counter final : call_sink {
+  std::size_t calls = 0;
+  void begin_process(const process_start&) override {}
+  void add(call& c) override {
+    c = {};
+    ++calls;
+  }
+};
 
 }  // namespace
 
@@ -178,6 +189,69 @@ TEST_CASE("UTF-16, byte order marks and Windows line ends") {
   CHECK(collected(wide).calls.size() == 1);
   CHECK(collected(wide.substr(2)).calls.size() == 1);
   CHECK(collected("\xef\xbb\xbf" + start + login).calls.size() == 1);
+}
+
+TEST_CASE("UTF-16 of the other byte order, and CR LF alone") {
+  std::string wide = "\xfe\xff", carriage;
+  for (const char c : start + login) {
+    if (c == '\n') carriage += '\r';
+    carriage += c;
+    wide += '\0';
+    wide += c;
+  }
+  CHECK(collected(wide).calls.size() == 1);
+  const collected log(carriage);
+  CHECK(log.calls.size() == 1);
+  CHECK(log.result.unknown_lines == 0);
+}
+
+TEST_CASE("a log that is packed with gzip, whole and cut") {
+  std::string text = start;
+  for (int i = 0; i < 2000; ++i) text += login;
+  z_stream z{};
+  REQUIRE(deflateInit2(&z, 6, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string packed(text.size() + 100, '\0');
+  z.next_in = reinterpret_cast<Bytef*>(text.data());
+  z.avail_in = static_cast<uInt>(text.size());
+  z.next_out = reinterpret_cast<Bytef*>(packed.data());
+  z.avail_out = static_cast<uInt>(packed.size());
+  REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
+  packed.resize(z.total_out);
+  deflateEnd(&z);
+  const directory folder;
+  const auto calls_of = [&](const std::string& bytes, bool incomplete) {
+    const auto path = folder.path + "/log.gz";
+    std::ofstream(path, std::ios::binary) << bytes;
+    input lines(path);
+    counter counted;
+    importer(lines, nullptr).read(counted);
+    CHECK(lines.incomplete() == incomplete);
+    return counted.calls;
+  };
+  CHECK(calls_of(packed, false) == 2000);
+  const auto some = calls_of(packed.substr(0, packed.size() / 2), true);
+  CHECK(some > 100);
+  CHECK(some < 2000);
+}
+
+TEST_CASE("32-bit lengths, handles and pointers") {
+  const collected log(start + R"(
+0: C_GetAttributeValue
+2026-11-28 17:40:01.000
+[in] hSession = 0x1
+[in] hObject = 0x2
+[in] pTemplate[2]: 
+    CKA_MODULUS           00000000 / 0
+    CKA_CLASS             0012ff44 / 4
+[out] pTemplate[2]: 
+    CKA_MODULUS           00000000 / 4294967295
+    CKA_CLASS             CKO_PRIVATE_KEY          
+Returned:  18 CKR_ATTRIBUTE_TYPE_INVALID
+)");
+  const auto& read = log.at("C_GetAttributeValue");
+  CHECK(attribute(out(read, "pTemplate"), CKA_MODULUS).length == unavailable);
+  CHECK(attribute(out(read, "pTemplate"), CKA_CLASS).number == CKO_PRIVATE_KEY);
+  CHECK(log.result.facts.word_size == 4);
 }
 
 TEST_CASE("several processes in one file, and a call that never returns") {
