@@ -17,6 +17,7 @@ void add_commands(CLI::App& app, status& result) {
   add_summary(app, result);
   add_diagnose(app, result);
   add_profile(app, result);
+  add_report(app, result);
   add_diff(app, result);
   add_explain(app, result);
   add_scrub(app, result);

@@ -3,13 +3,15 @@
 
 #include <algorithm>
 
+#include "diagnose/finding_times.hpp"
+
 namespace p11tape::profile {
 namespace {
 
 class watcher : public diagnose::call_observer {
  public:
   watcher(measurement& to, const wishes& w, const tape::reader& tape, u64 offset) : to_(to) {
-    if (w.timeline) to_.timeline.emplace();
+    if (w.timeline) to_.timeline.emplace(w.stretches);
     if (w.stacks) to_.stacks.emplace();
     const auto name = tape.property("name");
     if (w.trace != nullptr) trace_.emplace(*w.trace, tape, std::string(name.empty() ? "program" : name), offset);
@@ -55,7 +57,8 @@ measured measure_all(std::span<const tape::reader* const> tapes, const wishes& w
     watchers[i]->finish();
     if (tapes.size() > 1) all.total.add(all.each[i].breakdown);
   }
-  all.findings = diagnose::examine(all.processes, {});
+  all.findings = diagnose::examine(all.processes, w.set != nullptr ? *w.set : diagnose::configured{});
+  diagnose::add_times(all.findings, all.processes);
   return all;
 }
 

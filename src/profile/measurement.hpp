@@ -22,6 +22,8 @@ namespace p11tape::profile {
 struct wishes {
   bool timeline = false, stacks = false;
   trace_file* trace = nullptr;
+  std::size_t stretches = profile::timeline::most_stretches;  ///< of each time line
+  const diagnose::configured* set = nullptr;                  ///< what the client is configured with, if that is known
 };
 
 struct measurement {

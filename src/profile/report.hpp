@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was measured, for people: the verdict first, then the tables. As text, as one JSON object, as one HTML file.
+// What was measured, for people: the verdict first, then the tables. As text and as one JSON object; src/report makes a
+// page of it.
 #pragma once
 
 #include <string>
@@ -18,9 +19,6 @@ std::vector<std::string> verdict(const measured& all);
 
 void append_text(const measured& all, std::string& out);
 void append_json(const measured& all, std::string& out);
-
-/// A page that needs nothing from anywhere: no network, no script of others. Nothing of a tape is markup in it.
-void append_html(const measured& all, std::string& out);
 
 /// "pkcs11-tool, process 4711", safe to print.
 std::string title_of(const diagnose::process_facts& d);

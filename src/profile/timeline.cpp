@@ -32,8 +32,8 @@ void timeline::see(const call_context& now) {
                   duration};
   if (!last_->empty() && last_->back().start / cell_ == s.start / cell_) return add(last_->back(), s);
   last_->push_back(s);
-  if (++stretches_ <= most_stretches) return;
-  while (stretches_ > most_stretches / 2 && cell_ < u64{1} << 60) {
+  if (++stretches_ <= most_) return;
+  while (stretches_ > most_ / 2 && cell_ < u64{1} << 60) {
     cell_ *= 2;
     stretches_ = 0;
     for (auto& [number, all] : threads_) {

@@ -24,6 +24,8 @@ class timeline {
  public:
   static constexpr std::size_t most_stretches = 12000, most_threads = 64;
 
+  explicit timeline(std::size_t most = most_stretches) : most_(most) {}
+
   void see(const call_context& now);
 
   /// By number of the thread; 0: those beyond the first most_threads.
@@ -36,7 +38,7 @@ class timeline {
   std::map<u64, std::vector<stretch>> threads_;
   std::vector<stretch>* last_ = nullptr;
   u64 last_thread_ = 0;
-  std::size_t stretches_ = 0;
+  std::size_t stretches_ = 0, most_;
   u64 cell_ = 1024;
 };
 

@@ -124,4 +124,29 @@ tape::u64 filtered_calls(const tape::reader& tape) {
   return std::accumulate(std::begin(f), std::end(f), tape::u64{0});
 }
 
+namespace {
+
+std::vector<std::string> missing_from(const tape::reader& tape) {
+  auto all = losses_of(tape);
+  if (const auto n = filtered_calls(tape); n != 0)
+    all.push_back(
+        text::counted(n, "call was left out by recording filters", "calls were left out by recording filters"));
+  else if (tape.header().features & tape::feature_filtered)
+    all.emplace_back("recording filters may have left calls out");
+  for (auto& d : damages_of(tape)) all.push_back(std::move(d));
+  return all;
+}
+
+}  // namespace
+
+bool is_complete(const tape::reader& tape) { return missing_from(tape).empty(); }
+
+std::string completeness_of(const tape::reader& tape) {
+  const auto missing = missing_from(tape);
+  if (missing.empty()) return "COMPLETE: every call is on the tape";
+  std::string out = "INCOMPLETE: ";
+  for (std::size_t i = 0; i < missing.size(); ++i) (out += i == 0 ? "" : "; ") += missing[i];
+  return out;
+}
+
 }  // namespace p11tape::view

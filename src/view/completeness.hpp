@@ -21,6 +21,12 @@ std::vector<std::string> losses_of(const tape::reader& tape);
 /// What of the file could not be understood, a sentence each. To be asked when all of it has been read.
 std::vector<std::string> damages_of(const tape::reader& tape);
 
+/// Whether every call that the process made is on the tape. To be asked when all of it has been read.
+bool is_complete(const tape::reader& tape);
+
+/// "COMPLETE: every call is on the tape", or "INCOMPLETE: " and what is missing.
+std::string completeness_of(const tape::reader& tape);
+
 /// The calls that filters left out on purpose.
 tape::u64 filtered_calls(const tape::reader& tape);
 

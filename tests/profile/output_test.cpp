@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is written for other programs: JSON, HTML, traces, stacks.
+// What is written for other programs: JSON, traces, stacks.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <fstream>
@@ -79,29 +79,6 @@ TEST_CASE("Stacks have each frame's own time, calls inside calls under the outer
   CHECK(lines.find(";thread 1001;C_Login;C_GetInfo 2000\n") != std::string::npos);
   CHECK(lines.find(";thread 1002;C_Sign;CKM_RSA_PKCS 10002\n") != std::string::npos);
   CHECK(lines.find(";thread 1001;C_Initialize 1000\n") != std::string::npos);
-}
-
-TEST_CASE("Nothing on a tape becomes markup, and the page needs nothing from elsewhere") {
-  const std::string evil = "</script><img src=x onerror=al";  // 30 bytes fit into a label
-  tape_story s;
-  s.program("<b>\"x\"</b>&").property("module", "<script>alert(1)</script>");
-  s.initialize().slot_list({5}).token_info(5, {.label = evil}).open(5, 1).login(1);
-  s.find(1, CKO_PRIVATE_KEY, "<script>alert(2)</script>", "\x01", {42});
-  for (int i = 0; i < 10; ++i) s.sign_init(1, CKM_RSA_PKCS, 42).sign(1);
-  const auto page = profiled(s, {true, false, nullptr}).html();
-  CHECK(page.find("&lt;/script&gt;&lt;img src=x") != std::string::npos);
-  CHECK(page.find("&lt;script&gt;alert(2)") != std::string::npos);
-  CHECK(page.find("&lt;b&gt;") != std::string::npos);
-  CHECK(page.find("<img") == std::string::npos);
-  CHECK(page.find("<b>\"") == std::string::npos);
-  CHECK(page.find("<script>alert") == std::string::npos);
-  for (const auto* elsewhere : {"http://", "https://", " src=\"", "<link", "@import", "url("})
-    CHECK(page.find(elsewhere) == std::string::npos);
-  CHECK(page.find("default-src 'none'") != std::string::npos);
-  // Two script elements: the time line's data, and the one that draws it.
-  std::size_t scripts = 0;
-  for (auto at = page.find("<script"); at != std::string::npos; at = page.find("<script", at + 1)) ++scripts;
-  CHECK(scripts == 2);
 }
 
 TEST_CASE("JSON has the figures; several tapes have a total") {

@@ -24,11 +24,6 @@ struct profiled {
   std::vector<std::string> verdict() const {
     return profile::verdict(one(), measured.processes.at(0), measured.findings);
   }
-  std::string html() const {
-    std::string out;
-    profile::append_html(measured, out);
-    return out;
-  }
   std::string text() const {
     std::string out;
     profile::append_text(measured, out);

@@ -30,7 +30,7 @@ expect read 60 '^  C_GetAttributeValue +1000[0-9] '
 
 record threads sign 400 threads
 profile threads
-expect threads 80 '^Concurrency: [0-9]+ calls? began while another was in flight'
+expect threads 80 '^Concurrency: [0-9]+ calls? started while another was in progress'
 
 # Functions of the mock that sleep: the very one is named, wherever it is.
 slow() { in_tapes env P11TAPE_MODULE="$mock" P11TAPE_MOCK="$1" SIGNER_PIN=12345678 "$signer" "$shim" "${@:2}"; }
@@ -60,7 +60,7 @@ done
 # What cannot be used.
 status=0
 "$program" profile --html /nowhere/page.html "$work/attributes.tapes" >/dev/null 2>"$work/said" || status=$?
-[[ $status -eq 2 ]] && grep -q '/nowhere/page.html cannot be written' "$work/said" || fail "an unwritable page: $status $(cat "$work/said")"
+[[ $status -eq 2 ]] && grep -q '/nowhere/page.html: cannot write the file' "$work/said" || fail "an unwritable page: $status $(cat "$work/said")"
 status=0
 "$program" profile "$work/json" >/dev/null 2>"$work/said" || status=$?
 [[ $status -eq 2 ]] || fail "a file that is no tape: $status"

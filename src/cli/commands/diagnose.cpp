@@ -1,52 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape diagnose: what went wrong, the answer first.
 #include <memory>
-#include <stdexcept>
 
-#include "cli/support/client_options.hpp"
 #include "cli/support/commands.hpp"
+#include "cli/support/diagnosis_options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/pager.hpp"
 #include "cli/support/progress.hpp"
-#include "cli/support/secret_input.hpp"
 #include "cli/support/tape_options.hpp"
-#include "clients/clients.hpp"
 #include "clients/files.hpp"
-#include "clients/formats/mq_sslcryp.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "text/exit_codes.hpp"
 
 namespace p11tape::cli {
 namespace {
 
-using clients::secret_buffer;
-
 struct diagnose_options {
   tape_options tapes;
-  client_options clients;
-  std::string token_label, amqerr;
+  diagnosis_options client;
+  std::string amqerr;
   bool json = false, verbose = false;
 };
 
 constexpr tape::u64 second = 1000000000;
 constexpr std::size_t largest_log = std::size_t{1} << 30;
-
-diagnose::configured read_configuration(diagnose_options& o) {
-  if (auto& string = o.clients[clients::client::mq_string]; !string.empty()) {
-    const secret_buffer text = read_string_or_secret(string, "string of SSLCRYP");
-    return diagnose::configured_by(clients::read_pasted_mq_string(text.view()), "the crypto-hardware string");
-  }
-  const auto files = o.clients.files();
-  if (!files.empty()) {
-    const auto& target = files.front();
-    if (!target.missing.empty()) throw std::runtime_error(target.missing);
-    const secret_buffer text = clients::read_whole(target.file);
-    return diagnose::configured_by(clients::read_as(target.kind, text.view(), clients::file_of(target.file)),
-                                   target.file);
-  }
-  if (!o.token_label.empty()) return diagnose::configured_label(o.token_label);
-  return {};
-}
 
 // The second in which the message was written, and one more: writing it comes after what it tells of.
 std::vector<diagnose::window> windows_of(const std::vector<diagnose::amq_message>& log) {
@@ -64,7 +41,7 @@ std::vector<diagnose::window> windows_of(const std::vector<diagnose::amq_message
 int run(diagnose_options& o) {
   const auto tapes = o.tapes.open();
   if (tapes.tapes.empty()) return exit_unusable;
-  const auto set = read_configuration(o);
+  const auto set = o.client.read();
   std::vector<diagnose::amq_message> log;
   if (!o.amqerr.empty())
     log =
@@ -93,11 +70,7 @@ void add_diagnose(CLI::App& app, status& result) {
   o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object");
   command->add_flag("--verbose,-v", o->verbose, "Messages of all known clients, not only of those on the tape");
-  o->clients.add_to(*command);
-  command
-      ->add_option("--token-label", o->token_label,
-                   "Token label that the client is configured with, if there is no file to name")
-      ->type_name("TEXT");
+  o->client.add_to(*command);
   command
       ->add_option("--amqerr", o->amqerr,
                    "IBM MQ error log (AMQERR01.LOG or .json), shown beside the calls made at the same time")

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape profile: where the time went, the answer first.
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <memory>
-#include <stdexcept>
 
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/progress.hpp"
 #include "cli/support/tape_options.hpp"
 #include "profile/report.hpp"
+#include "report/report.hpp"
 #include "text/exit_codes.hpp"
 
 namespace p11tape::cli {
@@ -23,28 +20,25 @@ struct profile_options {
   bool json = false;
 };
 
-void write_file(const std::string& path, const std::string& content) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(content.data(), static_cast<std::streamsize>(content.size()));
-  file.close();
-  if (!file) throw std::runtime_error(path + ": cannot write the file: " + std::strerror(errno));
-}
-
 int run(profile_options& o) {
   const auto tapes = o.tapes.open();
   if (tapes.tapes.empty()) return exit_unusable;
 
   std::unique_ptr<profile::trace_file> trace;
   if (!o.perfetto.empty()) trace = std::make_unique<profile::trace_file>(o.perfetto);
-  const profile::wishes wanted{!o.html.empty(), !o.folded.empty(), trace.get()};
+  const auto readers = tapes.readers();
+  auto wanted = report::wanted_for_page(readers.size());
+  wanted.timeline = !o.html.empty();
+  wanted.stacks = !o.folded.empty();
+  wanted.trace = trace.get();
   progress bar("reading", size_of(tapes));
   const auto all = profile::measure_all(
-      tapes.readers(), wanted, {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
+      readers, wanted, {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
   if (trace) trace->finish();
   if (!o.html.empty()) {
     std::string page;
-    profile::append_html(all, page);
+    report::append_page({readers, all, {}}, page);
     write_file(o.html, page);
   }
   if (!o.folded.empty()) {
@@ -69,10 +63,7 @@ void add_profile(CLI::App& app, status& result) {
   auto o = std::make_shared<profile_options>();
   o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object");
-  command
-      ->add_option("--html", o->html,
-                   "Also write a page with time lines, histograms, the slowest calls and the findings")
-      ->type_name("FILE");
+  command->add_option("--html", o->html, "Also write the page of p11tape report")->type_name("FILE");
   command->add_option("--perfetto", o->perfetto, "Also write every call as a trace for ui.perfetto.dev")
       ->type_name("FILE");
   command

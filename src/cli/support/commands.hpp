@@ -16,6 +16,7 @@ void add_show(CLI::App& app, status& result);
 void add_summary(CLI::App& app, status& result);
 void add_diagnose(CLI::App& app, status& result);
 void add_profile(CLI::App& app, status& result);
+void add_report(CLI::App& app, status& result);
 void add_diff(CLI::App& app, status& result);
 void add_explain(CLI::App& app, status& result);
 void add_scrub(CLI::App& app, status& result);

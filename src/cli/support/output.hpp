@@ -31,4 +31,8 @@ class output {
   int error_ = 0;
 };
 
+/// Writes a file that may show what a tape shows, so that only its owner may read it; "-" is standard output. Throws
+/// std::runtime_error.
+void write_file(const std::string& path, const std::string& content);
+
 }  // namespace p11tape::cli

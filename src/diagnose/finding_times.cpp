@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnose/finding_times.hpp"
+
+#include <map>
+
+#include "model/call_stream.hpp"
+
+namespace p11tape::diagnose {
+namespace {
+
+using walls = std::vector<std::map<u64, u64>>;  // by tape: number of a call -> when it began
+
+void collect(const finding& f, walls& wanted) {
+  if (const auto call = f.first_call(); call != 0 && f.tape < wanted.size()) wanted[f.tape][call] = 0;
+  for (const auto& c : f.consequences) collect(c, wanted);
+}
+
+void set_time(finding& f, const walls& found) {
+  if (f.tape < found.size())
+    if (const auto at = found[f.tape].find(f.first_call()); at != found[f.tape].end()) f.wall = at->second;
+  for (auto& c : f.consequences) set_time(c, found);
+}
+
+}  // namespace
+
+void add_times(diagnosis& d, std::span<const process_facts> all) {
+  walls calls(all.size());
+  for (const auto& f : d.found) collect(f, calls);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (calls[i].empty() || all[i].tape == nullptr) continue;
+    const auto last = calls[i].rbegin()->first;
+    model::call_stream stream(*all[i].tape);
+    while (const auto* call = stream.next()) {
+      if (const auto at = calls[i].find(call->number); at != calls[i].end()) at->second = call->start_wall();
+      if (call->number >= last) break;
+    }
+  }
+  for (auto& f : d.found) set_time(f, calls);
+}
+
+}  // namespace p11tape::diagnose
