@@ -71,6 +71,7 @@ __attribute__((noinline, cold)) void look_at_control() noexcept {
     recording.store(false);
     the_tape.stop(tape::stop_reason::switched_off, time);
   } else if (the_tape.is_open()) {
+    forget_operations();
     the_tape.resume();
     recording.store(true);
   } else {
@@ -245,7 +246,8 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   if (extra & extra_off) [[unlikely]]
     return true;
   thread_state* t = self;
-  if (t == nullptr || t->epoch != current_epoch()) [[unlikely]] {
+  // Epoch 0 is nobody's: the state of a thread reads zero in a child of fork.
+  if (t == nullptr || t->epoch == 0 || t->epoch != current_epoch()) [[unlikely]] {
     t = acquire();
     if (t == nullptr) return true;
     extra = extras.load(std::memory_order_relaxed);
@@ -282,7 +284,7 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   f.call = ++t->call;
   f.kept = belongs_to_kept(function);
   f.pending = (extra & extra_filter) != 0 && the_filter.may_drop(function);
-  encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
+  encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
   e.remember_mechanism(function, words);
   f.recorded = begin(*t, f, function, words, e);
   if (f.depth < thread_state::deepest) {
@@ -317,12 +319,13 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   t->busy = &f;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t->depth = f.depth;  // busy first: to a signal handler's call in between, this one would look as if it had ended
+  encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
+  e.settle_mechanism(function, words, rv);
   if (f.pending) [[unlikely]]
     if (!decide_pending(*t, f, function, time, flags, rv)) {
       t->busy = nullptr;
       return;
     }
-  encoder e(how, t->pages, f.caps, t->templates, f.call, &t->room);
   sink out(t->outputs(), thread_state::most_results);
   out.number(rv);
   e.leave(out, function, words, rv);

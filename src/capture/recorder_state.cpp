@@ -31,6 +31,7 @@ constinit std::atomic<u32> extras{0};
 namespace {
 
 constinit session_mechanisms operations[operation_count]{};
+constinit known_numbers numbers{};
 constinit std::atomic<u64> last_epoch{0};
 
 // Kernels before 4.14 do not wipe the page in a child: fork does it there, through libc's handlers. A child that was made
@@ -68,6 +69,10 @@ void make_recorder(process_state& p) noexcept {
   how.most_payload = the_settings->number(setting::payload_limit);
   how.pins = &p.pins;
   how.operations = operations;
+  how.numbers = &numbers;
+  how.room_key[0] = p.pins.key[0] ^ 0x736d6f6f72747570;
+  how.room_key[1] = p.pins.key[1] ^ 0x7374757074756f72;
+  forget_operations();
   const bool wanted = the_control.first_look(*the_settings);
   if (!wanted) the_tape.forget();
   recording.store(wanted && make_tape(the_tape, *the_settings, *the_module));
@@ -106,6 +111,11 @@ process_state* ready_process() noexcept {
   if (the_settings == nullptr) return nullptr;
   process_state* p = process_page();
   return p != nullptr && ensure_recorder(*p) ? p : nullptr;
+}
+
+void forget_operations() noexcept {
+  for (auto& o : operations) o.forget();
+  numbers.forget();
 }
 
 void introduce(const settings& s, const recorded_module& m) noexcept {

@@ -130,11 +130,14 @@ struct field {
   std::string_view counted_by;  ///< the field that counts the elements
   std::string_view capped_by;   ///< the field that holds an output's capacity
   std::string_view target;      ///< what a CK_VOID_PTR points at (`as T`)
+  std::string_view made_by;     ///< the field that says whether the module makes the value (`made[n]`)
   std::int8_t count = -1;       ///< index of counted_by in the row
   std::int8_t cap = -1;         ///< index of capped_by in the row
+  std::int8_t maker = -1;       ///< index of made_by in the row
   std::uint16_t fixed = 0;      ///< a fixed number of elements; 0: none
   bool counts_bits = false;     ///< the counter counts bits, not bytes
   bool terminated = false;      ///< ends with NUL
+  bool sealed = false;          ///< an output of calls that encrypt or sign, an input of the others
   bool broken = false;          ///< the notes make no sense
   shape kind = shape::number;
   flow way = flow::none;
@@ -158,7 +161,7 @@ struct type_row {
 constexpr field parse_field(std::span<const type_row> types, std::string_view type, std::string_view name,
                             std::string_view notes) noexcept;
 
-/// Finds the indexes of counted_by and capped_by among the row's fields; marks fields `broken` where there is none.
+/// Finds the indexes of counted_by, capped_by and made_by among the row's fields; marks fields `broken` where there is none.
 constexpr void link_fields(std::span<field> row) noexcept;
 
 namespace detail {
@@ -266,7 +269,7 @@ constexpr field parse_field(std::span<const type_row> types, std::string_view ty
     auto word = detail::next_word(rest);
     if (word.empty()) break;
     const auto inside = detail::bracketed(word, f.broken);
-    if (!inside.empty() && word != "max") {
+    if (!inside.empty() && word != "max" && word != "made") {
       auto counter = inside;
       if (counter.size() > 2 && counter.substr(counter.size() - 2) == "/8") {
         f.counts_bits = true;
@@ -287,6 +290,10 @@ constexpr field parse_field(std::span<const type_row> types, std::string_view ty
       f.way = flow::inout;
     } else if (word == "max") {
       f.capped_by = inside;
+    } else if (word == "made") {
+      f.made_by = inside;
+    } else if (word == "sealed") {
+      f.sealed = true;
     } else if (word == "string") {
       f.terminated = true;
     } else if (word == "of") {
@@ -312,7 +319,7 @@ constexpr void link_fields(std::span<field> row) noexcept {
     return false;
   };
   for (auto& f : row)
-    if (!find(f.counted_by, f.count) || !find(f.capped_by, f.cap)) f.broken = true;
+    if (!find(f.counted_by, f.count) || !find(f.capped_by, f.cap) || !find(f.made_by, f.maker)) f.broken = true;
 }
 
 }  // namespace p11tape::cryptoki

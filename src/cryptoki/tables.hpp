@@ -168,7 +168,37 @@ enum class form : std::uint8_t {
   version,
   template_,
   value,
+  check,
 };
+
+/// True for forms that every profile records whole where they are public: truth values, numbers, versions.
+constexpr bool is_scalar(form f) noexcept {
+  return f == form::flag || f == form::number || f == form::numbers || f == form::mechanisms || f == form::version;
+}
+
+/// Whether a value of that many bytes can be of the form. One that cannot is not what its type says: it is key
+/// material. `word_size` is sizeof(CK_ULONG). No value is of every form.
+constexpr bool fits(form f, std::uint64_t size, std::uint64_t word_size) noexcept {
+  switch (f) {
+    case form::flag:
+      return size <= 1;
+    case form::number:
+      return size == word_size || size == 0;
+    case form::numbers:
+    case form::mechanisms:
+      return size % word_size == 0;
+    case form::date:
+      return size == 8 || size == 0;
+    case form::version:
+      return size == 2 || size == 0;
+    case form::template_:
+      return size % (3 * word_size) == 0;
+    case form::check:
+      return size <= 8;
+    default:
+      return true;
+  }
+}
 
 struct attribute_row {
   std::string_view name;

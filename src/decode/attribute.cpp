@@ -70,6 +70,7 @@ meaning attribute(std::uint64_t type, bytes value) {
     case form::mechanisms:
     case form::template_:
     case form::bytes:
+    case form::check:
       return {};
   }
   return {};

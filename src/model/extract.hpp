@@ -42,6 +42,8 @@ struct numbers {
     return item.form == tape::item_form::number ? 1 : item.form == tape::item_form::numbers ? item.numbers() : 0;
   }
   u64 operator[](std::size_t i) const noexcept { return item.number(i); }
+  /// Not proven to be the module's: what an earlier call said still holds.
+  bool unchanged() const noexcept { return item.has(tape::item_unchanged); }
 };
 numbers output_numbers(const call& c, std::int8_t argument);
 

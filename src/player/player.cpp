@@ -79,6 +79,7 @@ reply player::answer(function f, const u64* words) {
   } else if (initialized_) {
     auto q = ask(f, words);
     value = decide(q);
+    live_->settle(f, words, value);
   }
   // A thread that waits for a slot in a loop would spin: it always waits.
   // A forged tape must not make its player wait for years.

@@ -20,6 +20,7 @@ recorder_profile::recorder_profile(const tape::reader& tape)
 
 encoding_room::encoding_room(const recorder_profile& how)
     : operations_(std::make_unique<capture::session_mechanisms[]>(capture::operation_count)),
+      numbers_(std::make_unique<capture::known_numbers>()),
       pins_(std::make_unique<capture::pin_memory>()) {
   // Hashes of PINs stay in memory; a key that nobody knows keeps a core dump from telling them.
   if (getrandom(pins_->key, sizeof pins_->key, GRND_NONBLOCK) < 0)
@@ -29,12 +30,15 @@ encoding_room::encoding_room(const recorder_profile& how)
   how_.most_payload = how.most_payload;
   how_.pins = pins_.get();
   how_.operations = operations_.get();
+  how_.numbers = numbers_.get();
+  how_.room_key[0] = pins_->key[0];
+  how_.room_key[1] = pins_->key[1];
 }
 
 encoded_call::encoded_call(const encoding_room& room)
     : how_(room.how()),
       scratch_(std::make_unique<capture::scratch>()),
-      templates_(std::make_unique<capture::template_room>()) {}
+      rooms_(std::make_unique<capture::output_rooms>()) {}
 
 // Into a buffer that grows until the record fits; one that is too large for any is shortened, as the recorder does.
 template <class Body>
@@ -42,7 +46,7 @@ std::size_t encoded_call::put(buffer& into, Body body) {
   constexpr std::size_t usual = 4096, most = 4u << 20;  // words
   if (into.empty()) into.resize(usual);
   for (;;) {
-    capture::encoder e(how_, pages_, caps_, *templates_, call_, scratch_.get());
+    capture::encoder e(how_, pages_, caps_, *rooms_, 0, scratch_.get());
     const bool last = into.size() >= most;
     if (last) e.shorten();
     auto* const start = reinterpret_cast<tape::u8*>(into.data());
@@ -55,7 +59,6 @@ std::size_t encoded_call::put(buffer& into, Body body) {
 }
 
 void encoded_call::enter(cryptoki::function f, const u64* words) {
-  ++call_;
   pages_ = {};  // the client may have unmapped what it passed before
   leave_size_ = 0;
   enter_size_ = put(enter_, [&](capture::encoder& e, capture::sink& out) {
@@ -64,9 +67,14 @@ void encoded_call::enter(cryptoki::function f, const u64* words) {
   });
 }
 
+void encoded_call::settle(cryptoki::function f, const u64* words, u64 value) {
+  capture::encoder(how_, pages_, caps_, *rooms_, 0, scratch_.get()).settle_mechanism(f, words, value);
+}
+
 void encoded_call::leave(cryptoki::function f, const u64* words, u64 value) {
   leave_size_ = put(leave_, [&](capture::encoder& e, capture::sink& out) {
     out.number(value);
+    e.settle_mechanism(f, words, value);
     e.leave(out, f, words, value);
   });
 }

@@ -27,6 +27,7 @@ class encoding_room {
 
  private:
   std::unique_ptr<capture::session_mechanisms[]> operations_;
+  std::unique_ptr<capture::known_numbers> numbers_;
   std::unique_ptr<capture::pin_memory> pins_;
   capture::encoding how_{};
 };
@@ -38,6 +39,8 @@ class encoded_call {
 
   /// Before the call.
   void enter(cryptoki::function f, const tape::u64* words);
+  /// After it, if its outputs are of no interest.
+  void settle(cryptoki::function f, const tape::u64* words, tape::u64 value);
   /// After it.
   void leave(cryptoki::function f, const tape::u64* words, tape::u64 value);
 
@@ -55,10 +58,9 @@ class encoded_call {
 
   const capture::encoding& how_;
   std::unique_ptr<capture::scratch> scratch_;
-  std::unique_ptr<capture::template_room> templates_;
+  std::unique_ptr<capture::output_rooms> rooms_;
   capture::known_pages pages_{};
   capture::capacities caps_{};
-  tape::u32 call_ = 0;
   buffer enter_, leave_;
   std::size_t enter_size_ = 0, leave_size_ = 0;
 };

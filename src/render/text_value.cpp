@@ -103,6 +103,9 @@ void append_nothing(const value& v, std::string& out) {
   } else if (v.marks & mark_withheld) {
     append_length(v, out);
     out += (v.marks & mark_length_withheld) ? "not recorded, nor its length" : "not recorded";
+  } else if (v.marks & mark_unchanged) {
+    append_length(v, out);
+    out += "unchanged: not proven that the module wrote it";
   } else if (v.marks & mark_null) {
     out += "NULL";
     if (v.has_length && v.length != 0) {

@@ -35,6 +35,7 @@ std::uint32_t marks_of(const item_view& i) noexcept {
   if (i.has(tape::item_cut)) marks |= mark_cut;
   if (i.has(tape::item_withheld)) marks |= mark_withheld;
   if (i.has(tape::item_length_rounded)) marks |= mark_length_rounded;
+  if (i.has(tape::item_unchanged)) marks |= mark_unchanged;
   return marks;
 }
 
@@ -230,6 +231,9 @@ class walker {
         v.kind = value_kind::text;
         v.bytes = item.payload;
         if (!(v.marks & mark_cut)) set_length(v, item.payload.size());
+        return to_.leaf(which, v);
+      case item_form::none:
+        v.kind = value_kind::nothing;
         return to_.leaf(which, v);
       default:
         break;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <vector>
 
+#include "cryptoki/pin_text.hpp"
 #include "scrub/redact.hpp"
 
 namespace p11tape::scrub {
@@ -69,6 +70,11 @@ class output {
   int descriptor_;
   bool kept_ = false;
 };
+
+// A setting or message that may quote a PIN is left out as a whole.
+std::string_view shown(std::string_view text) {
+  return cryptoki::holds_pin(text) || cryptoki::is_configuration_string(text) ? cryptoki::withheld_text : text;
+}
 
 std::string escaped(std::string_view value) {
   std::string out;
@@ -140,7 +146,7 @@ class strand {
 
 copied write_copy(const tape::reader& from, const std::string& to, std::size_t profile) {
   std::string properties;
-  for (const auto& [key, value] : from.properties()) properties += key + "=" + escaped(value) + "\n";
+  for (const auto& [key, value] : from.properties()) properties += key + "=" + escaped(shown(value)) + "\n";
   properties += "scrubbed=" + std::string{profile == 1 ? "strict" : profile == 2 ? "payload" : "default"} + "\n";
   const auto& was = from.header();
   const std::string schema = from.stored_schema();
@@ -174,7 +180,7 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
 
   copied done;
   u64 sequence = 0;
-  const redactor redact(from.rows(), profile);
+  const redactor redact(from.rows(), profile, was.word_size == 4 ? 4 : 8);
   for (std::size_t t = 0; t < from.threads().size(); ++t) {
     strand s(out, from.threads()[t], sequence);
     auto records = from.records(t);
@@ -182,10 +188,14 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
       std::vector<std::byte> body;
       const auto* function = from.rows().function(r.function);
       if (r.kind == tape::record_kind::enter && function != nullptr) {
-        body = redact.enter(*function, r.body);
+        body = redact.enter(r.function, r.body);
       } else if (r.kind == tape::record_kind::leave && function != nullptr) {
-        body = redact.leave(*function, r.body);
-      } else if (r.kind == tape::record_kind::note || r.kind == tape::record_kind::exchange) {
+        body = redact.leave(r.function, r.body);
+      } else if (r.kind == tape::record_kind::note) {
+        const std::string text(shown({reinterpret_cast<const char*>(r.body.data()), r.body.size()}));
+        const auto* const bytes = reinterpret_cast<const std::byte*>(text.data());
+        body.assign(bytes, bytes + text.size());
+      } else if (r.kind == tape::record_kind::exchange) {
         body.assign(r.body.begin(), r.body.end());
       } else {
         ++done.dropped;

@@ -3,9 +3,11 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "cryptoki/pin_text.hpp"
 #include "cryptoki/redaction.hpp"
 #include "cryptoki/tables.hpp"
 
@@ -62,9 +64,25 @@ void copy(std::vector<std::byte>& out, const item_view& i) {
   o.close();
 }
 
-bool is_scalar(form f) {
-  return f == form::flag || f == form::number || f == form::numbers || f == form::mechanisms || f == form::version;
+// How much a profile lets through of a class; less is stricter.
+int openness(treatment t) {
+  switch (t) {
+    case treatment::withhold:
+      return 0;
+    case treatment::rounded_length:
+      return 1;
+    case treatment::length:
+    case treatment::pin_facts:
+      return 2;
+    case treatment::by_certificate:
+      return 3;
+    case treatment::whole:
+      return 4;
+  }
+  return 0;
 }
+
+std::string_view text_of(byte_view bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 // The class of the value of a CK_OTP_PARAM or CK_PRF_DATA_PARAM that was recorded at all.
 redaction_class by_type(const field& f, u64 type) {
@@ -75,19 +93,46 @@ redaction_class by_type(const field& f, u64 type) {
 
 }  // namespace
 
+redactor::redactor(const tape::schema& rows, std::size_t profile, unsigned word_size)
+    : rows_(rows), profile_(profile), word_size_(word_size) {
+  const auto take = [this](const auto& fields, std::span<const field> own) {
+    std::vector<field> out(fields.begin(), fields.end());
+    for (auto& f : out)
+      for (const auto& mine : own)
+        if (mine.name == f.name) f.secret = stricter(f.secret, mine.secret);
+    return out;
+  };
+  for (std::size_t i = 0; const auto* f = rows.function(static_cast<tape::u16>(i)); ++i) {
+    const auto* own = std::find_if(std::begin(cryptoki::functions), std::end(cryptoki::functions),
+                                   [&](const auto& o) { return o.name == f->name; });
+    functions_.push_back(
+        take(f->arguments, own != std::end(cryptoki::functions) ? own->arguments : std::span<const field>()));
+  }
+  for (std::size_t i = 0; const auto* r = rows.structure(static_cast<u32>(i)); ++i) {
+    const auto own = cryptoki::record_named(r->name);
+    structs_.push_back(take(r->fields, own != cryptoki::record_count ? cryptoki::records[own].fields
+                                                                     : std::span<const field>()));
+  }
+}
+
+redaction_class redactor::stricter(redaction_class a, redaction_class b) const {
+  return openness(cryptoki::treat(profile_, a)) < openness(cryptoki::treat(profile_, b)) ? a : b;
+}
+
 bool redactor::whole(redaction_class s) const { return cryptoki::treat(profile_, s) == treatment::whole; }
 
-std::vector<std::byte> redactor::enter(const tape::function_info& function, byte_view body) const {
+std::vector<std::byte> redactor::enter(tape::u16 function, byte_view body) const {
   bytes out;
-  fields(out, function.arguments, body, 0);
+  if (function < functions_.size()) fields(out, functions_[function], body, 0);
   return out;
 }
 
-std::vector<std::byte> redactor::leave(const tape::function_info& function, byte_view body) const {
+std::vector<std::byte> redactor::leave(tape::u16 function, byte_view body) const {
   bytes out;
   const tape::result_view result(body);
   put_number(out, result.return_value());
-  for (const auto& i : result.items()) item(out, function.arguments, 0, i, 0);
+  if (function >= functions_.size()) return out;
+  for (const auto& i : result.items()) item(out, functions_[function], 0, i, 0);
   return out;
 }
 
@@ -154,9 +199,8 @@ u64 redactor::item(bytes& out, row fields, u64 first_word, const item_view& i, i
       for (const auto& n : tape::sequence<tape::nested_view>(i.payload)) {
         const std::size_t at = out.size();
         put_number(out, u64{0});
-        const auto* s = rows_.structure(n.record);
         put_number(out, u64{n.record});
-        if (s != nullptr) this->fields(out, s->fields, n.body, depth + 1);
+        if (n.record < structs_.size()) this->fields(out, structs_[n.record], n.body, depth + 1);
         const u64 size = tape::le(static_cast<u64>(out.size() - at - 8));
         std::memcpy(out.data() + at, &size, sizeof size);
         pad(out);
@@ -202,12 +246,15 @@ u64 redactor::item(bytes& out, row fields, u64 first_word, const item_view& i, i
       if (secret == redaction_class::by_otp_type || secret == redaction_class::by_prf_type)
         secret = by_type(f, first_word);
       if (f.target == "message_parameter") secret = redaction_class::parameter;
-      if (!whole(secret)) return tape::pointer_withheld;
+      if (!whole(secret) || cryptoki::holds_pin(text_of(i.payload))) return tape::pointer_withheld;
       copy(out, i);
       return 0;
     }
     case item_form::sum:
       copy(out, i);
+      return 0;
+    case item_form::none:  // an output that was not proven to be written
+      if (i.payload.empty()) copy(out, i);
       return 0;
     default:
       return tape::pointer_withheld;
@@ -218,7 +265,7 @@ void redactor::nested(bytes& out, byte_view payload, int depth) const {
   tape::nested_view n;
   if (!tape::nested_view::parse(payload, n)) return;
   put_number(out, u64{n.record});
-  if (const auto* s = rows_.structure(n.record); s != nullptr) fields(out, s->fields, n.body, depth);
+  if (n.record < structs_.size()) fields(out, structs_[n.record], n.body, depth);
 }
 
 bool redactor::attribute(bytes& out, const tape::attribute_view& a, int depth) const {
@@ -229,13 +276,20 @@ bool redactor::attribute(bytes& out, const tape::attribute_view& a, int depth) c
   put(out, &h, sizeof h);
   const std::size_t start = out.size();
 
+  // A scalar of another size is none, and a template of raw bytes may hold anything.
+  const u64 size = a.form == item_form::bytes ? a.payload.size() : a.length;
+  const bool sized = a.form != item_form::none && !a.has(tape::item_length_rounded) && !a.has(tape::item_cut);
+  const bool is_template = known != nullptr && known->kind == form::template_;
+  const bool unfit = known != nullptr && sized && !cryptoki::fits(known->kind, size, word_size_);
+  if (unfit || is_template != (a.form == item_form::template_)) secret = redaction_class::key;
   // Only certificates are recorded of CKA_VALUE.
   const bool certificate = secret == redaction_class::value && a.form == item_form::bytes;
   if (certificate) secret = redaction_class::open;
   auto how = cryptoki::treat(profile_, secret);
-  if (secret == redaction_class::open && known != nullptr && is_scalar(known->kind)) how = treatment::whole;
+  if (secret == redaction_class::open && known != nullptr && cryptoki::is_scalar(known->kind)) how = treatment::whole;
+  if (secret == redaction_class::identity && cryptoki::holds_pin(text_of(a.payload))) how = treatment::length;
 
-  if (a.form == item_form::template_ && depth <= deepest) {
+  if (a.form == item_form::template_ && is_template && depth <= deepest) {
     for (const auto& inner : tape::sequence<tape::attribute_view>(a.payload)) attribute(out, inner, depth + 1);
   } else if (a.form == item_form::sum || (a.form != item_form::none && how == treatment::whole)) {
     put(out, a.payload.data(), a.payload.size());

@@ -17,13 +17,13 @@ class redactor {
  public:
   /// `profile` counts as cryptoki::treat does: 0 default, 1 strict, 2 payload. A profile never brings back what is
   /// gone.
-  redactor(const tape::schema& rows, std::size_t profile) : rows_(rows), profile_(profile) {}
+  redactor(const tape::schema& rows, std::size_t profile, unsigned word_size);
 
-  /// The body of an ENTER of that function.
-  std::vector<std::byte> enter(const tape::function_info& function, tape::byte_view body) const;
+  /// The body of an ENTER of the function of that number.
+  std::vector<std::byte> enter(tape::u16 function, tape::byte_view body) const;
 
-  /// The body of a LEAVE of that function.
-  std::vector<std::byte> leave(const tape::function_info& function, tape::byte_view body) const;
+  /// The body of a LEAVE of the function of that number.
+  std::vector<std::byte> leave(tape::u16 function, tape::byte_view body) const;
 
  private:
   using bytes = std::vector<std::byte>;
@@ -36,8 +36,13 @@ class redactor {
   tape::u64 number(row fields, std::size_t field, tape::u64 value) const;
   bool whole(cryptoki::redaction_class s) const;
 
+  cryptoki::redaction_class stricter(cryptoki::redaction_class a, cryptoki::redaction_class b) const;
+
   const tape::schema& rows_;
   std::size_t profile_;
+  unsigned word_size_;
+  // The tape's rows, each field with the stricter of two classes: the tape's, and that of our own row of the same name.
+  std::vector<std::vector<cryptoki::field>> functions_, structs_;
 };
 
 }  // namespace p11tape::scrub

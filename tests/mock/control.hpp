@@ -45,6 +45,13 @@ inline constexpr std::size_t log_capacity = 1 << 16;
 
 enum class action : std::uint32_t { none, segv, abort, exit, hang, throw_, thread_exit, self, loop, notify };
 
+/// Bytes that a scripted call writes, as a module would.
+struct output_write {
+  void* at;
+  const void* bytes;
+  std::size_t size;
+};
+
 struct function_control {
   // The script.
   std::atomic<bool> scripted;  ///< answer `result` instead of the token's own answer
@@ -54,6 +61,8 @@ struct function_control {
   std::atomic<std::uint32_t> delay_ms;
   std::atomic<int> error_number;         ///< errno is left at this; 0: untouched
   std::atomic<CK_ULONG> lie;             ///< added to each count that the call writes
+  std::atomic<const output_write*> writes;  ///< what a call with a scripted `result` writes
+  std::atomic<std::size_t> write_count;
   std::atomic<std::size_t> output_size;  ///< bytes of `output` that every byte output consists of; 0: a default
   unsigned char output[4096];
 

@@ -149,6 +149,8 @@ void forget(function_control& f) {
   f.error_number = 0;
   f.lie = 0;
   f.output_size = 0;
+  f.writes = nullptr;
+  f.write_count = 0;
   f.calls = 0;
   for (auto& w : f.words) w = 0;
 }

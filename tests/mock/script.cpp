@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <stdexcept>
 
@@ -72,6 +73,9 @@ verdict arrive(function f, const word* words, std::size_t count) {
   errno = saved;
   if (!result.done && !result.again && script.scripted) {
     if (script.dirty) fill_outputs(f, words);
+    const auto* const writes = script.writes.load();
+    for (std::size_t i = 0; i < script.write_count.load(); ++i)
+      std::memcpy(writes[i].at, writes[i].bytes, writes[i].size);
     return {.done = true, .again = false, .result = script.result};
   }
   return result;

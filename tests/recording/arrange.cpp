@@ -38,8 +38,64 @@ std::string arranger::make_canary() {
 unsigned char* arranger::place_canary(const std::string& where, redaction_class secret, bool scalar) {
   placed_.push_back({where, make_canary(), secret, scalar});
   unsigned char* at = keep(canary_size + 1);
+  placed_.back().at = at;
   std::memcpy(at, placed_.back().bytes.data(), canary_size);
   return at;
+}
+
+// Which way memory goes whose way depends on the call, as the rows say it.
+bool arranger::is_output(const target& t, std::size_t i) const {
+  const auto& f = t.row[i];
+  if (f.way == cryptoki::flow::out) return true;
+  if (f.way != cryptoki::flow::inout || (!f.sealed && f.maker < 0)) return false;
+  const auto name = cryptoki::row(function_).name;
+  const auto has = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
+  return !has("Decrypt") && !has("Verify") && !has("Unwrap");
+}
+
+// Another canary stands where the module is to write, or fails to.
+void arranger::stale(const output& o) {
+  std::string bytes;
+  while (bytes.size() < o.size) bytes += make_canary();
+  bytes.resize(o.size);
+  std::memcpy(o.at, bytes.data(), o.size);
+  if (o.size >= 8) placed_.push_back({o.where + ", before the call", bytes, redaction_class::key});
+}
+
+std::vector<mock::output_write> arranger::writes(writing how, bool lengths, bool certain) {
+  std::vector<mock::output_write> all;
+  for (const auto& o : outputs_) {
+    const bool written = how == writing::all || (how == writing::some && random_() % 2 == 0);
+    const auto inside = [&](const canary& c) { return c.at >= o.at && c.at < o.at + o.size; };
+    if (written) {
+      auto* content = keep(o.size);
+      std::memcpy(content, o.at, o.size);
+      all.push_back({o.at, content, o.size});
+    }
+    bool any = false;
+    for (auto& c : placed_) {
+      if (!inside(c)) continue;
+      any = true;
+      c.optional = written && !certain;
+      if (written) continue;
+      c.secret = redaction_class::key;
+      c.scalar = false;
+    }
+    if (written) {
+      stale(o);
+    } else if (!any) {
+      stale(o);
+    }
+  }
+  if (!lengths) return all;
+  for (auto* length : lengths_) {
+    if (random_() % 2 == 0) continue;
+    auto* other = keep(sizeof(CK_ULONG));
+    const CK_ULONG value = random_() % 2 == 0 ? *length + 8 : *length - *length / 3;
+    std::memcpy(other, &value, sizeof value);
+    all.push_back({reinterpret_cast<unsigned char*>(length), other, sizeof value});
+  }
+  return all;
 }
 
 void arranger::set(const target& t, std::size_t i, std::uint64_t value) {
@@ -49,6 +105,9 @@ void arranger::set(const target& t, std::size_t i, std::uint64_t value) {
 std::vector<std::uint64_t> arranger::arguments(cryptoki::function f, std::uint64_t mechanism, std::string_view layout) {
   mechanism_ = mechanism;
   layout_ = layout;
+  function_ = f;
+  outputs_.clear();
+  lengths_.clear();
   const auto& row = cryptoki::row(f);
   std::vector<std::uint64_t> words(row.arguments.size());
   std::vector<cryptoki::place> places;
@@ -64,6 +123,7 @@ void arranger::fill(const target& t, const std::string& where, int depth) {
     const std::string here = where + "." + std::string{f.name};
     if (f.kind == shape::number && f.fixed == 0) {
       set(t, i, f.name == "type" && parameter_type_ != 0 ? parameter_type_ : random_());
+      if (f.way == cryptoki::flow::out) outputs_.push_back({t.base + t.places[i].offset, t.places[i].size, here});
     } else if (f.kind == shape::byte && f.fixed == 0) {
       set(t, i, random_() % 2);
     } else if (f.kind == shape::record) {
@@ -73,7 +133,9 @@ void arranger::fill(const target& t, const std::string& where, int depth) {
       const std::string bytes = make_canary() + make_canary() + make_canary();
       const std::size_t size = t.places[i].size;
       std::memcpy(t.base + t.places[i].offset, bytes.data(), size);
-      if (size >= 8) placed_.push_back({here, bytes.substr(0, size), f.secret, f.kind == shape::number});
+      if (size < 8) continue;
+      placed_.push_back({here, bytes.substr(0, size), f.secret, f.kind == shape::number});
+      placed_.back().at = t.base + t.places[i].offset;
     }
   }
   for (std::size_t i = 0; i < t.row.size(); ++i) {
@@ -91,7 +153,7 @@ void arranger::fill(const target& t, const std::string& where, int depth) {
         value = word_of(place_canary(here, redaction_class::key));
       }
     } else if (f.kind == shape::attributes) {
-      value = attribute_list(here, depth, count);
+      value = attribute_list(here, depth, count, f.way == cryptoki::flow::out);
     } else if (f.secret == redaction_class::by_otp_type || f.secret == redaction_class::by_prf_type) {
       count = canary_size;
       if (parameter_type_ == CK_SP800_108_DKM_LENGTH) {  // a struct of that size: numbers alone
@@ -108,6 +170,12 @@ void arranger::fill(const target& t, const std::string& where, int depth) {
       value = pointer_to(f, here, count, depth);
     }
     set(t, i, value);
+    const std::size_t element = f.kind == shape::bytes     ? 1
+                                : f.kind == shape::numbers ? sizeof(CK_ULONG)
+                                : f.kind == shape::records ? cryptoki::records[cryptoki::record_named(f.meaning)].size
+                                                           : 0;
+    if (element != 0 && value != 0 && is_output(t, i))
+      outputs_.push_back({reinterpret_cast<unsigned char*>(value), count * element, here});
     if (f.count >= 0) {
       const auto counter = static_cast<std::size_t>(f.count);
       const std::uint64_t n = f.counts_bits ? count * 8 : count;
@@ -147,6 +215,7 @@ std::uint64_t arranger::pointer_to(const field& f, const std::string& where, std
         bytes.resize(f.fixed);
         placed_.push_back({where, bytes, f.secret});
         auto* at = keep(bytes.size());
+        placed_.back().at = at;
         std::memcpy(at, bytes.data(), bytes.size());
         return word_of(at);
       }
@@ -202,10 +271,15 @@ std::uint64_t arranger::mechanism_struct(const std::string& where, int depth) {
   return word_of(at);
 }
 
-std::uint64_t arranger::attribute_list(const std::string& where, int depth, std::size_t& count) {
+std::uint64_t arranger::attribute_list(const std::string& where, int depth, std::size_t& count, bool outputs) {
   std::vector<CK_ATTRIBUTE> list;
   const auto add = [&](CK_ATTRIBUTE_TYPE type, const void* value, std::size_t size) {
     list.push_back({type, const_cast<void*>(value), static_cast<CK_ULONG>(size)});
+    const auto* row = cryptoki::find_attribute(type);
+    const bool nested = row != nullptr && row->kind == form::template_;
+    if (outputs && !nested)
+      outputs_.push_back({static_cast<unsigned char*>(const_cast<void*>(value)), size,
+                          where + "." + (row != nullptr ? std::string{row->name} : std::to_string(type))});
   };
   if (depth > 0 || certificates_) {
     auto* object = keep(sizeof(CK_OBJECT_CLASS));
@@ -229,6 +303,7 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
           const std::string bytes = make_canary().substr(0, sizeof(CK_ULONG));
           placed_.push_back({here, bytes, a.secret, a.secret == redaction_class::open});
           auto* at = keep(bytes.size());
+          placed_.back().at = at;
           std::memcpy(at, bytes.data(), bytes.size());
           add(type, at, bytes.size());
           break;
@@ -240,9 +315,14 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
         case form::version:
           add(type, keep(2), 2);
           break;
+        case form::date:
+        case form::check:
+          add(type, place_canary(here, a.secret), 8);
+          placed_.back().bytes.resize(8);
+          break;
         case form::template_: {
           std::size_t inner = 0;
-          const auto* at = reinterpret_cast<const void*>(attribute_list(here, depth + 1, inner));
+          const auto* at = reinterpret_cast<const void*>(attribute_list(here, depth + 1, inner, outputs));
           add(type, at, inner * sizeof(CK_ATTRIBUTE));
           break;
         }
@@ -259,6 +339,8 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
   count = list.size();
   auto* at = keep(count * sizeof(CK_ATTRIBUTE));
   std::memcpy(at, list.data(), count * sizeof(CK_ATTRIBUTE));
+  for (std::size_t i = 0; outputs && i < count; ++i)
+    lengths_.push_back(reinterpret_cast<CK_ULONG*>(at + i * sizeof(CK_ATTRIBUTE) + offsetof(CK_ATTRIBUTE, ulValueLen)));
   return word_of(at);
 }
 

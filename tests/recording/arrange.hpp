@@ -14,6 +14,7 @@
 
 #include "cryptoki/redaction.hpp"
 #include "cryptoki/tables.hpp"
+#include "mock/control.hpp"
 
 namespace p11tape::test {
 
@@ -24,8 +25,20 @@ struct canary {
   std::string bytes;
   cryptoki::redaction_class secret;  ///< class by the rows
   bool scalar = false;               ///< a number or flag: recorded under every profile
-  bool certificate = false;          ///< the value of a certificate object
+  bool certificate = false;  ///< the value of a certificate object
+  const unsigned char* at = nullptr;
+  bool optional = false;  ///< may be recorded or not
 };
+
+/// Memory that a call may write to.
+struct output {
+  unsigned char* at;
+  std::size_t size;
+  std::string where;
+};
+
+/// What the module does to the outputs of a call. Whatever it does not write holds what was there before: a secret.
+enum class writing { all, some, none };
 
 class arranger {
  public:
@@ -43,6 +56,11 @@ class arranger {
   /// The field `type` of CK_OTP_PARAM and CK_PRF_DATA_PARAM.
   void parameter_type(std::uint64_t type) { parameter_type_ = type; }
 
+  /// What the module is to write in the call that was arranged last. Each output holds another canary until then, and
+  /// what is not written keeps its own: none of these may ever be recorded. `lengths`: some lengths of attributes change
+  /// although nothing is written. `certain`: what is written has to be recorded, where the profile lets it.
+  std::vector<mock::output_write> writes(writing how, bool lengths = false, bool certain = true);
+
   const std::vector<canary>& placed() const { return placed_; }
 
   std::uint64_t number() { return random_(); }
@@ -55,10 +73,12 @@ class arranger {
   };
 
   void fill(const target& t, const std::string& where, int depth);
+  bool is_output(const target& t, std::size_t field) const;
+  void stale(const output& o);
   void set(const target& t, std::size_t field, std::uint64_t value);
   std::uint64_t pointer_to(const cryptoki::field& f, const std::string& where, std::size_t count, int depth);
   std::uint64_t records(std::size_t record, std::size_t count, const std::string& where, int depth);
-  std::uint64_t attribute_list(const std::string& where, int depth, std::size_t& count);
+  std::uint64_t attribute_list(const std::string& where, int depth, std::size_t& count, bool outputs);
   std::uint64_t mechanism_struct(const std::string& where, int depth);
   std::string make_canary();
   unsigned char* keep(std::size_t size);
@@ -67,6 +87,9 @@ class arranger {
   std::mt19937_64 random_;
   std::deque<std::vector<std::uint64_t>> memory_;
   std::vector<canary> placed_;
+  std::vector<output> outputs_;     // of the last call
+  std::vector<CK_ULONG*> lengths_;  // ... of its attributes
+  cryptoki::function function_{};
   std::uint64_t mechanism_ = 0;
   std::string_view layout_;
   std::string_view message_;

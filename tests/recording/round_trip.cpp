@@ -186,7 +186,8 @@ void check_fields(const tape::fields_view& view, const memory& m, bool after, co
     } else if (f.fixed != 0 && !cryptoki::is_pointer(f.kind)) {
       expect(found && same(item.payload, m.base + m.places[i].offset, m.places[i].size), here, "other bytes");
     } else if (!cryptoki::is_pointer(f.kind)) {
-      expect(view.word(i) == m.number(i), here, "another number");
+      const bool written_later = f.way == flow::out && !after;
+      expect(view.word(i) == (written_later ? 0 : m.number(i)), here, "another number");
     } else {
       expect(view.given(i) == (m.pointer(i) != nullptr), here, "NULL and not NULL are mixed up");
       if (m.pointer(i) == nullptr) continue;
@@ -214,7 +215,11 @@ int main() {
           f == cryptoki::function::C_GetInterfaceList)
         continue;
       made.emplace_back(f, a.arguments(f, CKM_RSA_PKCS_OAEP, "CK_RSA_PKCS_OAEP_PARAMS"));
+      const auto writes = a.writes(test::writing::all);
+      mock.script()[f].writes = writes.data();
+      mock.script()[f].write_count = writes.size();
       mock.call(f, made.back().second);
+      mock.script()[f].write_count = 0;
     }
 
   tape::reader tape(mock.tape().string());

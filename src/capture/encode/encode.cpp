@@ -16,11 +16,8 @@ using tape::item_form;
 
 namespace {
 
-constexpr int deepest = 4;           // structs in structs, templates in templates
-constexpr u64 most_elements = 4096;  // handles, slots, mechanisms in one list
 constexpr u64 most_records = 64;
 constexpr u64 most_text = 256;
-constexpr u64 longest_iv = 64;  // of a mechanism whose parameter is nothing else; the standard has 24 at most
 constexpr u64 shortened_bytes = 32;
 constexpr u64 shortened_elements = 32;
 constexpr u64 largest_record = 256;  // bytes of the largest struct of the rows
@@ -44,8 +41,6 @@ u64 number_at(const u8* at, u64 size) noexcept {
   return v;
 }
 
-const u8* as_pointer(u64 word) noexcept { return reinterpret_cast<const u8*>(static_cast<std::uintptr_t>(word)); }
-
 u64 rounded(u64 n) noexcept { return n == 0 ? 0 : std::bit_ceil(n); }
 
 // What the profile `payload` keeps of an operation's data. The input of sign, verify and digest stays input, whatever
@@ -55,14 +50,12 @@ bool is_payload(redaction_class s) noexcept {
          s == redaction_class::digest;
 }
 
-bool is_output(flow w) noexcept { return w == flow::out || w == flow::inout; }
-bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
-
 }  // namespace
 
 void encoder::enter(sink& out, cryptoki::function f, const u64* words) noexcept {
   function_ = f;
   caps_.counter_known = false;
+  rooms_.begin(depth_);
   body(out, plan_of(f), reinterpret_cast<const u8*>(words), phase::before, false, 0);
 }
 
@@ -71,15 +64,16 @@ void encoder::leave(sink& out, cryptoki::function f, const u64* words, u64 rv) n
   rv_ = rv;
   const auto& plan = plan_of(f);
   if (plan.outputs == 0) return;
+  rooms_.resume(depth_);
   const bool done = rv == CKR_OK;
   const bool lengths = done || rv == CKR_BUFFER_TOO_SMALL;
-  // These three are no failures of C_GetAttributeValue: what could be told has been told (section 5.7.5).
-  const bool told = lengths || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
+  // These three are not failures of C_GetAttributeValue: what could be read has been read (section 5.7.5).
+  const bool partly = lengths || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
   const source r{plan.steps, reinterpret_cast<const u8*>(words)};
   for (u32 left = plan.outputs; left != 0; left &= left - 1) {
     const auto i = static_cast<u16>(std::countr_zero(left));
     const auto& s = plan.steps[i];
-    if (s.kind == shape::attributes ? !told : s.written ? !lengths : !done) continue;
+    if (s.kind == shape::attributes ? !partly : s.written ? !lengths : !done) continue;
     pointer(out, r, i, phase::after, 0);
   }
 }
@@ -120,19 +114,23 @@ treatment encoder::treatment_of(const source& r, const step& s) const noexcept {
   return cryptoki::treat(how_.profile, secret);
 }
 
-// Whether what an operation takes or gives is only what its class says depends on its mechanism: CKM_NULL copies its
-// input to its output, and what an OTP mechanism signs is a password. A mechanism that is not known may do either.
+// Which way the memory behind a pointer goes in this very call.
+flow encoder::way_of(const source& r, const step& s) const noexcept {
+  if (s.way != flow::inout || (!s.sealed && s.maker < 0)) return s.way;
+  if (plan_of(function_).decrypts) return flow::in;
+  return s.sealed || load(r, r.steps[static_cast<std::size_t>(s.maker)]) != 0 ? flow::out : flow::in;
+}
+
+// Whether what an operation takes or gives is only what its class says depends on its mechanism and its direction; a
+// mechanism that is not known may do anything.
 bool encoder::may_be_kept(const source& r, redaction_class s) const noexcept {
   if (cryptoki::treat(how_.profile, s) != treatment::whole) return true;  // it is not kept anyway
-  auto which = plan_of(function_).part_of;
+  const auto& plan = plan_of(function_);
+  auto which = plan.part_of;
   if (which == operation::none) return true;  // the ciphertext of a key encapsulation: public by its nature
   if (which == operation::dual) which = s == redaction_class::ciphertext ? operation::encrypt : operation::decrypt;
-  const u64 mechanism = how_.of(which).get(load(r, r.steps[0]));
-  const auto* plan = mechanism == session_mechanisms::unknown ? nullptr : plan_of_mechanism(mechanism);
-  if (plan == nullptr || mechanism == CKM_NULL) return false;
-  for (u8 i = 0; i < plan->count; ++i)
-    if (plan->layouts[i].record == static_cast<u16>(cryptoki::record::CK_OTP_PARAMS)) return false;
-  return true;
+  const u64 mechanism = plan.begins ? caps_.mechanism : how_.of(which).get(load(r, r.steps[0]));
+  return keeps_payload(mechanism, which);
 }
 
 u64 encoder::limit_for(redaction_class s) const noexcept {
@@ -155,7 +153,9 @@ bool encoder::count_of(const source& r, const step& s, phase p, u64& count) noex
   if (s.count < 0) return true;
   const auto& counter = r.steps[static_cast<std::size_t>(s.count)];
   count = load(r, counter);
-  if (counter.kind == shape::numbers) {
+  if (p == phase::before && counter.way == flow::out) {  // not written yet: the room is what counts
+    count = s.cap >= 0 ? load(r, r.steps[static_cast<std::size_t>(s.cap)]) : 0;
+  } else if (counter.kind == shape::numbers) {
     CK_ULONG value = 0;
     if (!readable(pages_, as_pointer(count), sizeof value)) return false;
     copy_from_caller(&value, as_pointer(count), sizeof value);
@@ -203,26 +203,31 @@ void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool al
         copy(out, i, item_form::bytes, at, s.fixed, s.fixed);
       }
     } else if (!cryptoki::is_pointer(s.kind)) {
-      word = shown_number(r, s, load(r, s));
-    } else {
-      const bool wanted = p == phase::before ? is_input(s.way) : is_output(s.way) || (all && is_input(s.way));
-      if (load(r, s) == 0) {
-        word = 0;
-      } else if (wanted) {
-        word = tape::pointer_given | pointer(out, r, i, p, depth);
-      } else {
-        word = tape::pointer_given;
-        // The caller's buffer is known by its length alone; the room for attributes is in the template itself.
-        if (p == phase::before && s.kind == shape::attributes && s.way == flow::out) {
-          u64 count = 0;
-          word |= count_of(r, s, p, count) ? attributes(out, i, as_pointer(load(r, s)), count, false, true, depth)
-                                           : u64{tape::pointer_bad};
-        }
-      }
+      if (s.way != flow::out || (p == phase::after && has_changed(origin_ + s.offset)))
+        word = shown_number(r, s, load(r, s));
+    } else if (load(r, s) != 0) {
+      word = tape::pointer_given | pointer_word(out, r, i, p, all, depth);
     }
     word = le(word);
     std::memcpy(words + 8 * i, &word, 8);
   }
+}
+
+// The bits of a pointer's word besides `given`. What the call may write to is noted before it.
+u64 encoder::pointer_word(sink& out, const source& r, u16 index, phase p, bool all, int depth) noexcept {
+  const auto& s = r.steps[index];
+  const auto way = way_of(r, s);
+  const u8* at = as_pointer(load(r, s));
+  u64 bits = 0;
+  if (p == phase::before && is_output(way)) note_room(r, s, at, depth);
+  const bool wanted = p == phase::before ? is_input(way) : is_output(way) || (all && is_input(way));
+  if (wanted) return pointer(out, r, index, p, depth);
+  // The caller's buffer is known by its length alone; the room for attributes is in the template itself.
+  if (p == phase::before && s.kind == shape::attributes && way == flow::out) {
+    u64 count = 0;
+    bits = count_of(r, s, p, count) ? attributes(out, index, at, count, false, true, depth) : u64{tape::pointer_bad};
+  }
+  return bits;
 }
 
 // What lies behind one pointer; answers the bits for its word.
@@ -234,9 +239,10 @@ u64 encoder::pointer(sink& out, const source& r, u16 index, phase p, int depth) 
     case shape::bytes:
       return s.terminated ? text(out, s, index, at) : bytes(out, r, s, index, p, at);
     case shape::numbers:
-      return numbers(out, r, s, index, p, at);
+      return s.count >= 0 ? numbers(out, r, s, index, p, at) : number(out, r, s, index, p, at);
     case shape::records:
       if (s.count >= 0) return records(out, r, s, index, p, at, depth);
+      if (p == phase::after && is_output(way_of(r, s)) && !has_changed(at)) return unchanged(out, index), 0;
       return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
     case shape::attributes: {
       u64 count = 0;
@@ -246,30 +252,42 @@ u64 encoder::pointer(sink& out, const source& r, u16 index, phase p, int depth) 
     case shape::mechanism:
       return mechanism(out, index, at, p, depth);
     case shape::function_list:
-    case shape::interface: {
-      CK_VOID_PTR target = nullptr;
-      if (!readable(pages_, at, sizeof target)) return tape::pointer_bad;
-      copy_from_caller(&target, at, sizeof target);
-      if (target == nullptr) return 0;
-      return record(out, index, s.target, static_cast<const u8*>(target), p, depth) ? 0 : u64{tape::pointer_bad};
-    }
+    case shape::interface:
+      return list_pointer(out, s, index, p, at, depth);
     case shape::address:
-      if (s.secret == redaction_class::by_otp_type) return bytes(out, r, s, index, p, at);
-      if (s.secret == redaction_class::by_prf_type) {
-        u64 size = 0;
-        return count_of(r, s, p, size) ? prf_value(out, r, index, at, size, depth) : u64{tape::pointer_bad};
-      }
-      if (s.target == message_parameter) {
-        u64 size = 0;
-        if (!count_of(r, s, p, size)) return tape::pointer_bad;
-        const u64 type = how_.of(operation::message).get(load(r, r.steps[0]));
-        return parameter(out, index, type, at, size, layout::where::message, p, depth);
-      }
-      if (s.target != no_target) return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
-      return s.secret == redaction_class::opaque ? u64{tape::pointer_withheld} : bytes(out, r, s, index, p, at);
+      return address(out, r, index, p, at, depth);
     default:
       return tape::pointer_withheld;
   }
+}
+
+u64 encoder::list_pointer(sink& out, const step& s, u16 index, phase p, const u8* at, int depth) noexcept {
+  u64 word = 0;
+  if (!readable(pages_, at, sizeof(CK_VOID_PTR))) return tape::pointer_bad;
+  copy_from_caller(&word, at, sizeof(CK_VOID_PTR));
+  if (word == 0) return 0;
+  if (has_changed(at)) how_.numbers->add(word);
+  if (!how_.numbers->has(word)) return unchanged(out, index), 0;
+  return record(out, index, s.target, as_pointer(word), p, depth) ? 0 : u64{tape::pointer_bad};
+}
+
+u64 encoder::address(sink& out, const source& r, u16 index, phase p, const u8* at, int depth) noexcept {
+  const auto& s = r.steps[index];
+  if (s.secret == redaction_class::by_otp_type) return bytes(out, r, s, index, p, at);
+  if (s.secret == redaction_class::by_prf_type) {
+    u64 size = 0;
+    return count_of(r, s, p, size) ? prf_value(out, r, index, at, size, depth) : u64{tape::pointer_bad};
+  }
+  if (s.target == message_parameter) {
+    u64 size = 0;
+    if (!count_of(r, s, p, size)) return tape::pointer_bad;
+    const u64 type = how_.of(plan_of(function_).part_of).get(load(r, r.steps[0]));
+    return parameter(out, index, type, at, size, layout::where::message, p, depth);
+  }
+  if (s.target == no_target)
+    return s.secret == redaction_class::opaque ? u64{tape::pointer_withheld} : bytes(out, r, s, index, p, at);
+  if (p == phase::after && !has_changed(at)) return unchanged(out, index), 0;
+  return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
 }
 
 u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept {
@@ -278,7 +296,8 @@ u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p
   switch (treatment_of(r, s)) {
     case treatment::whole:
       if (!readable(pages_, at, size)) return tape::pointer_bad;
-      if (s.secret == redaction_class::identity && holds_pin_value(at, size)) return tape::pointer_withheld;
+      if (p == phase::after && is_output(way_of(r, s)) && !has_changed(at)) return unchanged(out, index), 0;
+      if (s.secret == redaction_class::identity && holds_pin(at, size)) return tape::pointer_withheld;
       copy(out, index, item_form::bytes, at, size, limit_for(s.secret));
       return 0;
     case treatment::pin_facts: {
@@ -308,29 +327,53 @@ void encoder::copy(sink& out, u16 index, item_form form, const u8* at, u64 size,
 }
 
 u64 encoder::numbers(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept {
-  const bool list = s.count >= 0;
   u64 count = 0;
   if (!count_of(r, s, p, count)) return tape::pointer_bad;
   const u64 most = shortened_ ? shortened_elements : most_elements;
   const u64 kept = count < most ? count : most;
   if (!readable(pages_, at, kept * sizeof(CK_ULONG))) return tape::pointer_bad;
-  if (!list) {
+  const bool output = p == phase::after && is_output(s.way);
+  const bool changed = output && has_changed(at);
+  const auto element = [&](u64 i) noexcept {
     CK_ULONG value = 0;
-    copy_from_caller(&value, at, sizeof value);
-    if (p == phase::before && s.written) {
+    copy_from_caller(&value, at + i * sizeof value, sizeof value);
+    return u64{value};
+  };
+  for (u64 i = 0; output && i < kept; ++i) {
+    if (changed)
+      how_.numbers->add(element(i));
+    else if (!how_.numbers->has(element(i)))
+      return unchanged(out, index), 0;
+  }
+  u8* item = out.begin_item(index, item_form::numbers, kept < count ? u8{tape::item_cut} : u8{0});
+  for (u64 i = 0; i < kept && !out.overflowed(); ++i) out.number(element(i));
+  out.end_item(item);
+  return 0;
+}
+
+u64 encoder::number(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept {
+  CK_ULONG value = 0;
+  if (!readable(pages_, at, sizeof value)) return tape::pointer_bad;
+  copy_from_caller(&value, at, sizeof value);
+  // A length for which there is no buffer is an output only.
+  const bool asks = s.written && s.counts >= 0 && load(r, r.steps[static_cast<std::size_t>(s.counts)]) == 0;
+  if (p == phase::before) {
+    if (s.written) {
       caps_.counter = value;
       caps_.counter_known = true;
     }
-    out.number_item(index, shown_number(r, s, value));
-    return 0;
+    if (asks && value != 0) {
+      out.end_item(out.begin_item(index, item_form::none, tape::item_withheld));
+      return 0;
+    }
+  } else if (is_output(s.way)) {
+    const bool given = s.written && !asks;
+    if (has_changed(at))
+      s.written ? void() : how_.numbers->add(value);
+    else if (!given && !how_.numbers->has(value))
+      return unchanged(out, index), 0;
   }
-  u8* item = out.begin_item(index, item_form::numbers, kept < count ? u8{tape::item_cut} : u8{0});
-  for (u64 i = 0; i < kept && !out.overflowed(); ++i) {
-    CK_ULONG value = 0;
-    copy_from_caller(&value, at + i * sizeof value, sizeof value);
-    out.number(value);
-  }
-  out.end_item(item);
+  out.number_item(index, shown_number(r, s, value));
   return 0;
 }
 
@@ -344,7 +387,7 @@ u64 encoder::text(sink& out, const step& s, u16 index, const u8* at) noexcept {
     ++size;
   }
   if (cryptoki::treat(how_.profile, s.secret) != treatment::whole) return tape::pointer_withheld;
-  if (holds_pin_value(at, size)) return tape::pointer_withheld;
+  if (holds_pin(at, size)) return tape::pointer_withheld;
   copy(out, index, item_form::text, at, size, most_text);
   return 0;
 }
@@ -375,7 +418,10 @@ bool encoder::record_payload(sink& out, u16 which, const u8* at, phase p, int de
   alignas(8) u8 local[largest_record];
   copy_from_caller(local, at, cryptoki::records[which].size);
   out.number(u64{which});
+  const u8* const outer = origin_;
+  origin_ = at;
   body(out, plan, local, p, plan.outputs == 0, depth);
+  origin_ = outer;
   return true;
 }
 
@@ -385,6 +431,7 @@ u64 encoder::records(sink& out, const source& r, const step& s, u16 index, phase
   const u64 kept = count < most_records ? count : most_records;
   const u64 size = cryptoki::records[s.target].size;
   if (!readable(pages_, at, kept * size)) return tape::pointer_bad;
+  if (p == phase::after && s.way == flow::out && !has_changed(at)) return unchanged(out, index), 0;
   u8* item = out.begin_item(index, item_form::records, kept < count ? u8{tape::item_cut} : u8{0});
   for (u64 i = 0; i < kept && !out.overflowed(); ++i) {
     u8* length = out.take(8);
@@ -397,103 +444,6 @@ u64 encoder::records(sink& out, const source& r, const step& s, u16 index, phase
   }
   out.end_item(item);
   return 0;
-}
-
-u64 encoder::mechanism(sink& out, u16 index, const u8* at, phase p, int depth) noexcept {
-  CK_MECHANISM m;
-  if (!readable(pages_, at, sizeof m)) return tape::pointer_bad;
-  copy_from_caller(&m, at, sizeof m);
-  const auto context = function_ == cryptoki::function::C_WrapKeyAuthenticated ||
-                               function_ == cryptoki::function::C_UnwrapKeyAuthenticated
-                           ? layout::where::wrap
-                           : layout::where::call;
-  u8* item = out.begin_item(index, item_form::mechanism);
-  out.number(m.mechanism);
-  out.number(m.ulParameterLen);
-  u64 bits = 0;
-  if (m.pParameter != nullptr && m.ulParameterLen != 0 && depth < deepest)
-    bits =
-        parameter(out, 0, m.mechanism, static_cast<const u8*>(m.pParameter), m.ulParameterLen, context, p, depth + 1);
-  if (bits != 0 && item != nullptr && !out.overflowed())
-    item[offsetof(tape::item_header, flags)] =
-        static_cast<u8>((bits & tape::pointer_bad ? tape::item_unreadable : 0) |
-                        (bits & tape::pointer_withheld ? tape::item_withheld : 0));
-  out.end_item(item);
-  return 0;
-}
-
-// PBKDF2 has two layouts of one size, which differ in their last word: the length of the password, or, before 2.40, a
-// pointer to it. No password is as long as the lowest address that a process may have.
-bool encoder::is_other_layout(u16 record, const u8* at, u64 size) noexcept {
-  constexpr u64 lowest_address = 64 * 1024;
-  if (record != static_cast<u16>(cryptoki::record::CK_PKCS5_PBKD2_PARAMS2) || !readable(pages_, at, size)) return false;
-  CK_ULONG last = 0;
-  copy_from_caller(&last, at + size - sizeof last, sizeof last);
-  return last >= lowest_address;
-}
-
-// A mechanism's parameter, by the first of its layouts that has this context and length. Without one it is key
-// material.
-u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, layout::where context, phase p,
-                       int depth) noexcept {
-  const auto* plan = plan_of_mechanism(type);
-  if (plan == nullptr) return tape::pointer_withheld;
-  const bool whole = cryptoki::treat(how_.profile, redaction_class::parameter) == treatment::whole;
-  for (u8 i = 0; i < plan->count; ++i) {
-    const auto& l = plan->layouts[i];
-    if (l.context != context && !(l.context == layout::where::call && context == layout::where::wrap)) continue;
-    if (l.kind == layout::how::record) {
-      if (cryptoki::records[l.record].size != size || is_other_layout(l.record, at, size)) continue;
-      if (p == phase::after && plan_of_record(l.record).outputs == 0) return 0;
-      return record(out, index, l.record, at, p, depth) ? 0 : u64{tape::pointer_bad};
-    }
-    if (p == phase::after) return 0;
-    if (!readable(pages_, at, size)) return tape::pointer_bad;
-    if (l.kind == layout::how::number) {
-      if (size != sizeof(CK_ULONG)) continue;
-      CK_ULONG value = 0;
-      copy_from_caller(&value, at, sizeof value);
-      out.number_item(index, value);
-      return 0;
-    }
-    if (!whole || (l.kind == layout::how::iv && size > longest_iv)) return tape::pointer_withheld;
-    copy(out, index, item_form::bytes, at, size, limit_for(redaction_class::parameter));
-    return 0;
-  }
-  return tape::pointer_withheld;
-}
-
-// CK_PRF_DATA_PARAM: a counter or length format, a key's handle, or bytes that both parties know (SP 800-108).
-u64 encoder::prf_value(sink& out, const source& r, u16 index, const u8* at, u64 size, int depth) noexcept {
-  const u64 type = load(r, r.steps[0]);
-  const auto as_record = [&](cryptoki::record which) {
-    const auto number = static_cast<u16>(which);
-    return cryptoki::records[number].size == size && record(out, index, number, at, phase::before, depth);
-  };
-  if (!readable(pages_, at, size)) return tape::pointer_bad;
-  if (type == CK_SP800_108_ITERATION_VARIABLE || type == CK_SP800_108_OPTIONAL_COUNTER)
-    return as_record(cryptoki::record::CK_SP800_108_COUNTER_FORMAT) ? 0 : u64{tape::pointer_withheld};
-  if (type == CK_SP800_108_DKM_LENGTH)
-    return as_record(cryptoki::record::CK_SP800_108_DKM_LENGTH_FORMAT) ? 0 : u64{tape::pointer_withheld};
-  if (type == CK_SP800_108_KEY_HANDLE && size == sizeof(CK_OBJECT_HANDLE)) {
-    CK_OBJECT_HANDLE value = 0;
-    copy_from_caller(&value, at, sizeof value);
-    out.number_item(index, value);
-    return 0;
-  }
-  const bool whole = cryptoki::treat(how_.profile, redaction_class::parameter) == treatment::whole;
-  if (type != CK_SP800_108_BYTE_ARRAY || !whole) return tape::pointer_withheld;
-  copy(out, index, item_form::bytes, at, size, limit_for(redaction_class::parameter));
-  return 0;
-}
-
-void encoder::remember(const function_plan& plan, const u64* words) noexcept {
-  auto& mechanisms = how_.of(plan.part_of);
-  const u8* at = plan.begins ? as_pointer(words[1]) : nullptr;
-  CK_MECHANISM m;
-  if (at == nullptr || !readable(pages_, at, sizeof m)) return mechanisms.set(words[0], session_mechanisms::unknown);
-  copy_from_caller(&m, at, sizeof m);
-  mechanisms.set(words[0], m.mechanism);
 }
 
 }  // namespace p11tape::capture

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/encode/plan.hpp"
 
+#include "capture/encode/operations.hpp"
+
 #include <algorithm>
 #include <bit>
 
@@ -38,8 +40,14 @@ consteval step make_step(std::span<const field> row, std::size_t i, place where)
   s.counted = counted_by(row, i);
   s.written = f.kind == shape::numbers && f.way == flow::inout;
   s.count = f.count;
-  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded && s.counted == redaction_class::scalar;
+  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded &&
+            s.counted == redaction_class::scalar && f.way == flow::none;
+  s.sealed = f.sealed;
   s.cap = f.cap;
+  s.maker = f.maker;
+  s.counts = -1;
+  for (std::size_t k = 0; k < row.size(); ++k)
+    if (row[k].count == static_cast<int>(i) && is_pointer(row[k].kind)) s.counts = static_cast<std::int8_t>(k);
   s.fixed = f.fixed;
   s.target = target_of(f);
   s.offset = where.offset;
@@ -65,27 +73,42 @@ constexpr plan make_plan(std::span<const step> steps) {
   plan p{steps, 0, std::endian::native == std::endian::little};
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& s = steps[i];
-    if (s.way == flow::out || s.way == flow::inout) p.outputs |= u32{1} << i;
+    if (is_pointer(s.kind) && (s.way == flow::out || s.way == flow::inout)) p.outputs |= u32{1} << i;
     p.flat = p.flat && s.plain && s.size == 8 && s.offset == 8 * i;
   }
   return p;
 }
 
-constexpr operation operation_of(std::string_view family) {
+constexpr operation operation_of(const function_row& row) {
   constexpr struct {
-    std::string_view family;
+    std::string_view family, part_of_name;
     operation is;
-  } operations[] = {{"message", operation::message}, {"encrypt", operation::encrypt}, {"decrypt", operation::decrypt},
-                    {"digest", operation::digest},   {"sign", operation::sign},       {"verify", operation::verify},
-                    {"dual", operation::dual}};
+  } operations[] = {{"message", "Encrypt", operation::message_encrypt},
+                    {"message", "Decrypt", operation::message_decrypt},
+                    {"message", "Sign", operation::message_sign},
+                    {"message", "Verify", operation::message_verify},
+                    {"encrypt", "", operation::encrypt},
+                    {"decrypt", "", operation::decrypt},
+                    {"digest", "", operation::digest},
+                    {"sign", "", operation::sign},
+                    {"verify", "", operation::verify},
+                    {"dual", "", operation::dual}};
   for (const auto& o : operations)
-    if (o.family == family) return o.is;
+    if (o.family == row.family && row.name.find(o.part_of_name) != std::string_view::npos) return o.is;
   return operation::none;
 }
 
 constexpr function_plan make_function_plan(std::span<const step> steps, const function_row& row) {
-  function_plan p{make_plan(steps), retention::ring, operation_of(row.family), row.does == effect::begin,
-                  row.name == "C_DigestKey"};
+  function_plan p{};
+  static_cast<plan&>(p) = make_plan(steps);
+  p.goes = retention::ring;
+  p.part_of = operation_of(row);
+  p.decrypts = p.part_of == operation::message_decrypt || p.part_of == operation::message_verify ||
+               row.name == "C_UnwrapKeyAuthenticated";
+  p.begins = row.does == effect::begin;
+  p.mixes_key = row.name == "C_DigestKey";
+  p.restores = row.does == effect::restore_state;
+  p.changes_mechanism = p.begins || p.mixes_key || p.restores;
   if (changes_state(row.does)) p.goes = retention::kept;
   if (row.does == effect::describe_token) p.goes = retention::kept_half;
   return p;
@@ -143,7 +166,44 @@ consteval auto make_mechanism_plans() {
 }
 constexpr auto mechanism_plans = make_mechanism_plans();
 
+struct payload_row {
+  tape::u64 mechanism;
+  unsigned directions;  // a bit an operation
+};
+
+constexpr unsigned bit_of(operation o) { return 1u << static_cast<unsigned>(o); }
+
+constexpr unsigned parse_directions(std::string_view text) {
+  unsigned bits = 0;
+  for (auto word = cryptoki::detail::next_word(text); !word.empty(); word = cryptoki::detail::next_word(text)) {
+    if (word == "encrypt") bits |= bit_of(operation::encrypt) | bit_of(operation::message_encrypt);
+    else if (word == "decrypt") bits |= bit_of(operation::decrypt) | bit_of(operation::message_decrypt);
+    else if (word == "sign") bits |= bit_of(operation::sign) | bit_of(operation::message_sign);
+    else if (word == "verify") bits |= bit_of(operation::verify) | bit_of(operation::message_verify);
+    else if (word == "digest") bits |= bit_of(operation::digest);
+    else invalid_row("payload.def knows sign, verify, digest, encrypt and decrypt");
+  }
+  return bits;
+}
+
+consteval auto make_payload_rows() {
+  std::array rows{
+#define KEEPS(name, directions) payload_row{name, parse_directions(#directions)},
+#include "cryptoki/payload.def"
+#undef KEEPS
+  };
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.mechanism < b.mechanism; });
+  return rows;
+}
+constexpr auto payload_rows = make_payload_rows();
+
 }  // namespace
+
+bool keeps_payload(tape::u64 mechanism, operation direction) noexcept {
+  const auto at = std::lower_bound(payload_rows.begin(), payload_rows.end(), mechanism,
+                                   [](const payload_row& p, tape::u64 m) { return p.mechanism < m; });
+  return at != payload_rows.end() && at->mechanism == mechanism && (at->directions & bit_of(direction)) != 0;
+}
 
 constexpr std::array<function_plan, function_count> function_plans{
 #define FN(name, ...) make_function_plan(name##_steps, row(function::name)),

@@ -27,8 +27,11 @@ struct step {
   u8 embedded : 1;    ///< an array or struct by value inside a struct
   u8 written : 1;     ///< a number behind a pointer that counts an output, and is read before and after the call
   u8 plain : 1;       ///< a number that every profile shows as it is
+  u8 sealed : 1;      ///< an output of calls that encrypt or sign, an input of the others
   std::int8_t count;  ///< index of the counting field, -1: none
   std::int8_t cap;    ///< index of the field that holds the capacity, -1: none
+  std::int8_t maker;  ///< index of the field that says whether the module makes the value, -1: none
+  std::int8_t counts; ///< index of the pointer whose elements this one counts, -1: none
   u16 fixed;          ///< a fixed count, 0: none
   u16 target;         ///< number of the struct behind a pointer or by value
   u16 offset;         ///< bytes from the start of the struct, or of the array of argument words
@@ -49,15 +52,30 @@ enum class retention : u8 {
 };
 
 /// The operations of a session, told apart because each has a mechanism of its own, which decides how its calls are
-/// read.
-enum class operation : u8 { none, message, encrypt, decrypt, digest, sign, verify, dual };
-inline constexpr std::size_t operation_count = 7;  ///< with a mechanism; a dual call belongs to two of them
+/// read. A dual call belongs to two of them.
+enum class operation : u8 {
+  none,
+  message_encrypt,
+  message_decrypt,
+  message_sign,
+  message_verify,
+  encrypt,
+  decrypt,
+  digest,
+  sign,
+  verify,
+  dual,
+};
+inline constexpr std::size_t operation_count = 9;  ///< those with a mechanism
 
 struct function_plan : plan {
   retention goes;
   operation part_of;
-  bool begins;     ///< starts the operation: its mechanism is the second argument
-  bool mixes_key;  ///< C_DigestKey: what the operation answers from now on depends on a key
+  bool decrypts;           ///< takes what another call has sealed: IVs and tags are inputs
+  bool changes_mechanism;  ///< one of the following
+  bool begins;             ///< starts the operation: its mechanism is the second argument
+  bool mixes_key;          ///< C_DigestKey: what the operation returns from now on depends on a key
+  bool restores;           ///< C_SetOperationState: the session's operations are others from now on
 };
 
 extern const std::array<function_plan, cryptoki::function_count> function_plans;

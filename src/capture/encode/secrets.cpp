@@ -126,19 +126,26 @@ bool looks_like_certificate(const u8* bytes, u64 size) noexcept {
   return part.skip(sequence) && part.skip(bit_string) && part.empty();
 }
 
-bool holds_pin_value(const u8* text, u64 size) noexcept {
-  constexpr char word[] = "pin-value";
-  constexpr u64 length = sizeof word - 1;
-  constexpr u64 dash = 3;  // most labels have none, and are done with at once
-  if (size < length) return false;
-  const u8* const end = text + size;
-  for (const u8* at = text + dash;; ++at) {
-    at = find_in_caller(at, '-', static_cast<u64>(end - at));
-    if (at == nullptr || static_cast<u64>(end - at) < length - dash) return false;
-    u64 same = 0;
-    while (same < length && (at[same - dash] | 0x20) == (word[same] | 0x20)) ++same;
-    if (same == length) return true;
+// Each of the words beside which a PIN stands has one of these letters, or is percent-encoded.
+bool may_hold_pin(const u8* text, u64 size) noexcept {
+  constexpr u64 ones = 0x0101010101010101, highs = 0x8080808080808080;
+  constexpr u64 shortest = 6;
+  const auto has = [](u64 word, u8 letter) {
+    const u64 zeros = word ^ (ones * letter);
+    return ((zeros - ones) & ~zeros & highs) != 0;
+  };
+  if (size < shortest) return false;
+  for (u64 i = 0; i < size; i += 8) {
+    u64 word = 0;
+    copy_from_caller(&word, text + i, size - i < 8 ? size - i : 8);
+    if (has(word, '-') || has(word, '_') || has(word, '%') || has(word, '<')) return true;
   }
+  return false;
+}
+
+void wipe(u8* bytes, u64 size) noexcept {
+  std::memset(bytes, 0, size);
+  __asm__ volatile("" : : "r"(bytes) : "memory");
 }
 
 void sha256(const u8* bytes, u64 size, u8 (&digest)[32]) noexcept {

@@ -30,8 +30,11 @@ u32 anomalies_of_pin(const u8* pin, u64 size) noexcept;
 /// version, serial number, algorithm, names, validity, key and signature. Keys and data objects do not pass.
 bool looks_like_certificate(const u8* bytes, u64 size) noexcept;
 
-/// True if text holds a PIN in a PKCS#11 URI (pin-value=, RFC 7512).
-bool holds_pin_value(const u8* text, u64 size) noexcept;
+/// False for text that certainly holds no PIN (cryptoki/pin_text.hpp): most text is done with at once, in place.
+bool may_hold_pin(const u8* text, u64 size) noexcept;
+
+/// Overwrites memory of ours; the compiler does not leave it out.
+void wipe(u8* bytes, u64 size) noexcept;
 
 /// SHA-256 (FIPS 180-4).
 void sha256(const u8* bytes, u64 size, u8 (&digest)[32]) noexcept;

@@ -11,12 +11,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "capture/host/valgrind.hpp"
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::capture {
 namespace {
 
-enum class prober : u8 { untested, by_mask, by_copy };
+enum class prober : u8 { untested, by_mask, by_copy, by_memcheck };
 std::atomic<prober> chosen{prober::untested};
 
 bool mask_probe(std::uintptr_t address) noexcept {
@@ -34,6 +35,7 @@ bool copy_probe(std::uintptr_t address) noexcept {
 
 // Emulators (qemu-user) look at the operation before the address and would call everything readable.
 prober choose() noexcept {
+  if (valgrind::is_memcheck()) return prober::by_memcheck;
   constexpr std::uintptr_t never_mapped = 0x1000;
   static constexpr u64 surely_mapped = 0;
   const bool works = !mask_probe(never_mapped) && mask_probe(reinterpret_cast<std::uintptr_t>(&surely_mapped));
@@ -72,6 +74,15 @@ bool was_readable(std::uintptr_t address) noexcept {
   return false;
 }
 
+prober the_prober() noexcept {
+  auto how = chosen.load(std::memory_order_relaxed);
+  if (how == prober::untested) {
+    how = choose();
+    chosen.store(how, std::memory_order_relaxed);
+  }
+  return how;
+}
+
 }  // namespace
 
 void stop_probing() noexcept {
@@ -97,18 +108,18 @@ void stop_probing() noexcept {
   errno = e;
 }
 
-bool probe_page(known_pages& known, std::uintptr_t page) noexcept {
+bool under_memcheck() noexcept { return the_prober() == prober::by_memcheck; }
+
+bool probe_page(known_pages& known, std::uintptr_t page, std::uintptr_t start, u64 size) noexcept {
   if (probing_stopped.load(std::memory_order_relaxed)) {
     if (!was_readable(page << 12)) return false;
     known.page[page % known_pages::slots] = page;
     return true;
   }
   const int e = errno;
-  auto how = chosen.load(std::memory_order_relaxed);
-  if (how == prober::untested) {
-    how = choose();
-    chosen.store(how, std::memory_order_relaxed);
-  }
+  const auto how = the_prober();
+  if (how == prober::by_memcheck)  // by byte, and never remembered
+    return valgrind::state_of(reinterpret_cast<const void*>(start), size) != valgrind::memory::unaddressable;
   const std::uintptr_t address = page << 12;
   const bool ok = how == prober::by_mask ? mask_probe(address) : copy_probe(address);
   if (ok) known.page[page % known_pages::slots] = page;

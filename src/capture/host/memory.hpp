@@ -7,6 +7,8 @@
 // nothing else. It needs no descriptor (a pipe's could have been closed by the host and be somebody else's by now),
 // costs one short system call, and is allowed in every sandbox that lets a thread run.
 //
+// Under Valgrind's memcheck, which would report each such probe, memcheck itself is asked instead (valgrind.hpp).
+//
 // What remains: a page that is unmapped after its probe, and passed to us afterwards by a caller whose module does not
 // touch it either.
 #pragma once
@@ -34,8 +36,11 @@ inline constexpr u64 absurd_length = u64{1} << 40;
 /// From now on, no page is probed: readable is what is readable at this moment, as /proc/self/maps says.
 void stop_probing() noexcept;
 
-/// Probes a page; keeps errno.
-bool probe_page(known_pages& known, std::uintptr_t page) noexcept;
+/// Probes a page, or under memcheck the whole range; keeps errno.
+bool probe_page(known_pages& known, std::uintptr_t page, std::uintptr_t start, u64 size) noexcept;
+
+/// True where Valgrind's memcheck judges what is read. It knows better than the kernel what may be, and is asked.
+bool under_memcheck() noexcept;
 
 /// True where all `size` bytes at `address` can be read.
 inline bool readable(known_pages& known, const void* address, u64 size) noexcept {
@@ -48,7 +53,7 @@ inline bool readable(known_pages& known, const void* address, u64 size) noexcept
   if (size == 0) return true;
   const auto last = (start + size - 1) >> page_bits;
   for (auto page = start >> page_bits; page <= last; ++page)
-    if (known.page[page % known_pages::slots] != page && !probe_page(known, page)) return false;
+    if (known.page[page % known_pages::slots] != page && !probe_page(known, page, start, size)) return false;
   return true;
 }
 

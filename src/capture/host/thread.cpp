@@ -79,6 +79,9 @@ thread_state* thread_for(process_state& p) noexcept {
   if (fresh) {
     void* memory = mmap(nullptr, sizeof(thread_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return nullptr;
+    // Fingerprints of the caller's memory, pages that it has: neither a core dump nor a child of fork gets them.
+    madvise(memory, sizeof(thread_state), MADV_DONTDUMP);
+    madvise(memory, sizeof(thread_state), MADV_WIPEONFORK);
 #ifdef __SANITIZE_ADDRESS__
     __lsan_register_root_region(memory, sizeof(thread_state));  // what it points at is no leak
 #endif
@@ -89,7 +92,7 @@ thread_state* thread_for(process_state& p) noexcept {
   if (t->held.call != 0) append_held(*t);  // the thread ended in a call
   t->number = p.threads.fetch_add(1) + 1;
   t->epoch = p.epoch.load();
-  t->call = t->ordinal = t->depth = t->templates.call = 0;
+  t->call = t->ordinal = t->depth = 0;
   t->busy = nullptr;
   t->pages = {};
   t->exchange_stack = nullptr;
@@ -179,7 +182,7 @@ __attribute__((noinline, cold)) thread_state* acquire() noexcept {
 thread_state* recording_thread() noexcept {
   if (!recording.load(std::memory_order_relaxed)) return nullptr;
   thread_state* t = self;
-  if (t == nullptr || t->epoch != current_epoch()) t = acquire();
+  if (t == nullptr || t->epoch == 0 || t->epoch != current_epoch()) t = acquire();
   if (t == nullptr || !recording.load(std::memory_order_relaxed)) return nullptr;
   if (t->busy != nullptr) {
     the_tape.count(tape::counter::interrupted);
@@ -188,7 +191,7 @@ thread_state* recording_thread() noexcept {
   return t;
 }
 
-bool is_current(const thread_state& t) noexcept { return self == &t && t.epoch == current_epoch(); }
+bool is_current(const thread_state& t) noexcept { return self == &t && t.epoch != 0 && t.epoch == current_epoch(); }
 
 const open_call* innermost_call(const thread_state& t, const void* stack) noexcept {
   u32 depth = t.depth;

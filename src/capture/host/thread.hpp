@@ -75,7 +75,7 @@ struct thread_state {
   log::thread_room* log_room;  ///< the live log's
   written last;                ///< kept up to date where there is a live log
   thread_state* next;
-  template_room templates;
+  output_rooms rooms;
   scratch room;
   /// A CALL's body before it is appended: room for its head and fields, then the return value and the outputs.
   alignas(8) u8 results[sizeof(tape::call_head) + most_fields + most_results];
