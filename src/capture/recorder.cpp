@@ -321,6 +321,8 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   t->depth = f.depth;  // busy first: to a signal handler's call in between, this one would look as if it had ended
   encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
   e.settle_mechanism(function, words, rv);
+  if (function == cryptoki::function::C_Finalize && rv == CKR_OK) [[unlikely]]
+    forget_pins(*how.pins);
   if (f.pending) [[unlikely]]
     if (!decide_pending(*t, f, function, time, flags, rv)) {
       t->busy = nullptr;

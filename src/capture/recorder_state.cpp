@@ -46,6 +46,7 @@ process_state* process_page() noexcept {
   const bool wiped = madvise(page, sizeof(process_state), MADV_WIPEONFORK) == 0;
   if (!wiped) the_tape.keep_in_children();
   madvise(page, sizeof(process_state), MADV_DONTDUMP);
+  mlock(page, sizeof(process_state));  // not swapped out, where the host may lock a page at all
   auto* mine = static_cast<process_state*>(page);
   if (!process.compare_exchange_strong(p, mine, std::memory_order_acq_rel)) {
     munmap(page, sizeof(process_state));
@@ -55,23 +56,22 @@ process_state* process_page() noexcept {
   return mine;
 }
 
-void make_pin_key(pin_memory& pins) noexcept {
-  if (syscall(SYS_getrandom, pins.key, sizeof pins.key, 1 /* GRND_NONBLOCK */) == sizeof pins.key) return;
-  pins.key[0] = now();
-  pins.key[1] = reinterpret_cast<std::uintptr_t>(&pins) ^ static_cast<u64>(getpid());
+void make_key(u64 (&key)[2]) noexcept {
+  if (syscall(SYS_getrandom, key, sizeof key, 1 /* GRND_NONBLOCK */) == sizeof key) return;
+  key[0] = now();
+  key[1] = reinterpret_cast<std::uintptr_t>(&key) ^ static_cast<u64>(getpid());
 }
 
 void make_recorder(process_state& p) noexcept {
   forget_threads();
-  make_pin_key(p.pins);
+  make_key(p.pins.key);
+  make_key(how.room_key);
   how.profile = static_cast<std::size_t>(the_settings->profile()) - 1;
   how.most_bytes = most_public_bytes;
   how.most_payload = the_settings->number(setting::payload_limit);
   how.pins = &p.pins;
   how.operations = operations;
   how.numbers = &numbers;
-  how.room_key[0] = p.pins.key[0] ^ 0x736d6f6f72747570;
-  how.room_key[1] = p.pins.key[1] ^ 0x7374757074756f72;
   forget_operations();
   const bool wanted = the_control.first_look(*the_settings);
   if (!wanted) the_tape.forget();

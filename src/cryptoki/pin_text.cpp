@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cryptoki/pin_text.hpp"
 
 #include <algorithm>

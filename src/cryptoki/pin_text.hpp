@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a text holds a PIN.
 //
 // PINs get into text that everybody takes for harmless: a label or URL with a PKCS#11 URI (RFC 7512: pin-value=...), the

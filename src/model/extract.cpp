@@ -21,8 +21,8 @@ std::string text_of(byte_view bytes) {
 
 // True where the value stands on the tape as it was.
 bool is_whole(const attribute_view& a) noexcept {
-  constexpr u32 not_whole = tape::item_unreadable | tape::item_cut | tape::item_withheld | tape::item_null |
-                            tape::item_unchanged;
+  constexpr u32 not_whole =
+      tape::item_unreadable | tape::item_cut | tape::item_withheld | tape::item_null | tape::item_unchanged;
   return a.form != item_form::none && (a.flags & not_whole) == 0;
 }
 

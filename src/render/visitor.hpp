@@ -56,7 +56,7 @@ enum mark : std::uint32_t {
   mark_wrong_size = 2048,     ///< the bytes do not fit the type; they are shown raw
   mark_damaged = 4096,        ///< the record is damaged here
   mark_missing = 8192,        ///< the tape does not hold the value
-  mark_unchanged = 32768,  ///< an output that is not proven to have been written: neither length nor content changed
+  mark_unchanged = 32768,     ///< an output that is not proven to have been written: neither length nor content changed
   mark_needs = 16384,         ///< the answer to a question for the length: `length` bytes are needed
 };
 

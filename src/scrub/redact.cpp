@@ -110,8 +110,8 @@ redactor::redactor(const tape::schema& rows, std::size_t profile, unsigned word_
   }
   for (std::size_t i = 0; const auto* r = rows.structure(static_cast<u32>(i)); ++i) {
     const auto own = cryptoki::record_named(r->name);
-    structs_.push_back(take(r->fields, own != cryptoki::record_count ? cryptoki::records[own].fields
-                                                                     : std::span<const field>()));
+    structs_.push_back(
+        take(r->fields, own != cryptoki::record_count ? cryptoki::records[own].fields : std::span<const field>()));
   }
 }
 

@@ -47,6 +47,7 @@ constinit capture::recorded_module about{};
 constinit char shim_path[PATH_MAX] = {};
 constinit char resolved[PATH_MAX] = {};
 constinit char reason[1024] = {};
+constinit CK_RV failure = CKR_GENERAL_ERROR;  // what the host is told where there is no module to ask
 
 const void* object_of(const void* address) noexcept {
   Dl_info info{};
@@ -158,6 +159,7 @@ bool open_module() noexcept {
 
   CK_FUNCTION_LIST_PTR list = nullptr;
   const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(get_list)(&list);
+  if (rv != CKR_OK) failure = rv;  // the host gets what it would have got without us
   if (rv != CKR_OK || list == nullptr)
     return fail("C_GetFunctionList of the PKCS#11 module %s (%s) returned 0x%lx and no list", path, from, rv);
   first_list = list;
@@ -174,7 +176,9 @@ void load() noexcept {
     return;
   }
   about.error = reason;
-  capture::say("%s. C_GetFunctionList returns CKR_GENERAL_ERROR.", reason);
+  const auto name = cryptoki::name_of("return_value", failure);
+  capture::say("%s. C_GetFunctionList returns %.*s (0x%lx).", reason, static_cast<int>(name.size()), name.data(),
+               failure);
   capture::make_tape();
   state.store(failed, std::memory_order_release);
 }
@@ -185,7 +189,7 @@ CK_RV load_module() noexcept {
   const capture::cancellation_held guard;
   for (;;) {
     auto seen = state.load(std::memory_order_acquire);
-    if (seen == loaded || seen == failed) return seen == loaded ? CKR_OK : CKR_GENERAL_ERROR;
+    if (seen == loaded || seen == failed) return seen == loaded ? CKR_OK : failure;
     const auto process = static_cast<std::uint64_t>(getpid());
     const auto me = process << 32 | static_cast<std::uint64_t>(syscall(SYS_gettid));
     if (seen != unloaded) {

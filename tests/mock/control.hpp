@@ -59,8 +59,8 @@ struct function_control {
   std::atomic<CK_RV> result;
   std::atomic<action> act;
   std::atomic<std::uint32_t> delay_ms;
-  std::atomic<int> error_number;         ///< errno is left at this; 0: untouched
-  std::atomic<CK_ULONG> lie;             ///< added to each count that the call writes
+  std::atomic<int> error_number;            ///< errno is left at this; 0: untouched
+  std::atomic<CK_ULONG> lie;                ///< added to each count that the call writes
   std::atomic<const output_write*> writes;  ///< what a call with a scripted `result` writes
   std::atomic<std::size_t> write_count;
   std::atomic<std::size_t> output_size;  ///< bytes of `output` that every byte output consists of; 0: a default

@@ -25,7 +25,7 @@ struct canary {
   std::string bytes;
   cryptoki::redaction_class secret;  ///< class by the rows
   bool scalar = false;               ///< a number or flag: recorded under every profile
-  bool certificate = false;  ///< the value of a certificate object
+  bool certificate = false;          ///< the value of a certificate object
   const unsigned char* at = nullptr;
   bool optional = false;  ///< may be recorded or not
 };

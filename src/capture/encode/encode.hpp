@@ -148,10 +148,13 @@ class encoder {
 
 inline constexpr int deepest = 4;           // structs in structs, templates in templates
 inline constexpr int deepest_template = 3;  // templates in templates
-inline constexpr u64 most_attributes = 512;  // a longer template is a wrong count, and what follows it is not a template
-inline constexpr u64 most_elements = 4096;   // handles, slots, mechanisms in one list
+inline constexpr u64 most_attributes =
+    512;                                    // a longer template is a wrong count, and what follows it is not a template
+inline constexpr u64 most_elements = 4096;  // handles, slots, mechanisms in one list
 
-inline const u8* as_pointer(u64 word) noexcept { return reinterpret_cast<const u8*>(static_cast<std::uintptr_t>(word)); }
+inline const u8* as_pointer(u64 word) noexcept {
+  return reinterpret_cast<const u8*>(static_cast<std::uintptr_t>(word));
+}
 
 inline bool is_output(cryptoki::flow w) noexcept { return w == cryptoki::flow::out || w == cryptoki::flow::inout; }
 inline bool is_input(cryptoki::flow w) noexcept { return w == cryptoki::flow::in || w == cryptoki::flow::inout; }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mechanisms with their parameters, and what later calls are read by.
 #include <cstring>
 

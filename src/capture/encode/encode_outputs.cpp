@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rooms: what a call may write to, looked at before and after it.
 #include "capture/encode/encode.hpp"
 #include "capture/host/valgrind.hpp"
@@ -51,12 +52,7 @@ void encoder::note_room(const source& r, const step& s, const u8* at, int depth)
     case shape::address:
       if (s.target == no_target || s.target == message_parameter) return;
       size = cryptoki::records[s.target].size;
-      // The struct itself is in and out: each of its own outputs counts by itself.
-      rooms_.note(at, size, look_at(at, size));
-      for (const auto& field : plan_of_record(s.target).steps)
-        if (field.way == flow::out && !cryptoki::is_pointer(field.kind))
-          rooms_.note(at + field.offset, field.size, look_at(at + field.offset, field.size));
-      return;
+      break;
     case shape::numbers:
     case shape::function_list:
     case shape::interface:
@@ -69,6 +65,11 @@ void encoder::note_room(const source& r, const step& s, const u8* at, int depth)
   }
   if (!count_of(r, s, phase::before, count) || count > absurd_length / size) return;
   rooms_.note(at, count * size, look_at(at, count * size));
+  if (s.kind != shape::records || s.way != flow::inout) return;
+  // Of a struct that is in and out, each output counts by itself.
+  for (const auto& field : plan_of_record(s.target).steps)
+    if (field.way == flow::out && !cryptoki::is_pointer(field.kind))
+      rooms_.note(at + field.offset, field.size, look_at(at + field.offset, field.size));
 }
 
 // Of attributes without room, the length is what the call writes; of the others, the length and the value.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which mechanism a session's operation was started with, and what of its data the profile `payload` may keep.
 #pragma once
 

@@ -40,8 +40,8 @@ consteval step make_step(std::span<const field> row, std::size_t i, place where)
   s.counted = counted_by(row, i);
   s.written = f.kind == shape::numbers && f.way == flow::inout;
   s.count = f.count;
-  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded &&
-            s.counted == redaction_class::scalar && f.way == flow::none;
+  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded && s.counted == redaction_class::scalar &&
+            f.way == flow::none;
   s.sealed = f.sealed;
   s.cap = f.cap;
   s.maker = f.maker;
@@ -176,12 +176,18 @@ constexpr unsigned bit_of(operation o) { return 1u << static_cast<unsigned>(o); 
 constexpr unsigned parse_directions(std::string_view text) {
   unsigned bits = 0;
   for (auto word = cryptoki::detail::next_word(text); !word.empty(); word = cryptoki::detail::next_word(text)) {
-    if (word == "encrypt") bits |= bit_of(operation::encrypt) | bit_of(operation::message_encrypt);
-    else if (word == "decrypt") bits |= bit_of(operation::decrypt) | bit_of(operation::message_decrypt);
-    else if (word == "sign") bits |= bit_of(operation::sign) | bit_of(operation::message_sign);
-    else if (word == "verify") bits |= bit_of(operation::verify) | bit_of(operation::message_verify);
-    else if (word == "digest") bits |= bit_of(operation::digest);
-    else invalid_row("payload.def knows sign, verify, digest, encrypt and decrypt");
+    if (word == "encrypt")
+      bits |= bit_of(operation::encrypt) | bit_of(operation::message_encrypt);
+    else if (word == "decrypt")
+      bits |= bit_of(operation::decrypt) | bit_of(operation::message_decrypt);
+    else if (word == "sign")
+      bits |= bit_of(operation::sign) | bit_of(operation::message_sign);
+    else if (word == "verify")
+      bits |= bit_of(operation::verify) | bit_of(operation::message_verify);
+    else if (word == "digest")
+      bits |= bit_of(operation::digest);
+    else
+      invalid_row("payload.def knows sign, verify, digest, encrypt and decrypt");
   }
   return bits;
 }

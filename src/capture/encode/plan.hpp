@@ -24,17 +24,17 @@ struct step {
   cryptoki::redaction_class counted;  ///< of the field that this one counts; scalar: none
   u8 counts_bits : 1;
   u8 terminated : 1;
-  u8 embedded : 1;    ///< an array or struct by value inside a struct
-  u8 written : 1;     ///< a number behind a pointer that counts an output, and is read before and after the call
-  u8 plain : 1;       ///< a number that every profile shows as it is
-  u8 sealed : 1;      ///< an output of calls that encrypt or sign, an input of the others
-  std::int8_t count;  ///< index of the counting field, -1: none
-  std::int8_t cap;    ///< index of the field that holds the capacity, -1: none
-  std::int8_t maker;  ///< index of the field that says whether the module makes the value, -1: none
-  std::int8_t counts; ///< index of the pointer whose elements this one counts, -1: none
-  u16 fixed;          ///< a fixed count, 0: none
-  u16 target;         ///< number of the struct behind a pointer or by value
-  u16 offset;         ///< bytes from the start of the struct, or of the array of argument words
+  u8 embedded : 1;     ///< an array or struct by value inside a struct
+  u8 written : 1;      ///< a number behind a pointer that counts an output, and is read before and after the call
+  u8 plain : 1;        ///< a number that every profile shows as it is
+  u8 sealed : 1;       ///< an output of calls that encrypt or sign, an input of the others
+  std::int8_t count;   ///< index of the counting field, -1: none
+  std::int8_t cap;     ///< index of the field that holds the capacity, -1: none
+  std::int8_t maker;   ///< index of the field that says whether the module makes the value, -1: none
+  std::int8_t counts;  ///< index of the pointer whose elements this one counts, -1: none
+  u16 fixed;           ///< a fixed count, 0: none
+  u16 target;          ///< number of the struct behind a pointer or by value
+  u16 offset;          ///< bytes from the start of the struct, or of the array of argument words
   u16 size;
 };
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a call was given to write to, and what was there before it.
 //
 // Neither a return value nor a length proves that a module wrote something: modules answer CKR_OK, or an error that lets

@@ -82,14 +82,23 @@ constexpr u8 sequence = 0x30, integer = 0x02, bit_string = 0x03, utc_time = 0x17
 }  // namespace
 
 u32 number_of_pin(pin_memory& memory, const u8* pin, u64 size) noexcept {
-  u64 hash = siphash(memory.key, pin, size);
-  if (hash == 0) hash = 1;  // 0 marks a free place
+  constexpr u64 hash_bits = 12, most_length = 255;
+  const u64 length = size < most_length ? size : most_length;
+  const u64 hash = siphash(memory.key, pin, size) & ((u64{1} << hash_bits) - 1);
+  const auto wanted = static_cast<u32>(u64{1} << 31 | length << hash_bits | hash);  // never 0: that is a free place
   for (u32 i = 0; i < pin_memory::most; ++i) {
-    u64 seen = memory.hashes[i].load(std::memory_order_relaxed);
-    if (seen == 0 && memory.hashes[i].compare_exchange_strong(seen, hash, std::memory_order_relaxed)) return i + 1;
-    if (seen == hash) return i + 1;
+    u32 seen = memory.seen[i].load(std::memory_order_relaxed);
+    const bool mine = seen == 0 && memory.seen[i].compare_exchange_strong(seen, wanted, std::memory_order_relaxed);
+    if (mine || seen == wanted) return memory.first.load(std::memory_order_relaxed) + i + 1;
   }
   return 0;
+}
+
+void forget_pins(pin_memory& memory) noexcept {
+  u32 used = 0;
+  for (auto& s : memory.seen)
+    if (s.exchange(0, std::memory_order_relaxed) != 0) ++used;
+  memory.first.fetch_add(used, std::memory_order_relaxed);
 }
 
 u32 anomalies_of_pin(const u8* pin, u64 size) noexcept {

@@ -12,16 +12,21 @@ using tape::u32;
 using tape::u64;
 using tape::u8;
 
-/// Tells the PINs of one process apart without keeping them: a keyed hash of each, in memory that a child of fork does
-/// not get and a core dump leaves out. Neither hash nor key is ever written: a short PIN could be searched for.
+/// Tells the PINs of one process apart without keeping them: a few bits of a keyed hash of each, with its length, in
+/// memory that a child of fork does not get, a core dump leaves out, and that is not swapped out. That few bits fit so
+/// many PINs that nobody learns a short PIN by trying all. Neither they nor the key are ever written.
 struct pin_memory {
   static constexpr u32 most = 64;
   u64 key[2];
-  std::atomic<u64> hashes[most];
+  std::atomic<u32> first;  ///< number of the first PIN since the last forget_pins()
+  std::atomic<u32> seen[most];
 };
 
 /// The number of this PIN among those of the process, from 1; 0 when there are too many to tell apart.
 u32 number_of_pin(pin_memory& memory, const u8* pin, u64 size) noexcept;
+
+/// After C_Finalize: wipes what is known of PINs. Later ones get new numbers, the same PINs too.
+void forget_pins(pin_memory& memory) noexcept;
 
 /// tape::pin_anomaly bits.
 u32 anomalies_of_pin(const u8* pin, u64 size) noexcept;

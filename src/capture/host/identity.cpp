@@ -13,6 +13,7 @@
 #include <ctime>
 
 #include "capture/settings/settings_table.hpp"
+#include "cryptoki/pin_text.hpp"
 #include "tape/kernel_clock.hpp"
 #include "tape/raw_syscalls.hpp"
 
@@ -29,6 +30,7 @@ class writer {
 
   void line(const char* key, const char* value) noexcept {
     if (value == nullptr || value[0] == 0) return;
+    if (cryptoki::holds_pin(value)) value = cryptoki::withheld_text.data();
     char* const before = at_;
     bool fits = text(key) && put('=');
     for (; fits && *value != 0; ++value) {

@@ -86,6 +86,7 @@ prober the_prober() noexcept {
 }  // namespace
 
 void stop_probing() noexcept {
+  the_prober();  // chooses by system calls, and not later
   const int e = errno;
   ranges.count = 0;
   const int fd = kernel::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "capture/host/signals_deferred.hpp"
+#include "cryptoki/pin_text.hpp"
 #include "log/write.hpp"
 #include "tape/raw_syscalls.hpp"
 
@@ -70,6 +71,9 @@ void say(const char* format, ...) noexcept {
   va_start(arguments, format);
   std::vsnprintf(line + prefix, sizeof line - prefix - 1, format, arguments);
   va_end(arguments);
+  // What it quotes may be anything; a PIN is never repeated.
+  if (cryptoki::holds_pin(line + prefix))
+    std::snprintf(line + prefix, sizeof line - prefix - 1, "a message is withheld because it would quote a PIN");
   if (is_new(line)) {
     to_syslog(line + prefix);
     const std::size_t size = std::strlen(line);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What Valgrind's memcheck knows of a range of memory, where this process runs under it.
 //
 // Client requests are a sequence of instructions that does nothing on a processor, and that Valgrind answers. Outside
@@ -9,15 +10,15 @@
 namespace p11tape::capture::valgrind {
 
 /// The answer to a client request; 0 outside of Valgrind.
-inline std::uint64_t ask(std::uint64_t request, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) noexcept {
+inline std::uint64_t ask(std::uint64_t request, std::uint64_t a = 0, std::uint64_t b = 0,
+                         std::uint64_t c = 0) noexcept {
 #if defined(__x86_64__)
   const volatile std::uint64_t arguments[6] = {request, a, b, c, 0, 0};
   std::uint64_t answer = 0;
-  __asm__ volatile(
-      "rolq $3, %%rdi ; rolq $13, %%rdi\n\trolq $61, %%rdi ; rolq $51, %%rdi\n\txchgq %%rbx, %%rbx"
-      : "=d"(answer)
-      : "a"(&arguments[0]), "0"(answer)
-      : "cc", "memory");
+  __asm__ volatile("rolq $3, %%rdi ; rolq $13, %%rdi\n\trolq $61, %%rdi ; rolq $51, %%rdi\n\txchgq %%rbx, %%rbx"
+                   : "=d"(answer)
+                   : "a"(&arguments[0]), "0"(answer)
+                   : "cc", "memory");
   return answer;
 #elif defined(__aarch64__)
   const volatile std::uint64_t arguments[6] = {request, a, b, c, 0, 0};

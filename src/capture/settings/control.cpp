@@ -39,6 +39,7 @@ bool control_file::look(const settings& s) noexcept {
     if (why[0] != 0) say("cannot use the control file %s: %s. Recording stays %s.", path, why, wanted_ ? "on" : "off");
     return wanted_;
   }
+  if (why[0] != 0) say("the control file %s: %s.", path, why);
   const char* word = text + std::strspn(text, " \t\r\n");
   const std::size_t length = std::strcspn(word, " \t\r\n");
   // Whoever writes a file has it empty for a moment.
@@ -46,8 +47,8 @@ bool control_file::look(const settings& s) noexcept {
   const auto is = [&](const char* w) noexcept { return std::strlen(w) == length && strncasecmp(word, w, length) == 0; };
   if (is("on") || is("yes") || is("true") || is("1")) return wanted_ = true;
   if (is("off") || is("no") || is("false") || is("0")) return wanted_ = false;
-  say("the control file %s contains `%.*s`, which is neither on nor off. Recording stays %s.", path,
-      static_cast<int>(length < 40 ? length : 40), word, wanted_ ? "on" : "off");
+  say("the control file %s must contain on or off, and contains something else. Recording stays %s.", path,
+      wanted_ ? "on" : "off");
   return wanted_;
 }
 

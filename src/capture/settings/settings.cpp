@@ -60,6 +60,7 @@ found try_file(settings& s, const surroundings& where, const char* path) noexcep
     return found::unusable;
   }
   std::snprintf(s.file, sizeof s.file, "%s", path);
+  if (why[0] != 0) problem(s, "%s: %s.", path, why);
   read_settings_text(s, path, text, size, where.program);
   return found::used;
 }
@@ -69,7 +70,7 @@ void read_file(settings& s, const surroundings& where) noexcept {
   static char real[PATH_MAX];
   if (const char* named = variable(where, "P11TAPE_CONFIG"); named != nullptr) {
     if (try_file(s, where, named) != found::none) return;
-    problem(s, "P11TAPE_CONFIG: the file %s does not exist. No settings file is used.", named);
+    problem(s, "P11TAPE_CONFIG: the file %s does not exist. No settings file is used.", shown_text(named));
     s.module_unclear = true;
     return;
   }
@@ -84,7 +85,34 @@ void read_file(settings& s, const surroundings& where) noexcept {
   if (resolved && yaml_name(path, real, "/etc/p11tape")) try_file(s, where, path);
 }
 
+// In a setuid program variables say nothing; whoever set them should know.
+void tell_ignored(settings& s, const surroundings& where) noexcept {
+  if (!where.secure || where.environment == nullptr) return;
+  char names[300] = "";
+  std::size_t used = 0;
+  const auto look_for = [&](const char* name) noexcept {
+    const std::size_t size = std::strlen(name);
+    for (const char* const* e = where.environment; *e != nullptr; ++e) {
+      if (std::strncmp(*e, name, size) != 0 || (*e)[size] != '=' || (*e)[size + 1] == 0) continue;
+      if (used + size + 3 >= sizeof names) return;
+      used += static_cast<std::size_t>(
+          std::snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", name));
+      return;
+    }
+  };
+  look_for("P11TAPE_CONFIG");
+  look_for("P11TAPE_OFF");
+  for (const auto& row : setting_rows) look_for(row.variable);
+  if (used == 0) return;
+  problem(
+      s,
+      "%s: set, but ignored: the program runs with other privileges than the user who started it (setuid, setgid or "
+      "file capabilities). Use a settings file.",
+      names);
+}
+
 void read_variables(settings& s, const surroundings& where) noexcept {
+  tell_ignored(s, where);
   for (std::size_t i = 0; i < setting_count; ++i) {
     const auto& row = setting_rows[i];
     if (const char* text = variable(where, row.variable); text != nullptr)

@@ -59,15 +59,18 @@ class reading {
       }
       const auto& name = one.first.Scalar();
       if (name.find('/') != std::string::npos)
-        complain(one.first, "programs", "`" + name + "`: a program is named by its file name, without directories");
+        complain(one.first, "programs",
+                 "`" + std::string(shown_name(name.c_str())) +
+                     "`: a program is named by its file name, without directories");
       if (!seen.insert(name).second)
-        complain(one.first, "programs", "`" + name + "` is given twice; the last one is used");
+        complain(one.first, "programs",
+                 "`" + std::string(shown_name(name.c_str())) + "` is given twice; the last one is used");
       if (one.second.IsNull()) continue;
       if (!one.second.IsMap()) {
-        complain(one.second, "programs." + name, "it must be a group of settings");
+        complain(one.second, "programs." + std::string(shown_name(name.c_str())), "it must be a group of settings");
         continue;
       }
-      section(one.second, "programs." + name + ".", name == program_);
+      section(one.second, "programs." + std::string(shown_name(name.c_str())) + ".", name == program_);
     }
   }
 
@@ -84,7 +87,7 @@ class reading {
       const auto index = setting_of_key(key.c_str());
       if (index == setting_count) {
         const char* meant = nearest_name(key.c_str(), false);
-        complain(one.first, prefix + key,
+        complain(one.first, prefix + shown_name(key.c_str()),
                  std::string("unknown setting") + (meant ? std::string(" (did you mean `") + meant + "`?)" : "") +
                      "; it is ignored");
         continue;

@@ -59,7 +59,13 @@ bool read_module_file(settings& s, const surroundings& where, const char* path) 
     if (why[0] != 0) problem(s, "%s: %s cannot be used: %s.", s[setting::module].from, path, why);
     return false;
   }
+  if (why[0] != 0) problem(s, "%s: %s.", path, why);
   if (!module_line(text, value)) return false;
+  if (is_configuration(value)) {
+    problem(s, "%s: `module` is a configuration string, which may hold a PIN, instead of a path (it is not shown).",
+            path);
+    return false;
+  }
   if (value[0] == '/') {
     std::snprintf(s.module_path, sizeof s.module_path, "%s", value);
     return true;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/settings/settings_table.hpp"
 
+#include <unistd.h>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "cryptoki/pin_text.hpp"
 #include "cryptoki/tables.hpp"
 
 namespace p11tape::capture {
@@ -94,8 +97,8 @@ bool name_is_wrong(const char* text, char (&why)[160]) noexcept {
     if (*at == '{' && size < sizeof word) std::memcpy(word, at, size);
     if (word[0] == 0 || std::strstr(known, word) == nullptr) {
       std::snprintf(why, sizeof why,
-                    "contains `%.20s`, which is not one of {program} {pid} {ppid} {start} {host} {uid} {module} {shim}",
-                    at);
+                    "contains braces around a word that is not one of {program} {pid} {ppid} {start} {host} {uid} "
+                    "{module} {shim}");
       return true;
     }
     at = end;
@@ -106,7 +109,7 @@ bool name_is_wrong(const char* text, char (&why)[160]) noexcept {
 void leave_out(settings& s, std::size_t function) noexcept { s.left_out[function / 64] |= u64{1} << function % 64; }
 
 // One word of leave_out: a function or a family. Functions that change state stay, whoever names them.
-bool leave_out_word(settings& s, const char* word, char (&why)[160]) noexcept {
+bool leave_out_word(settings& s, const char* word, unsigned number, char (&why)[160]) noexcept {
   bool known = false, any = false;
   for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
     const auto& f = cryptoki::functions[i];
@@ -117,9 +120,9 @@ bool leave_out_word(settings& s, const char* word, char (&why)[160]) noexcept {
     any = true;
   }
   if (!known) {
-    std::snprintf(why, sizeof why,
-                  "names `%.40s`, which is neither a function of PKCS#11, such as C_Sign, nor a family, such as digest",
-                  word);
+    std::snprintf(
+        why, sizeof why,
+        "is wrong: its word %u is neither a function of PKCS#11, such as C_Sign, nor a family, such as digest", number);
   } else if (!any) {
     std::snprintf(why, sizeof why, "names `%.40s`, which changes the state of the library and is always recorded",
                   word);
@@ -129,13 +132,14 @@ bool leave_out_word(settings& s, const char* word, char (&why)[160]) noexcept {
 
 bool parse_calls(settings& s, const char* text, char (&why)[160]) noexcept {
   std::memset(s.left_out, 0, sizeof s.left_out);
+  unsigned number = 0;
   for (const char* at = text;;) {
     at += std::strspn(at, " ,\t");
     const std::size_t size = std::strcspn(at, " ,\t");
     if (size == 0) return true;
     char word[64] = {};
     std::memcpy(word, at, size < sizeof word ? size : sizeof word - 1);
-    if (!leave_out_word(s, word, why)) return false;
+    if (!leave_out_word(s, word, ++number, why)) return false;
     at += size;
   }
 }
@@ -311,6 +315,23 @@ void problem(settings& s, const char* format, ...) noexcept {
   at[size + 1] = 0;
 }
 
+bool is_configuration(const char* text) noexcept {
+  if (cryptoki::holds_pin(text)) return true;
+  return cryptoki::is_configuration_string(text) && access(text, F_OK) != 0;  // files may be named like anything
+}
+
+const char* shown_text(const char* text) noexcept {
+  return is_configuration(text) ? cryptoki::withheld_text.data() : text;
+}
+
+const char* shown_name(const char* text) noexcept {
+  static constexpr char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
+  static constexpr char others[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-+/";
+  const std::size_t size = std::strlen(text);
+  const bool plain = size > 0 && size <= 64 && std::strspn(text, letters) > 0 && std::strspn(text, others) == size;
+  return plain && !cryptoki::holds_pin(text) ? text : "(a name that is not shown)";
+}
+
 void take_setting(settings& s, setting which, const char* text, const char* from, const char* key) noexcept {
   const auto& row = row_of(which);
   auto& value = s[which];
@@ -326,7 +347,8 @@ void take_setting(settings& s, setting which, const char* text, const char* from
     parse(s, which, row.if_wrong, value.number, ignored);
     std::snprintf(value.text, sizeof value.text, "%s", row.if_wrong);
     const bool plain = row.if_wrong[0] == 0;
-    problem(s, "%s: %s: `%.60s` %s. %s%s%s is used.", from, key, text, why, plain ? "The default" : "`", row.if_wrong,
+    // The value is not quoted: it may be anything, a PIN in the wrong line among others.
+    problem(s, "%s: %s: the value %s. %s%s%s is used.", from, key, why, plain ? "The default" : "`", row.if_wrong,
             plain ? "" : "`");
   };
   std::snprintf(value.from, sizeof value.from, "%s", from);
@@ -339,6 +361,8 @@ void take_setting(settings& s, setting which, const char* text, const char* from
   }
   for (const char* c = text; *c != 0; ++c)
     if (*c == '\n' || *c == '\r') return wrong("contains a newline");
+  if (is_configuration(text))
+    return wrong("is a configuration string, which may hold a PIN, instead of a path or name; the string is not shown");
   if (!parse(s, which, text, value.number, why)) return wrong(why);
   std::memcpy(value.text, text, std::strlen(text) + 1);
 }

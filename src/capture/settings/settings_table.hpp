@@ -33,6 +33,14 @@ const char* nearest_name(const char* word, bool variables) noexcept;
 /// Appends a sentence, with its newline, to s.problems.
 __attribute__((format(printf, 2, 3))) void problem(settings& s, const char* format, ...) noexcept;
 
+/// True for text that is no path and no name, but a configuration string (cryptoki/pin_text.hpp): it may hold a PIN.
+bool is_configuration(const char* text) noexcept;
+
+/// The text, or what stands in its place where it may hold a PIN. The same for a name that somebody has made up: only
+/// what looks like a name is shown.
+const char* shown_text(const char* text) noexcept;
+const char* shown_name(const char* text) noexcept;
+
 /// Takes a value. `from` is where it came from, for people; `key` is how that source calls the setting. Where the text
 /// is wrong, says so in s.problems and takes the row's fallback.
 void take_setting(settings& s, setting which, const char* text, const char* from, const char* key) noexcept;

@@ -52,16 +52,23 @@ bool read_trusted(const surroundings& where, const char* path, char* into, std::
   }
   struct stat st {};
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return refuse(fd, why, "it is not a regular file");
-  if (where.secure && st.st_uid != 0 && st.st_uid != where.user) {
-    std::snprintf(why, sizeof why,
-                  "the program is setuid, and the file belongs to user ID %u instead of root or user ID %u", st.st_uid,
-                  where.user);
+  // What root reads decides what root loads; in a setuid program, too, only what nobody else can write counts.
+  const bool strict = where.secure || where.user == 0;
+  const char* const whose = where.secure ? "the program is setuid" : "the program runs as root";
+  if (strict && st.st_uid != 0 && st.st_uid != where.user) {
+    std::snprintf(why, sizeof why, "%s, and the file belongs to user ID %u instead of root or user ID %u", whose,
+                  st.st_uid, where.user);
     kernel::close(fd);
     return false;
   }
-  if (where.secure && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return refuse(fd, why,
-                  "the program is setuid, and users other than the owner of the file can write to it (chmod go-w)");
+  const bool by_group = (st.st_mode & S_IWGRP) != 0 && (where.secure || st.st_gid != 0);
+  const bool by_others = (st.st_mode & S_IWOTH) != 0;
+  if (strict && (by_group || by_others)) {
+    std::snprintf(why, sizeof why, "%s, and users other than the owner of the file can write to it (chmod go-w)",
+                  whose);
+    kernel::close(fd);
+    return false;
+  }
   if (static_cast<u64>(st.st_size) >= size) return refuse(fd, why, "it is too large");
   while (read_size < size - 1) {
     const ssize_t n = kernel::read(fd, into + read_size, size - 1 - read_size);
@@ -72,6 +79,13 @@ bool read_trusted(const surroundings& where, const char* path, char* into, std::
   }
   into[read_size] = 0;
   kernel::close(fd);
+  if (st.st_uid != 0 && st.st_uid != where.user)
+    std::snprintf(
+        why, sizeof why,
+        "the file belongs to user ID %u, who decides with it what this program loads (it is used all the same)",
+        st.st_uid);
+  else if (by_others)
+    std::snprintf(why, sizeof why, "everybody can write to the file (it is used all the same; chmod o-w)");
   return true;
 }
 

@@ -32,35 +32,38 @@ const mistake mistakes[] = {
     {"limit: {a: b}\n", nullptr, "{F}:1: limit: it must be one value, but is a group of settings."},
     {"leave_out:\n  - [C_Sign]\n", nullptr, "{F}:2: leave_out: each element must be a word, but one is a list."},
     // Values
-    {"limit: much\n", nullptr, "{F}:1: limit: `much` is not a size such as 64M in the range 1M..64G. `256M` is used."},
-    {"limit: 12\n", nullptr, "{F}:1: limit: `12` is not a size such as 64M in the range 1M..64G. `256M` is used."},
+    {"limit: much\n", nullptr,
+     "{F}:1: limit: the value is not a size such as 64M in the range 1M..64G. `256M` is used."},
+    {"limit: 12\n", nullptr, "{F}:1: limit: the value is not a size such as 64M in the range 1M..64G. `256M` is used."},
     {"limit: 99999999999999999999G\n", nullptr,
-     "{F}:1: limit: `99999999999999999999G` is not a size such as 64M in the range 1M..64G. `256M` is used."},
-    {"keep: -1\n", nullptr, "{F}:1: keep: `-1` is not a number in the range 0..1000000. `0` is used."},
-    {"keep: 2.5\n", nullptr, "{F}:1: keep: `2.5` is not a number in the range 0..1000000. `0` is used."},
-    {"record: perhaps\n", nullptr, "{F}:1: record: `perhaps` is neither on nor off. `on` is used."},
+     "{F}:1: limit: the value is not a size such as 64M in the range 1M..64G. `256M` is used."},
+    {"keep: -1\n", nullptr, "{F}:1: keep: the value is not a number in the range 0..1000000. `0` is used."},
+    {"keep: 2.5\n", nullptr, "{F}:1: keep: the value is not a number in the range 0..1000000. `0` is used."},
+    {"record: perhaps\n", nullptr, "{F}:1: record: the value is neither on nor off. `on` is used."},
     {"profile: everything\n", nullptr,
-     "{F}:1: profile: `everything` is not one of default, strict, payload. `strict` is used."},
-    {"when_full: burst\n", nullptr, "{F}:1: when_full: `burst` is not one of ring, stop. `ring` is used."},
-    {"slower_than: 5\n", nullptr, "{F}:1: slower_than: `5` is not a duration such as 500us, 5ms or 2s. `0` is used."},
+     "{F}:1: profile: the value is not one of default, strict, payload. `strict` is used."},
+    {"when_full: burst\n", nullptr, "{F}:1: when_full: the value is not one of ring, stop. `ring` is used."},
+    {"slower_than: 5\n", nullptr,
+     "{F}:1: slower_than: the value is not a duration such as 500us, 5ms or 2s. `0` is used."},
     {"name: \"{programm}\"\n", nullptr,
-     "{F}:1: name: `{programm}` contains `{programm}`, which is not one of {program} {pid} {ppid} {start} {host} {uid} "
+     "{F}:1: name: the value contains braces around a word that is not one of {program} {pid} {ppid} {start} {host} {uid} "
      "{module} {shim}. "
      "`{program}.{pid}.{start}.{shim}` is used."},
     {"name: a/b\n", nullptr,
-     "{F}:1: name: `a/b` must be a file name, not a path (the directory is `dir`). `{program}.{pid}.{start}.{shim}` is used."},
+     "{F}:1: name: the value must be a file name, not a path (the directory is `dir`). `{program}.{pid}.{start}.{shim}` is used."},
     {"leave_out: C_Singn\n", nullptr,
-     "{F}:1: leave_out: `C_Singn` names `C_Singn`, which is neither a function of PKCS#11, such as C_Sign, nor a "
+     "{F}:1: leave_out: the value is wrong: its word 1 is neither a function of PKCS#11, such as C_Sign, nor a "
      "family, such as "
      "digest. "
      "The default is used."},
     {"leave_out: [C_Login]\n", nullptr,
-     "{F}:1: leave_out: `C_Login` names `C_Login`, which changes the state of the library and is always recorded. The "
+     "{F}:1: leave_out: the value names `C_Login`, which changes the state of the library and is always recorded. The "
      "default is "
      "used."},
-    {nullptr, "P11TAPE_KEEP=many", "P11TAPE_KEEP: keep: `many` is not a number in the range 0..1000000. `0` is used."},
+    {nullptr, "P11TAPE_KEEP=many",
+     "P11TAPE_KEEP: keep: the value is not a number in the range 0..1000000. `0` is used."},
     {nullptr, "P11TAPE_LOG_LEVEL=debug",
-     "P11TAPE_LOG_LEVEL: log.level: `debug` is not one of all, errors, slow. `all` is used."},
+     "P11TAPE_LOG_LEVEL: log.level: the value is not one of all, errors, slow. `all` is used."},
     {nullptr, "P11TAPE_CONFIG=/nowhere/at-all.yaml",
      "P11TAPE_CONFIG: the file /nowhere/at-all.yaml does not exist. No settings file is used."},
     // Programs
@@ -70,7 +73,7 @@ const mistake mistakes[] = {
     {"programs:\n  java:\n    kep: 5\n", nullptr,
      "{F}:3: programs.java.kep: unknown setting (did you mean `keep`?); it is ignored."},
     {"programs:\n  java:\n    keep: no\n", nullptr,
-     "{F}:3: programs.java.keep: `no` is not a number in the range 0..1000000. `0` is used."},
+     "{F}:3: programs.java.keep: the value is not a number in the range 0..1000000. `0` is used."},
     {"programs:\n  /usr/bin/java:\n    keep: 5\n", nullptr,
      "{F}:2: programs: `/usr/bin/java`: a program is named by its file name, without directories."},
     // What is no YAML
