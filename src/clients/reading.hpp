@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "clients/finding.hpp"
 #include "clients/password.hpp"
+#include "clients/secret_buffer.hpp"
 #include "label/label.hpp"
 #include "text/lines.hpp"
 
@@ -62,8 +64,10 @@ struct reading {
   std::vector<std::string> pin_files;  ///< that PKCS#11 URIs name
   std::vector<label::other_name> other_names;
   password_facts password;
-  std::string shown;              ///< the setting as it may be printed, the password hidden; may be empty
-  std::size_t string_length = 0;  ///< bytes of MQ's crypto-hardware string
+  std::shared_ptr<const secret_buffer> password_text;  ///< to be compared with labels only; null: not known
+  std::string shown_without_label;  ///< `shown`, for the case that label and password have changed places
+  std::string shown;                ///< the setting as it may be printed, the password hidden; may be empty
+  std::size_t string_length = 0;    ///< bytes of MQ's crypto-hardware string
 };
 
 using text::for_each_line;

@@ -235,6 +235,32 @@ int main(int argc, char** argv) {
                        function::C_DecryptVerifyUpdate, function::C_Digest, function::C_DigestFinal})
     call(mock, a, f);
   unsafe.push_back({first_unsafe, a.placed().size()});
+  // Mechanisms that are their own inverse, or raw; a second Init that failed; a state that was restored.
+  const auto both_ways = [&] {
+    const auto first = a.placed().size();
+    for (const auto f : {function::C_Encrypt, function::C_EncryptUpdate, function::C_EncryptFinal, function::C_Decrypt,
+                         function::C_DecryptUpdate, function::C_DigestEncryptUpdate, function::C_DecryptVerifyUpdate})
+      call(mock, a, f);
+    unsafe.push_back({first, a.placed().size()});
+  };
+  for (const std::uint64_t m : {CKM_AES_CTR, CKM_AES_OFB, CKM_AES_CFB128, CKM_RC4, CKM_CHACHA20, CKM_SALSA20, CKM_NULL,
+                                CKM_AES_GCM, CKM_CHACHA20_POLY1305, CKM_VENDOR_DEFINED + 9}) {
+    call(mock, a, function::C_EncryptInit, m);
+    call(mock, a, function::C_DecryptInit, m);
+    both_ways();
+  }
+  const module_behaviour refused{CKR_OPERATION_ACTIVE, test::writing::none};
+  call(mock, a, function::C_EncryptInit, CKM_AES_CBC_PAD, "none", refused);
+  call(mock, a, function::C_DecryptInit, CKM_AES_CBC_PAD, "none", refused);
+  both_ways();
+  call(mock, a, function::C_EncryptInit, CKM_AES_CBC_PAD);
+  call(mock, a, function::C_DecryptInit, CKM_AES_CBC_PAD);
+  call(mock, a, function::C_SetOperationState);
+  both_ways();
+  call(mock, a, function::C_SignInit, CKM_RSA_X_509);
+  const auto first_raw = a.placed().size();
+  for (const auto f : {function::C_Sign, function::C_SignUpdate, function::C_SignFinal}) call(mock, a, f);
+  unsafe.push_back({first_raw, a.placed().size()});
   a.certificates(true);
   call(mock, a, function::C_CreateObject);
   call(mock, a, function::C_GetAttributeValue);

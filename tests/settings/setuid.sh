@@ -28,6 +28,7 @@ tape=("$tapes"/*.p11tape)
 grep -aqx 'at_secure=1' "${tape[0]}" || skip "setuid does not work in $work (mounted nosuid?)"
 diff <(by_thread <"$work/made") <(calls_on_tapes | by_thread) || fail "the tape (>) does not have the calls (<)"
 [[ $(stat -c '%u %a' "${tape[0]}") == "$other 600" ]] || fail "the tape is $(stat -c '%u %a' "${tape[0]}")"
+expect_text 'P11TAPE_OFF, P11TAPE_MODULE, P11TAPE_DIR: set, but ignored' "$work/err"
 [[ ! -e $work/elsewhere ]] || fail "a variable counted"
 
 chmod 666 "$work/lib/p11tape.yaml"

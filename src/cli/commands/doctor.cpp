@@ -22,6 +22,7 @@
 #include "clients/files.hpp"
 #include "clients/formats/ssh.hpp"
 #include "clients/formats/unit.hpp"
+#include "clients/no_core_dumps.hpp"
 #include "text/exit_codes.hpp"
 
 namespace p11tape::cli {
@@ -144,6 +145,7 @@ void take_unit(const doctor_command& c, doctor_options& o, std::vector<std::stri
 }
 
 int run(doctor_command& c) {
+  clients::no_core_dumps();  // configurations hold PINs
   try {
     doctor_options o;
     o.user = user_for(c);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape swap and p11tape restore: the recorder into the place of a module, and out again.
 #include "clients/swap/swap.hpp"
+#include "clients/no_core_dumps.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -65,6 +66,7 @@ std::string absolute(const std::string& path) {
 // One client after the other; a failure of one does not undo the others, and is said.
 template <typename File, typename String>
 int run(const char* name, swap_command& c, File each_file, String each_string) {
+  clients::no_core_dumps();  // configurations hold PINs
   if (!c.clients.any()) {
     std::fprintf(stderr, "p11tape: no client is named (p11tape %s --help lists them)\n", name);
     return exit_usage;

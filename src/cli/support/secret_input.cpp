@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "clients/files.hpp"
+#include "clients/no_core_dumps.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -87,6 +88,7 @@ secret_buffer ask(const std::string& what) {
 }  // namespace
 
 secret_buffer read_secret(const std::string& source, const std::string& what) {
+  clients::no_core_dumps();
   if (source == "prompt") return ask(what);
   if (source == "-") {
     const secret_buffer text = read_all(STDIN_FILENO, false);
@@ -109,6 +111,7 @@ secret_buffer read_secret(const std::string& source, const std::string& what) {
 }
 
 secret_buffer read_string_or_secret(std::string& given, const std::string& what) {
+  clients::no_core_dumps();
   if (given == "-") return read_all(STDIN_FILENO, false);
   if (given.starts_with("file:")) return clients::read_whole(given.substr(5));
   if (given == "prompt" || given.starts_with("env:")) return read_secret(given, what);

@@ -80,7 +80,12 @@ void examine_tokens(examination& e, examined_module& m, const reading& r, const 
     e.found.add(code::CFG624, "User " + options.user.name + ".");
   else if (options.user.uid != current_user().uid)
     e.found.add(code::CFG622, "As " + current_user().name + ", not as " + options.user.name + ".");
-  const std::size_t meant = judge_tokens(e.found, *m.probe, r, options);
+  auto read = r;
+  if (password_is_a_label(*m.probe, r)) {  // then what stands in the label's place is the password
+    read.label_may_be_pin = true;
+    e.shown = r.shown_without_label;
+  }
+  const std::size_t meant = judge_tokens(e.found, *m.probe, read, options);
   if (options.pin != nullptr && m.probe->end == probe_end::answered && !m.probe->tokens.empty())
     log_in(e.found, m, meant, options);
   check_dates(e.found, r.certificate_labels, *m.probe, std::time(nullptr));

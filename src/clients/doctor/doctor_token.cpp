@@ -97,6 +97,13 @@ void judge_probe(findings& out, const probe_result& probe) {
   }
 }
 
+bool password_is_a_label(const probe_result& probe, const reading& r) {
+  if (r.password_text == nullptr) return false;
+  const auto password = trim(r.password_text->view());
+  return !password.empty() && std::any_of(probe.tokens.begin(), probe.tokens.end(),
+                                          [&](const label::token& t) { return label::unpadded(t.label) == password; });
+}
+
 std::size_t judge_tokens(findings& out, const probe_result& probe, const reading& r, const doctor_options& options) {
   const auto& tokens = probe.tokens;
   if (tokens.empty()) return label::none;

@@ -13,6 +13,9 @@ void judge_probe(findings& out, const probe_result& probe);
 /// or label::none.
 std::size_t judge_tokens(findings& out, const probe_result& probe, const reading& r, const doctor_options& options);
 
+/// True if the configured password is the label of one of the tokens: the two fields have changed places.
+bool password_is_a_label(const probe_result& probe, const reading& r);
+
 /// Why no login may be tried on the token; empty where it may.
 std::string reason_not_to_log_in(const label::token& token, const doctor_options& options);
 

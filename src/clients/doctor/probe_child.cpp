@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "clients/doctor/probe.hpp"
+#include "clients/no_core_dumps.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "cryptoki/tables.hpp"
 #include "text/numbers.hpp"
@@ -231,6 +232,7 @@ secret_buffer read_pin() {
 }  // namespace
 
 int answer_probe(const char* module, const char* login_slot, bool yes_final_try) {
+  no_core_dumps();
   // What the module prints must not get between the lines of the answer.
   const int out = fcntl(1, F_DUPFD_CLOEXEC, 100);
   dup2(2, 1);

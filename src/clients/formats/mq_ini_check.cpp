@@ -107,10 +107,12 @@ void read_driver(reading& r, std::string_view text, const ini_line& l) {
     const std::size_t base = offset_of(l.value, text);
     r.modules.push_back({s.path, "", l.number, base + start, base + std::min(end, l.value.size()), escaping::mq_ini});
     r.shown = s.shown();
+    r.shown_without_label = s.shown({}, true);
   }
   if (s.sound && !trim(s.label).empty()) r.token_label = s.label;
   r.label_may_be_pin = s.label_may_be_pin;
   r.password = s.password;
+  r.password_text = s.password_text;
   if (s.password.given && !s.password.is_protected) r.found.add(code::CFG147, "", l.number);
 }
 

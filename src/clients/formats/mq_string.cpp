@@ -4,6 +4,7 @@
 #include "clients/formats/mq_string.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -43,8 +44,16 @@ bool looks_like_path(std::string_view text) noexcept {
          text.find(".so") != std::string_view::npos || text.ends_with(".dll") || text.ends_with(".sl");
 }
 
-bool looks_like_pin(std::string_view text) noexcept {
-  return text.size() >= 4 && text.size() <= 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
+constexpr std::string_view digits = "0123456789";
+
+// In the place of the label. A word with digits beside a "password" that has none is more likely the password: the two
+// fields may have changed places.
+bool looks_like_pin(std::string_view text, std::string_view password) noexcept {
+  const bool has_digit = text.find_first_of(digits) != std::string_view::npos;
+  if (text.size() < 4 || !has_digit) return false;
+  if (text.size() <= 12 && text.find_first_not_of(digits) == std::string_view::npos) return true;
+  const bool is_word = text.size() <= 32 && text.find(' ') == std::string_view::npos;
+  return is_word && !trim(password).empty() && password.find_first_of(digits) == std::string_view::npos;
 }
 
 void check_path(mq_string& s, std::string_view path, mq_place where, std::size_t line) {
@@ -65,13 +74,13 @@ void check_path(mq_string& s, std::string_view path, mq_place where, std::size_t
     s.found.add(code::CFG120, shown, line);
 }
 
-void check_label(mq_string& s, std::size_t line) {
+void check_label(mq_string& s, std::string_view password, std::size_t line) {
   const std::string_view text = s.label;
   if (trim(text).empty()) {
     s.found.add(code::CFG110, "", line);
     return;
   }
-  s.label_may_be_pin = looks_like_pin(text) || text.starts_with("<P11>");
+  s.label_may_be_pin = looks_like_pin(text, password) || text.starts_with("<P11>");
   const std::string shown = s.label_may_be_pin ? std::to_string(text.size()) + " bytes." : label::quoted(text);
   if (s.label_may_be_pin) s.found.add(code::CFG135, shown, line);
   if (text.starts_with('/')) s.found.add(code::CFG136, shown, line);
@@ -124,7 +133,8 @@ void parse_fields(mq_string& s, std::string_view rest, mq_place where, std::size
   s.sound = true;
   s.label = std::string(fields[1]);
   s.password = password_facts::of(fields[2]);
-  check_label(s, line);
+  s.password_text = std::make_shared<const secret_buffer>(fields[2]);
+  check_label(s, fields[2], line);
   if (!s.password.given) s.found.add(code::CFG111, "", line);
   s.password.check(s.found, line);
   if (!closed) s.found.add(code::CFG109, "", line);
@@ -133,10 +143,10 @@ void parse_fields(mq_string& s, std::string_view rest, mq_place where, std::size
 
 }  // namespace
 
-std::string mq_string::shown(std::string_view other_path) const {
+std::string mq_string::shown(std::string_view other_path, bool without_label) const {
   std::string out = std::string(prefix) + label::printable(other_path.empty() ? std::string_view(path) : other_path);
   if (!sound) return out + ";(the rest is not shown)";
-  out += ';' + (label_may_be_pin ? std::string(hidden) : label::printable(label)) + ';' +
+  out += ';' + (label_may_be_pin || without_label ? std::string(hidden) : label::printable(label)) + ';' +
          (password.given ? std::string(hidden) : "") + ';';
   if (cipher != symmetric::absent) out += cipher == symmetric::on ? "SYMMETRIC_CIPHER_ON;" : "SYMMETRIC_CIPHER_OFF;";
   return out;
@@ -201,6 +211,8 @@ reading read_mq_string(std::string_view text, mq_place where) {
   r.password = s.password;
   r.string_length = s.length;
   if (!s.path.empty()) r.shown = s.shown();
+  r.password_text = s.password_text;
+  r.shown_without_label = s.shown({}, true);
   r.found = std::move(s.found);
   return r;
 }

@@ -25,6 +25,7 @@ struct mq_string {
   std::string label;   ///< only where sound
   bool label_may_be_pin = false;
   password_facts password;  ///< only where sound
+  std::shared_ptr<const secret_buffer> password_text;
   symmetric cipher = symmetric::absent;
   std::size_t length = 0;
   std::size_t path_begin = 0;  ///< where the path stands in the text
@@ -32,7 +33,7 @@ struct mq_string {
   findings found;
 
   /// "GSK_PKCS11=/p.so;label;(*********);SYMMETRIC_CIPHER_ON;", with another path where one is given.
-  std::string shown(std::string_view other_path = {}) const;
+  std::string shown(std::string_view other_path = {}, bool without_label = false) const;
 };
 
 /// `text`: the string as MQ gets it, unescaped. `line`: for the findings.

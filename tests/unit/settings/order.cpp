@@ -89,13 +89,20 @@ TEST_CASE("a setuid program takes no variables, and files of the right people on
   const auto& s =
       f.read({"P11TAPE_MODULE=/evil.so", "P11TAPE_CONFIG=/evil.yaml", "PKCS11SPY=/evil.so"}, "tester", true);
   CHECK(std::string(s.module_path) == "/from/file.so");
-  CHECK(std::string(s.problems).empty());
+  CHECK(std::string(s.problems).starts_with("P11TAPE_CONFIG, P11TAPE_MODULE: set, but ignored:"));
+  CHECK(std::string(f.read({}, "tester", true).problems).empty());
 
   for (const ::mode_t mode : {0664, 0646}) {
     ::chmod(f.path("p11tape.yaml").c_str(), mode);
     CHECK(std::string(f.read({}, "tester", true).module_path).empty());
     CHECK(std::string(f.read({}, "tester", true).problems).find("chmod go-w") != std::string::npos);
-    CHECK(std::string(f.read({}, "tester", false).module_path) == "/from/file.so");
+    // Root obeys nobody else, setuid or not; others are warned.
+    const bool refused = ::geteuid() == 0 && mode == 0646;
+    const auto& plain = f.read({}, "tester", false);
+    CHECK(std::string(plain.module_path) == (refused ? "" : "/from/file.so"));
+    const char* const warning = refused ? "the program runs as root" : mode == 0646 ? "everybody can write" : "";
+    CHECK(std::string(plain.problems).find(warning) != std::string::npos);
+    CHECK(std::string(plain.problems).empty() == (mode != 0646));
   }
   if (::geteuid() == 0) {  // only root can give files away
     ::chmod(f.path("p11tape.yaml").c_str(), 0644);
