@@ -7,6 +7,7 @@
 
 #include "capture/encode/encode.hpp"
 #include "capture/encode/secrets.hpp"
+#include "cryptoki/pin_text.hpp"
 #include "cryptoki/redaction.hpp"
 #include "import/bind.hpp"
 
@@ -100,10 +101,6 @@ void put_bytes(body& out, u16 field, std::string_view bytes, bool cut) {
 }
 
 bool is_written(flow w) noexcept { return w == flow::out || w == flow::inout; }
-
-bool is_scalar(form f) noexcept {
-  return f == form::flag || f == form::number || f == form::numbers || f == form::mechanisms || f == form::version;
-}
 
 // What one word of mechanisms.def says of a parameter's bytes.
 template <class Each>
@@ -264,8 +261,7 @@ u64 encoder::bytes(body& out, const field& f, const value& v, u16 index) const {
         not_known(out, index);
         return 0;
       }
-      if (f.secret == redaction_class::identity && capture::holds_pin_value(as_bytes(v.bytes), v.bytes.size()))
-        return tape::pointer_withheld;
+      if (f.secret == redaction_class::identity && cryptoki::holds_pin(v.bytes)) return tape::pointer_withheld;
       if (f.terminated) {
         const item i(out, index, item_form::text);
         put(out, v.bytes.data(), std::min<std::size_t>(v.bytes.size(), 256));
@@ -364,7 +360,7 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth, 
       if (++n <= most_attributes && out.size() < largest_record) attribute(out, inner, false, depth + 1, request);
   } else if (a.what == kind::number) {
     if (!a.length_known) length = word_size_;
-    if (secret == redaction_class::open && is_scalar(how_read)) {
+    if (secret == redaction_class::open && cryptoki::is_scalar(how_read)) {
       h.form = static_cast<u8>(item_form::number);
       put_number(out, a.number);
     } else {
@@ -377,7 +373,10 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth, 
     if (secret == redaction_class::value)
       secret = certificate || (!a.partial && capture::looks_like_certificate(at, size)) ? redaction_class::open
                                                                                         : redaction_class::key;
-    const bool pin = how_read == form::text && capture::holds_pin_value(at, size);
+    // A scalar of another size is none: logs do not all have the size of the recorded program's CK_ULONG.
+    const bool fits = cryptoki::fits(how_read, size, word_size_) || (how_read == form::number && size == 4);
+    if (!a.partial && !fits) secret = redaction_class::key;
+    const bool pin = secret == redaction_class::identity && cryptoki::holds_pin(a.bytes);
     if (cryptoki::treat(default_profile, secret) != treatment::whole || pin) {
       flags |= tape::item_withheld;
     } else if (how_read == form::number && (size == 8 || size == 4) && !a.partial) {
