@@ -89,6 +89,8 @@ struct item_view {
   byte_view payload;
 
   bool has(item_flags f) const noexcept { return (flags & f) != 0; }
+  /// An output that nothing proves to have been written: no news, and no value.
+  bool is_unproven() const noexcept { return has(item_unchanged) && form == item_form::none; }
   u64 number() const noexcept { return load<u64>(payload, 0); }
   std::size_t numbers() const noexcept { return payload.size() / 8; }
   u64 number(std::size_t i) const noexcept { return load<u64>(payload, 8 * i); }
@@ -107,6 +109,7 @@ struct attribute_view {
   byte_view payload;
 
   bool has(item_flags f) const noexcept { return (flags & f) != 0; }
+  bool is_unproven() const noexcept { return has(item_unchanged) && form == item_form::none; }
   u64 number() const noexcept { return load<u64>(payload, 0); }
 
   static bool take(byte_view& rest, attribute_view& out) noexcept;

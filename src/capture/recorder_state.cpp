@@ -31,7 +31,8 @@ constinit std::atomic<u32> extras{0};
 namespace {
 
 constinit session_mechanisms operations[operation_count]{};
-constinit known_numbers numbers{};
+constinit known_values numbers{};
+constinit known_values contents{};
 constinit std::atomic<u64> last_epoch{0};
 
 // Kernels before 4.14 do not wipe the page in a child: fork does it there, through libc's handlers. A child that was made
@@ -72,6 +73,7 @@ void make_recorder(process_state& p) noexcept {
   how.pins = &p.pins;
   how.operations = operations;
   how.numbers = &numbers;
+  how.contents = &contents;
   forget_operations();
   const bool wanted = the_control.first_look(*the_settings);
   if (!wanted) the_tape.forget();
@@ -116,6 +118,7 @@ process_state* ready_process() noexcept {
 void forget_operations() noexcept {
   for (auto& o : operations) o.forget();
   numbers.forget();
+  contents.forget();
 }
 
 void introduce(const settings& s, const recorded_module& m) noexcept {

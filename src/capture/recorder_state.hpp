@@ -32,7 +32,7 @@ extern constinit std::atomic<bool> recording;
 enum extra_bits : u32 { extra_off = 1, extra_control = 2, extra_filter = 4, extra_log = 8 };
 extern constinit std::atomic<u32> extras;
 
-/// Forgets what calls that were not recorded may have changed: operations and their mechanisms, numbers given out.
+/// Forgets what calls that were not recorded may have changed: operations and their mechanisms, values given out.
 void forget_operations() noexcept;
 
 /// The number of the recorder that works in this process; 0: none yet, as in a child of fork.

@@ -21,8 +21,7 @@ std::string text_of(byte_view bytes) {
 
 // True where the value stands on the tape as it was.
 bool is_whole(const attribute_view& a) noexcept {
-  constexpr u32 not_whole =
-      tape::item_unreadable | tape::item_cut | tape::item_withheld | tape::item_null | tape::item_unchanged;
+  constexpr u32 not_whole = tape::item_unreadable | tape::item_cut | tape::item_withheld | tape::item_null;
   return a.form != item_form::none && (a.flags & not_whole) == 0;
 }
 
@@ -83,7 +82,7 @@ void take_allowed(object& o, const attribute_view& a) {
 }
 
 void learn_one(object& o, const attribute_view& a) {
-  if (a.has(tape::item_unchanged)) return;  // no news: what an earlier call read stays
+  if (a.is_unproven()) return;  // no news: what an earlier call read stays
   // The length of a key that may not be read still tells what kind of key it is.
   if (a.type == CKA_VALUE && a.length != 0 && a.length < 4096 && !a.has(tape::item_length_rounded))
     o.value_length = static_cast<u32>(a.length);

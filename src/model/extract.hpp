@@ -43,7 +43,7 @@ struct numbers {
   }
   u64 operator[](std::size_t i) const noexcept { return item.number(i); }
   /// Not proven to be the module's: what an earlier call said still holds.
-  bool unchanged() const noexcept { return item.has(tape::item_unchanged); }
+  bool is_unproven() const noexcept { return item.is_unproven(); }
 };
 numbers output_numbers(const call& c, std::int8_t argument);
 

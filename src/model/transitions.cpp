@@ -339,7 +339,7 @@ void state::transitions::describe_token(recorded_process& in, const call& c) {
     case cryptoki::function::C_GetSlotList: {
       const auto all = output_numbers(c, role.result);
       if (!c.arguments().given(static_cast<std::size_t>(role.result))) return;  // asked for the length
-      if (all.unchanged()) return;
+      if (all.is_unproven()) return;
       std::vector<u64> ids;
       for (std::size_t i = 0; i < std::min(all.size(), recorded_process::most_slots); ++i) ids.push_back(all[i]);
       const bool with_token = c.arguments().word(0) != 0;
@@ -362,7 +362,7 @@ void state::transitions::describe_token(recorded_process& in, const call& c) {
     case cryptoki::function::C_GetMechanismList: {
       if (!c.arguments().given(1)) return;
       const auto all = output_numbers(c, 1);
-      if (all.unchanged()) return;
+      if (all.is_unproven()) return;
       auto& s = slot_of(in, id);
       s.mechanisms.clear();
       for (std::size_t i = 0; i < all.size(); ++i) s.mechanisms.push_back(all[i]);

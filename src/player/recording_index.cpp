@@ -223,7 +223,7 @@ void story_teller::make(recorded_call& c, u64 slot) {
 void story_teller::learn(u64 number, const recorded_call& c, tape::byte_view attributes, bool answered) {
   for (const auto& a : tape::sequence<tape::attribute_view>(attributes)) {
     recorded_attribute t{c.number, a.length, CKR_OK, a.form, a.flags, a.payload};
-    if (a.has(tape::item_unchanged)) continue;  // not proven to be the module's
+    if (a.is_unproven()) continue;  // not proven to be the module's
     if (answered && t.unavailable()) {
       if (c.value() == CKR_BUFFER_TOO_SMALL) continue;  // too little room: nothing is told of the attribute
       t.code = c.value();

@@ -20,7 +20,8 @@ recorder_profile::recorder_profile(const tape::reader& tape)
 
 encoding_room::encoding_room(const recorder_profile& how)
     : operations_(std::make_unique<capture::session_mechanisms[]>(capture::operation_count)),
-      numbers_(std::make_unique<capture::known_numbers>()),
+      numbers_(std::make_unique<capture::known_values>()),
+      contents_(std::make_unique<capture::known_values>()),
       pins_(std::make_unique<capture::pin_memory>()) {
   // Hashes of PINs stay in memory; a key that nobody knows keeps a core dump from telling them.
   if (getrandom(pins_->key, sizeof pins_->key, GRND_NONBLOCK) < 0)
@@ -31,6 +32,7 @@ encoding_room::encoding_room(const recorder_profile& how)
   how_.pins = pins_.get();
   how_.operations = operations_.get();
   how_.numbers = numbers_.get();
+  how_.contents = contents_.get();
   how_.room_key[0] = pins_->key[0];
   how_.room_key[1] = pins_->key[1];
 }

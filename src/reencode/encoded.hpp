@@ -27,7 +27,7 @@ class encoding_room {
 
  private:
   std::unique_ptr<capture::session_mechanisms[]> operations_;
-  std::unique_ptr<capture::known_numbers> numbers_;
+  std::unique_ptr<capture::known_values> numbers_, contents_;
   std::unique_ptr<capture::pin_memory> pins_;
   capture::encoding how_{};
 };

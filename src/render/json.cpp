@@ -37,6 +37,7 @@ constexpr struct {
     {mark_damaged, "damaged"},
     {mark_missing, "missing"},
     {mark_unavailable, "unavailable"},
+    {mark_unproven, "unproven"},
     {mark_unchanged, "unchanged"},
 };
 

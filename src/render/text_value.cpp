@@ -103,7 +103,7 @@ void append_nothing(const value& v, std::string& out) {
   } else if (v.marks & mark_withheld) {
     append_length(v, out);
     out += (v.marks & mark_length_withheld) ? "not recorded, nor its length" : "not recorded";
-  } else if (v.marks & mark_unchanged) {
+  } else if (v.marks & mark_unproven) {
     append_length(v, out);
     out += "unchanged: not proven that the module wrote it";
   } else if (v.marks & mark_null) {
@@ -127,6 +127,7 @@ void append_marks(std::uint32_t marks, std::string& out) {
   if (marks & mark_unreadable) out += " (could not be read completely)";
   if (marks & mark_wrong_size) out += " (its length does not match its type)";
   if (marks & mark_damaged) out += " (damaged on the tape)";
+  if (marks & mark_unchanged) out += " (unchanged)";
 }
 
 void append_value(const label& which, const value& v, std::size_t most_bytes, std::string& out) {

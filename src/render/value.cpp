@@ -43,7 +43,7 @@ std::uint32_t marks_of(const tape::attribute_view& a) noexcept {
   if (a.has(tape::item_withheld)) marks |= mark_withheld;
   if (a.has(tape::item_null)) marks |= mark_null;
   if (a.has(tape::item_length_rounded)) marks |= mark_length_rounded;
-  if (a.has(tape::item_unchanged)) marks |= mark_unchanged;
+  if (a.has(tape::item_unchanged)) marks |= a.is_unproven() ? mark_unproven : mark_unchanged;
   return marks;
 }
 
@@ -162,14 +162,14 @@ void render_attribute_value(const attribute_context& around, const tape::attribu
     return to.leaf(which, v);
   }
   v.length = a.length;
-  v.has_length = !((v.marks & mark_unchanged) && (v.marks & mark_null));
+  v.has_length = !((v.marks & mark_unproven) && (v.marks & mark_null));
 
   const auto kind = row ? row->kind : form::bytes;
   switch (a.form) {
     case item_form::none:
       if (around.asking && !(v.marks & mark_withheld))
         v.marks |= (v.marks & mark_null) ? std::uint32_t{mark_asks_length} : std::uint32_t{mark_room};
-      if (around.answering && (v.marks & mark_null) && !(v.marks & mark_unchanged)) v.marks = mark_needs;
+      if (around.answering && (v.marks & mark_null) && !(v.marks & mark_unproven)) v.marks = mark_needs;
       if (v.marks == 0 && v.length != 0) v.marks = mark_missing;
       if (v.marks == 0) v.kind = kind == form::text ? value_kind::text : value_kind::bytes;
       return to.leaf(which, v);

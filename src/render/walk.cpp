@@ -35,7 +35,7 @@ std::uint32_t marks_of(const item_view& i) noexcept {
   if (i.has(tape::item_cut)) marks |= mark_cut;
   if (i.has(tape::item_withheld)) marks |= mark_withheld;
   if (i.has(tape::item_length_rounded)) marks |= mark_length_rounded;
-  if (i.has(tape::item_unchanged)) marks |= mark_unchanged;
+  if (i.has(tape::item_unchanged)) marks |= i.is_unproven() ? mark_unproven : mark_unchanged;
   return marks;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // F: what the recorder keeps in the host's memory, and a module that cannot give its list.
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -49,19 +51,31 @@ std::vector<mapping> mappings() {
   return all;
 }
 
+// Where the memory of a mapping ends that there is: a tape's mapping reaches beyond the end of its file.
+std::uintptr_t end_of_memory(int memory, const mapping& m) {
+  constexpr std::uintptr_t page = 4096;
+  char c = 0;
+  auto at = m.from;
+  while (at < m.to && pread(memory, &c, 1, static_cast<off_t>(at)) == 1) at += page;
+  return at;
+}
+
 // How often the masked text is in this process's memory as it was. Nothing is copied on the way.
 int copies_of(const std::string& wanted) {
   int found = 0;
+  const int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  EXPECT(memory >= 0);
   for (const auto& m : mappings()) {
     if (!m.readable || m.name.starts_with("[v")) continue;
     const auto* at = reinterpret_cast<const volatile char*>(m.from);
-    const auto* end = reinterpret_cast<const volatile char*>(m.to);
+    const auto* end = reinterpret_cast<const volatile char*>(end_of_memory(memory, m));
     for (; end - at >= static_cast<std::ptrdiff_t>(wanted.size()); ++at) {
       std::size_t same = 0;
       while (same < wanted.size() && (at[same] ^ mask) == wanted[same]) ++same;
       if (same == wanted.size()) ++found;
     }
   }
+  close(memory);
   return found;
 }
 

@@ -242,8 +242,7 @@ u64 encoder::pointer(sink& out, const source& r, u16 index, phase p, int depth) 
       return s.count >= 0 ? numbers(out, r, s, index, p, at) : number(out, r, s, index, p, at);
     case shape::records:
       if (s.count >= 0) return records(out, r, s, index, p, at, depth);
-      if (p == phase::after && is_output(way_of(r, s)) && !has_changed(at)) return unchanged(out, index), 0;
-      return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
+      return output_record(out, r, s, index, p, at, depth);
     case shape::attributes: {
       u64 count = 0;
       if (!count_of(r, s, p, count)) return tape::pointer_bad;
@@ -286,19 +285,29 @@ u64 encoder::address(sink& out, const source& r, u16 index, phase p, const u8* a
   }
   if (s.target == no_target)
     return s.secret == redaction_class::opaque ? u64{tape::pointer_withheld} : bytes(out, r, s, index, p, at);
-  if (p == phase::after && !has_changed(at)) return unchanged(out, index), 0;
-  return record(out, index, s.target, at, p, depth) ? 0 : u64{tape::pointer_bad};
+  return output_record(out, r, s, index, p, at, depth);
+}
+
+// One struct, which is an output where the call is over.
+u64 encoder::output_record(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at,
+                           int depth) noexcept {
+  const u64 size = cryptoki::records[s.target].size;
+  u8 flags = 0;
+  if (!readable(pages_, at, size)) return tape::pointer_bad;
+  if (p == phase::after && is_output(way_of(r, s)) && !may_record(at, size, flags)) return unchanged(out, index), 0;
+  return record(out, index, s.target, at, p, depth, flags) ? 0 : u64{tape::pointer_bad};
 }
 
 u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept {
   u64 size = 0;
+  u8 flags = 0;
   if (!count_of(r, s, p, size)) return tape::pointer_bad;
   switch (treatment_of(r, s)) {
     case treatment::whole:
       if (!readable(pages_, at, size)) return tape::pointer_bad;
-      if (p == phase::after && is_output(way_of(r, s)) && !has_changed(at)) return unchanged(out, index), 0;
+      if (p == phase::after && is_output(way_of(r, s)) && !may_record(at, size, flags)) return unchanged(out, index), 0;
       if (s.secret == redaction_class::identity && holds_pin(at, size)) return tape::pointer_withheld;
-      copy(out, index, item_form::bytes, at, size, limit_for(s.secret));
+      copy(out, index, item_form::bytes, at, size, limit_for(s.secret), flags);
       return 0;
     case treatment::pin_facts: {
       if (!readable(pages_, at, size)) return tape::pointer_bad | tape::pointer_withheld;
@@ -319,9 +328,9 @@ u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p
   }
 }
 
-void encoder::copy(sink& out, u16 index, item_form form, const u8* at, u64 size, u64 limit) noexcept {
+void encoder::copy(sink& out, u16 index, item_form form, const u8* at, u64 size, u64 limit, u8 flags) noexcept {
   const u64 kept = size < limit ? size : limit;
-  u8* item = out.begin_item(index, form, kept < size ? u8{tape::item_cut} : u8{0});
+  u8* item = out.begin_item(index, form, kept < size ? u8(flags | tape::item_cut) : flags);
   if (u8* room = out.take(kept)) copy_from_caller(room, at, kept);
   out.end_item(item);
 }
@@ -392,14 +401,14 @@ u64 encoder::text(sink& out, const step& s, u16 index, const u8* at) noexcept {
   return 0;
 }
 
-bool encoder::record(sink& out, u16 index, u16 which, const u8* at, phase p, int depth) noexcept {
+bool encoder::record(sink& out, u16 index, u16 which, const u8* at, phase p, int depth, u8 flags) noexcept {
   if (!readable(pages_, at, cryptoki::records[which].size)) return false;
   if (const auto& plan = plan_of_record(which); plan.flat && depth < deepest) [[likely]] {  // in one piece
     const u64 size = 8 * plan.steps.size();
-    if (u8* room = out.flat_record_item(index, which, size)) copy_from_caller(room, at, size);
+    if (u8* room = out.flat_record_item(index, which, size, flags)) copy_from_caller(room, at, size);
     return true;
   }
-  u8* item = out.begin_item(index, item_form::record);
+  u8* item = out.begin_item(index, item_form::record, flags);
   const bool ok = record_payload(out, which, at, p, depth + 1);
   out.end_item(item);
   return ok;
@@ -431,8 +440,9 @@ u64 encoder::records(sink& out, const source& r, const step& s, u16 index, phase
   const u64 kept = count < most_records ? count : most_records;
   const u64 size = cryptoki::records[s.target].size;
   if (!readable(pages_, at, kept * size)) return tape::pointer_bad;
-  if (p == phase::after && s.way == flow::out && !has_changed(at)) return unchanged(out, index), 0;
-  u8* item = out.begin_item(index, item_form::records, kept < count ? u8{tape::item_cut} : u8{0});
+  u8 flags = kept < count ? u8{tape::item_cut} : u8{0};
+  if (p == phase::after && s.way == flow::out && !may_record(at, kept * size, flags)) return unchanged(out, index), 0;
+  u8* item = out.begin_item(index, item_form::records, flags);
   for (u64 i = 0; i < kept && !out.overflowed(); ++i) {
     u8* length = out.take(8);
     const u8* start = out.position();

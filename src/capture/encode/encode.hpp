@@ -26,8 +26,9 @@ struct encoding {
   u64 most_payload;     ///< of one value that only the profile `payload` records
   pin_memory* pins;
   session_mechanisms* operations;  ///< one for each operation that has a mechanism
-  known_numbers* numbers;
-  u64 room_key[2];  ///< of the fingerprints; random
+  known_values* numbers;
+  known_values* contents;  ///< fingerprints of recorded outputs
+  u64 room_key[2];         ///< of the fingerprints; random
 
   session_mechanisms& of(operation which) const noexcept { return operations[static_cast<std::size_t>(which) - 1]; }
 };
@@ -94,11 +95,12 @@ class encoder {
   u64 pointer_word(sink& out, const source& r, u16 index, phase p, bool all, int depth) noexcept;
   u64 pointer(sink& out, const source& r, u16 index, phase p, int depth) noexcept;
   u64 bytes(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept;
-  void copy(sink& out, u16 index, tape::item_form form, const u8* at, u64 size, u64 limit) noexcept;
+  void copy(sink& out, u16 index, tape::item_form form, const u8* at, u64 size, u64 limit, u8 flags = 0) noexcept;
   u64 numbers(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept;
   u64 number(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at) noexcept;
   u64 text(sink& out, const step& s, u16 index, const u8* at) noexcept;
-  bool record(sink& out, u16 index, u16 which, const u8* at, phase p, int depth) noexcept;
+  bool record(sink& out, u16 index, u16 which, const u8* at, phase p, int depth, u8 flags = 0) noexcept;
+  u64 output_record(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at, int depth) noexcept;
   bool record_payload(sink& out, u16 which, const u8* at, phase p, int depth) noexcept;
   u64 records(sink& out, const source& r, const step& s, u16 index, phase p, const u8* at, int depth) noexcept;
   u64 list_pointer(sink& out, const step& s, u16 index, phase p, const u8* at, int depth) noexcept;
@@ -109,6 +111,8 @@ class encoder {
   void note_room(const source& r, const step& s, const u8* at, int depth) noexcept;
   void note_attributes(const u8* at, u64 count, int depth) noexcept;
   bool has_changed(const u8* at) noexcept;
+  bool may_record(const u8* at, u64 size, u8& flags) noexcept;
+  u64 content(const u8* at, u64 size) const noexcept;
   void unchanged(sink& out, u16 index) noexcept;
 
   // Templates.
@@ -140,6 +144,7 @@ class encoder {
   scratch* room_;
   cryptoki::function function_{};
   u64 rv_ = 0;
+  u64 held_ = 0;                ///< fingerprint of the attribute's value, where it was taken already
   const u8* origin_ = nullptr;  ///< in the caller's memory, of the struct whose copy is walked
   bool shortened_ = false;
 };

@@ -18,6 +18,11 @@ namespace {
 
 constexpr CK_ULONG unavailable = CK_UNAVAILABLE_INFORMATION;
 
+bool is_copied(u8 form) noexcept {
+  return form == static_cast<u8>(item_form::bytes) || form == static_cast<u8>(item_form::number) ||
+         form == static_cast<u8>(item_form::numbers);
+}
+
 }  // namespace
 
 // `values`: the caller's, or what the call has written (`outputs`). Before a call that writes, only types and room.
@@ -57,6 +62,8 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
     if (has_value && a.ulValueLen != unavailable)
       attribute_value(out, h, static_cast<const u8*>(a.pValue), a.ulValueLen, at, count, outputs, depth);
     if (header == nullptr || out.overflowed()) return;
+    if (outputs && is_copied(h.form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
+      how_.contents->add(held_ != no_fingerprint ? held_ : content(static_cast<const u8*>(a.pValue), a.ulValueLen));
     h.size = le(static_cast<u32>(out.position() - start));
     std::memcpy(header, &h, sizeof h);
     out.pad(start);

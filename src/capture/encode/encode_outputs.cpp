@@ -35,6 +35,27 @@ bool encoder::has_changed(const u8* at) noexcept {
   return now > undefined_room && now != room->seen;
 }
 
+// The fingerprint of what is recorded of an output, whatever room it lay in.
+u64 encoder::content(const u8* at, u64 size) const noexcept {
+  return fingerprint(how_.room_key, at, size < most_room_bytes ? size : most_room_bytes);
+}
+
+// Whether an output of `size` readable bytes may be recorded, with the flags of its item. It was written if its room has
+// changed. If not, the memory of a call that succeeded may still hold what an output held before: those bytes are known.
+bool encoder::may_record(const u8* at, u64 size, u8& flags) noexcept {
+  const auto* room = rooms_.find(at);
+  if (room == nullptr || room->seen == no_fingerprint) return false;
+  const u64 now = look_at(at, room->size);
+  if (now <= undefined_room) return false;
+  const u64 held = size == room->size ? now : content(at, size);
+  if (now != room->seen) {
+    how_.contents->add(held);
+    return true;
+  }
+  flags |= tape::item_unchanged;
+  return rv_ == CKR_OK && how_.contents->has(held);
+}
+
 void encoder::unchanged(sink& out, u16 index) noexcept {
   out.end_item(out.begin_item(index, tape::item_form::none, tape::item_unchanged));
 }
@@ -119,6 +140,7 @@ bool encoder::is_constant(u64 type, const u8* value, u64 size) noexcept {
 
 // Whether the call has written an attribute of an output template; completes the header where it has not.
 bool encoder::is_written(const CK_ATTRIBUTE& a, const u8* entry, tape::attribute_header& h) noexcept {
+  held_ = no_fingerprint;
   if (a.ulValueLen == CK_UNAVAILABLE_INFORMATION) return false;  // and the length says so
   const bool done = rv_ == CKR_OK;
   const auto* value = static_cast<const u8*>(a.pValue);
@@ -138,8 +160,12 @@ bool encoder::is_written(const CK_ATTRIBUTE& a, const u8* entry, tape::attribute
     if (a.ulValueLen == 0 || !may_be_recorded(a.type)) return true;  // nothing but a length is recorded of it
     if (done && a.ulValueLen != room->size && room->seen != no_fingerprint) return true;
     const u64 now = room->seen == no_fingerprint ? no_fingerprint : look_at(value, room->size);
+    if (now > undefined_room && a.ulValueLen == room->size) held_ = now;
     if (now > undefined_room && now != room->seen) return true;
     if (done && is_constant(a.type, value, a.ulValueLen)) return true;
+    h.flags |= tape::item_unchanged;
+    if (!done || now <= undefined_room) return false;
+    return how_.contents->has(held_ != no_fingerprint ? held_ : content(value, a.ulValueLen));
   }
   h.flags |= tape::item_unchanged;
   return false;

@@ -4,7 +4,8 @@
 // Neither a return value nor a length proves that a module wrote something: modules answer CKR_OK, or an error that lets
 // values be read, and leave attributes untouched. The caller's buffer then holds what was there before: a PIN, a piece
 // of its heap. So the ENTER takes a keyed fingerprint of each such room whose bytes the profile may record, and the
-// LEAVE records bytes only if the length or the content has changed. Only fingerprints are kept, never the bytes.
+// LEAVE records bytes only if the length or the content has changed, or if the call succeeded and its memory holds what
+// an earlier output held (known_values). Only fingerprints are kept, never the bytes.
 //
 // The rooms of nested calls lie one behind the other, like the calls themselves. A call that never returns leaves rooms
 // behind that the next call of its depth overwrites.
@@ -81,21 +82,23 @@ class output_rooms {
   output_room rooms_[most];
 };
 
-/// Numbers that modules have given out in this process: handles, slots, mechanisms. A variable that is used again
-/// often holds the very number that the module writes; a number that is on the tape already tells nobody anything new.
-/// It forgets.
-class known_numbers {
+/// Values that modules have given out in this process: numbers (handles, slots, mechanisms), and fingerprints of what
+/// was recorded of larger outputs. A variable or buffer that is used again often holds the very value that the module
+/// writes, and what is on the tape as an output already tells nobody anything new. It forgets.
+class known_values {
  public:
-  void add(u64 n) noexcept { place(n).store(n, std::memory_order_relaxed); }
+  void add(u64 n) noexcept {
+    if (auto& at = place(n); at.load(std::memory_order_relaxed) != n) at.store(n, std::memory_order_relaxed);
+  }
   bool has(u64 n) const noexcept { return n == 0 || place(n).load(std::memory_order_relaxed) == n; }
   void forget() noexcept {
-    for (auto& n : numbers_) n.store(0, std::memory_order_relaxed);
+    for (auto& v : values_) v.store(0, std::memory_order_relaxed);
   }
 
  private:
   static constexpr unsigned bits = 11;
-  std::atomic<u64>& place(u64 n) const noexcept { return numbers_[n * 0x9e3779b97f4a7c15 >> (64 - bits)]; }
-  mutable std::atomic<u64> numbers_[u32{1} << bits];
+  std::atomic<u64>& place(u64 n) const noexcept { return values_[n * 0x9e3779b97f4a7c15 >> (64 - bits)]; }
+  mutable std::atomic<u64> values_[u32{1} << bits];
 };
 
 }  // namespace p11tape::capture

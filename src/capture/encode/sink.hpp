@@ -68,10 +68,10 @@ class sink {
   }
 
   /// A whole item of a struct all of whose fields are numbers: room for them, `size` bytes, or nullptr.
-  u8* flat_record_item(u16 field, u64 which, u64 size) noexcept {
+  u8* flat_record_item(u16 field, u64 which, u64 size, u8 flags = 0) noexcept {
     u8* here = take(sizeof(tape::item_header) + sizeof which + size);
     if (here == nullptr) return nullptr;
-    const tape::item_header h{le(field), static_cast<u8>(tape::item_form::record), 0,
+    const tape::item_header h{le(field), static_cast<u8>(tape::item_form::record), flags,
                               le(static_cast<u32>(sizeof which + size))};
     which = le(which);
     std::memcpy(here, &h, sizeof h);
