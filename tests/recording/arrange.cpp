@@ -28,6 +28,12 @@ unsigned char* arranger::keep(std::size_t size) {
   return reinterpret_cast<unsigned char*>(memory_.back().data());
 }
 
+std::vector<std::uint64_t> arranger::addresses() const {
+  std::vector<std::uint64_t> all;
+  for (const auto& m : memory_) all.push_back(word_of(m.data()));
+  return all;
+}
+
 std::string arranger::make_canary() {
   static constexpr char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
   std::string s(canary_size, ' ');

@@ -63,6 +63,12 @@ class arranger {
 
   const std::vector<canary>& placed() const { return placed_; }
 
+  /// Takes canaries off the list: of them anything may be recorded.
+  void forget_since(std::size_t first) { placed_.erase(placed_.begin() + static_cast<std::ptrdiff_t>(first), placed_.end()); }
+
+  /// Of all memory that calls were given.
+  std::vector<std::uint64_t> addresses() const;
+
   std::uint64_t number() { return random_(); }
 
  private:

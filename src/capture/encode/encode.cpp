@@ -82,6 +82,8 @@ u64 encoder::load(const source& r, const step& s) const noexcept { return number
 
 // A length is shown unless it tells more of a secret than the profile allows.
 u64 encoder::shown_number(const source&, const step& s, u64 value) const noexcept {
+  // No length, but a pointer in the place of one: the caller's struct is another one than the row's.
+  if (s.counts >= 0 && value > absurd_length && value != CK_UNAVAILABLE_INFORMATION) value = absurd_length;
   switch (cryptoki::treat(how_.profile, s.counted)) {
     case treatment::withhold:
       return 0;
@@ -281,7 +283,7 @@ u64 encoder::address(sink& out, const source& r, u16 index, phase p, const u8* a
     u64 size = 0;
     if (!count_of(r, s, p, size)) return tape::pointer_bad;
     const u64 type = how_.of(plan_of(function_).part_of).get(load(r, r.steps[0]));
-    return parameter(out, index, type, at, size, layout::where::message, p, depth);
+    return parameter(out, index, type, at, size, p, depth);
   }
   if (s.target == no_target)
     return s.secret == redaction_class::opaque ? u64{tape::pointer_withheld} : bytes(out, r, s, index, p, at);

@@ -132,8 +132,7 @@ class encoder {
   bool may_be_kept(const source& r, cryptoki::redaction_class s) const noexcept;
   u64 mechanism(sink& out, u16 index, const u8* at, phase p, int depth) noexcept;
   bool is_other_layout(u16 record, const u8* at, u64 size) noexcept;
-  u64 parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, layout::where context, phase p,
-                int depth) noexcept;
+  u64 parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, phase p, int depth) noexcept;
   u64 prf_value(sink& out, const source& r, u16 index, const u8* at, u64 size, int depth) noexcept;
 
   const encoding& how_;

@@ -21,17 +21,12 @@ u64 encoder::mechanism(sink& out, u16 index, const u8* at, phase p, int depth) n
   CK_MECHANISM m;
   if (!readable(pages_, at, sizeof m)) return tape::pointer_bad;
   copy_from_caller(&m, at, sizeof m);
-  const auto context = function_ == cryptoki::function::C_WrapKeyAuthenticated ||
-                               function_ == cryptoki::function::C_UnwrapKeyAuthenticated
-                           ? layout::where::wrap
-                           : layout::where::call;
   u8* item = out.begin_item(index, item_form::mechanism);
   out.number(m.mechanism);
   out.number(m.ulParameterLen);
   u64 bits = 0;
   if (m.pParameter != nullptr && m.ulParameterLen != 0 && depth < deepest)
-    bits =
-        parameter(out, 0, m.mechanism, static_cast<const u8*>(m.pParameter), m.ulParameterLen, context, p, depth + 1);
+    bits = parameter(out, 0, m.mechanism, static_cast<const u8*>(m.pParameter), m.ulParameterLen, p, depth + 1);
   if (bits != 0 && item != nullptr && !out.overflowed())
     item[offsetof(tape::item_header, flags)] =
         static_cast<u8>((bits & tape::pointer_bad ? tape::item_unreadable : 0) |
@@ -52,14 +47,14 @@ bool encoder::is_other_layout(u16 record, const u8* at, u64 size) noexcept {
 
 // A mechanism's parameter, by the first of its layouts that has this context and length. Without one it is key
 // material.
-u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, layout::where context, phase p,
-                       int depth) noexcept {
+u64 encoder::parameter(sink& out, u16 index, u64 type, const u8* at, u64 size, phase p, int depth) noexcept {
   const auto* plan = plan_of_mechanism(type);
   if (plan == nullptr) return tape::pointer_withheld;
+  const auto context = plan->context_for(plan_of(function_).context);
   const bool whole = cryptoki::treat(how_.profile, redaction_class::parameter) == treatment::whole;
   for (u8 i = 0; i < plan->count; ++i) {
     const auto& l = plan->layouts[i];
-    if (l.context != context && !(l.context == layout::where::call && context == layout::where::wrap)) continue;
+    if (l.context != context) continue;
     if (l.kind == layout::how::record) {
       if (cryptoki::records[l.record].size != size || is_other_layout(l.record, at, size)) continue;
       if (p == phase::after && plan_of_record(l.record).outputs == 0) return 0;

@@ -105,6 +105,10 @@ constexpr function_plan make_function_plan(std::span<const step> steps, const fu
   p.part_of = operation_of(row);
   p.decrypts = p.part_of == operation::message_decrypt || p.part_of == operation::message_verify ||
                row.name == "C_UnwrapKeyAuthenticated";
+  const bool authenticated = row.name == "C_WrapKeyAuthenticated" || row.name == "C_UnwrapKeyAuthenticated";
+  p.context = row.family == "message" ? layout::where::message
+              : authenticated         ? layout::where::wrap
+                                      : layout::where::call;
   p.begins = row.does == effect::begin;
   p.mixes_key = row.name == "C_DigestKey";
   p.restores = row.does == effect::restore_state;

@@ -68,9 +68,17 @@ enum class operation : u8 {
 };
 inline constexpr std::size_t operation_count = 9;  ///< those with a mechanism
 
+/// One way in which a mechanism's parameter may lie in memory.
+struct layout {
+  enum class where : u8 { call, message, wrap } context;
+  enum class how : u8 { bytes, iv, number, record } kind;
+  u16 record;
+};
+
 struct function_plan : plan {
   retention goes;
   operation part_of;
+  layout::where context;   ///< the layouts that its mechanism's parameter has
   bool decrypts;           ///< takes what another call has sealed: IVs and tags are inputs
   bool changes_mechanism;  ///< one of the following
   bool begins;             ///< starts the operation: its mechanism is the second argument
@@ -86,17 +94,18 @@ inline const function_plan& plan_of(cryptoki::function f) noexcept {
 }
 inline const plan& plan_of_record(u16 record) noexcept { return record_plans[record]; }
 
-/// One way in which a mechanism's parameter may lie in memory.
-struct layout {
-  enum class where : u8 { call, message, wrap } context;
-  enum class how : u8 { bytes, iv, number, record } kind;
-  u16 record;
-};
-
 struct mechanism_plan {
   tape::u64 type;
   u8 count;
   std::array<layout, 4> layouts;
+
+  /// A mechanism without layouts of its own for a context takes there what it takes elsewhere. If it has some, nothing
+  /// else is one: structs of the same size have pointers where others have lengths.
+  constexpr layout::where context_for(layout::where wanted) const noexcept {
+    for (u8 i = 0; i < count; ++i)
+      if (layouts[i].context == wanted) return wanted;
+    return layout::where::call;
+  }
 };
 
 /// The layouts of a mechanism's parameter, or nullptr: then it is key material.
