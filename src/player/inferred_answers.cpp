@@ -47,7 +47,7 @@ std::optional<CK_RV> player::inferred_answer(question& q) {
       if (other == nullptr) return std::nullopt;
       say("C_GetSlotList was recorded only for " + std::string(q.word(0) != 0 ? "all slots" : "slots with a token") +
           ": the same list is returned for both");
-      return write_outputs(*other, q.words, false, [](u64 o) { return o; }).value;
+      return write_outputs(*other, q.words, q.inputs, false, [](u64 o) { return o; }).value;
     }
     case function::C_GetMechanismInfo: {
       const auto* list =

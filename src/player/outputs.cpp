@@ -29,8 +29,14 @@ void put_number(u8* to, u64 value, u64 size) {
 
 class writer {
  public:
-  writer(const recorded_call& from, const u64* words, bool forget, const handle_of& handles)
-      : from_(from), words_(words), forget_(forget), handles_(handles), steps_(capture::plan_of(from.function).steps) {}
+  writer(const recorded_call& from, const u64* words, const tape::fields_view& live, bool forget,
+         const handle_of& handles)
+      : from_(from),
+        words_(words),
+        live_(live),
+        forget_(forget),
+        handles_(handles),
+        steps_(capture::plan_of(from.function).steps) {}
 
   written write() {
     if (!room()) return out_;
@@ -45,6 +51,20 @@ class writer {
   u64 recorded_count(std::size_t counter) {
     tape::item_view item;
     return from_.outputs().find(counter, item) && item.form == item_form::number ? item.number() : 0;
+  }
+
+  // How many elements the caller has room for behind an argument, by its own words. What room() let pass of the tape's
+  // counts is not more than that.
+  u64 capacity(const step& s) {
+    if (s.count < 0) return s.fixed != 0 ? s.fixed : 1;
+    const auto counter = static_cast<std::size_t>(s.count);
+    const bool in_memory = steps_[counter].kind == shape::numbers;
+    u64 most = in_memory ? recorded_count(counter) : words_[counter];
+    if (s.cap >= 0)
+      most = std::min(most, words_[static_cast<std::size_t>(s.cap)]);
+    else if (in_memory && !steps_[counter].written)
+      most = 0;
+    return s.counts_bits ? most / 8 + (most % 8 != 0) : most;
   }
 
   // All lengths first: a call that has too little room for one output writes none.
@@ -75,13 +95,15 @@ class writer {
     tape::item_view item;
     const bool known = from_.outputs().find(i, item) && !(forget_ && s.kind == shape::bytes);
     u8* const to = pointer(words_[i]);
+    if (known && item.is_unproven()) return;  // as far as anybody knows, the module left the memory as it was
     switch (s.kind) {
       case shape::bytes:
-        return bytes(s, known ? item.payload : byte_view{}, to, i);
+        return fill(to, capacity(s), known ? item.payload : byte_view{}, i);
       case shape::numbers:
         return numbers(i, item, known, to);
       case shape::records: {
         tape::nested_view nested;
+        if (capacity(s) == 0) return;
         if (known &&
             tape::nested_view::parse(item.form == item_form::records ? first(item.payload) : item.payload, nested))
           record(nested, s.target, to);
@@ -105,17 +127,29 @@ class writer {
       std::memcpy(&live, pointer(words_[i]), sizeof live);
       if (!tape::mechanism_view::parse(item.payload, recorded) || recorded.type != live.mechanism) return;
       if (recorded.has_parameter && recorded.parameter.form == item_form::record)
-        parameter(recorded.parameter, live.pParameter, live.ulParameterLen);
+        parameter(i, recorded.parameter, live.pParameter, live.ulParameterLen);
     } else if (s.kind == shape::address && item.form == item_form::record && s.count >= 0) {
-      parameter(item, pointer(words_[i]), words_[static_cast<std::size_t>(s.count)]);
+      parameter(i, item, pointer(words_[i]), words_[static_cast<std::size_t>(s.count)]);
     }
   }
 
-  void parameter(const tape::item_view& item, void* to, u64 size) {
+  void parameter(std::size_t argument, const tape::item_view& item, void* to, u64 size) {
     tape::nested_view nested;
     if (to == nullptr || !tape::nested_view::parse(item.payload, nested)) return;
-    if (nested.record < cryptoki::record_count && cryptoki::records[nested.record].size == size)
+    if (nested.record < cryptoki::record_count && cryptoki::records[nested.record].size == size &&
+        nested.record == live_struct(argument))
       written_fields(nested, static_cast<u8*>(to));
+  }
+
+  // The struct that the live call's parameter is. Another of the same size has its pointers elsewhere.
+  u64 live_struct(std::size_t argument) const {
+    tape::item_view item;
+    tape::nested_view nested;
+    if (!live_.find(argument, item)) return cryptoki::record_count;
+    if (tape::mechanism_view m; item.form == item_form::mechanism && tape::mechanism_view::parse(item.payload, m))
+      item = m.parameter;
+    const bool is_struct = item.form == item_form::record && tape::nested_view::parse(item.payload, nested);
+    return is_struct ? nested.record : cryptoki::record_count;
   }
 
   // Of a struct of the caller's, what hangs on the pointers that the module writes to.
@@ -156,15 +190,6 @@ class writer {
     return records.size() >= 8 && size <= records.size() - 8 ? records.subspan(8, size) : byte_view{};
   }
 
-  void bytes(const step& s, byte_view known, u8* to, std::size_t field) {
-    u64 size = s.fixed;
-    if (s.count >= 0) {
-      const auto counter = static_cast<std::size_t>(s.count);
-      size = steps_[counter].written ? recorded_count(counter) : words_[counter];
-    }
-    fill(to, size, known, field);
-  }
-
   // The bytes that are known, and made-up ones for the rest.
   void fill(u8* to, u64 size, byte_view known, std::size_t field) {
     const auto kept = std::min<u64>(size, known.size());
@@ -180,7 +205,7 @@ class writer {
       return;
     }
     const bool handles = cryptoki::row(from_.function).arguments[i].meaning == "object";
-    const u64 count = steps_[i].count >= 0 ? item.numbers() : std::min<u64>(1, item.numbers());
+    const u64 count = std::min<u64>(item.numbers(), capacity(steps_[i]));
     for (u64 k = 0; k < count; ++k) {
       u64 value = item.number(k);
       if (handles) value = next_made_ < from_.made.size() ? handles_(from_.made[next_made_++]) : value;
@@ -215,6 +240,7 @@ class writer {
 
   const recorded_call& from_;
   const u64* words_;
+  const tape::fields_view& live_;
   bool forget_;
   const handle_of& handles_;
   std::span<const step> steps_;
@@ -224,8 +250,9 @@ class writer {
 
 }  // namespace
 
-written write_outputs(const recorded_call& from, const u64* words, bool forget, const handle_of& handles) {
-  return writer(from, words, forget, handles).write();
+written write_outputs(const recorded_call& from, const u64* words, const tape::fields_view& live, bool forget,
+                      const handle_of& handles) {
+  return writer(from, words, live, forget, handles).write();
 }
 
 void make_up(u8* to, u64 size, u64 seed) {

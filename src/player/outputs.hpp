@@ -19,7 +19,11 @@ using handle_of = std::function<u64(u64 object)>;
 
 /// Writes what `from` answered to where the live call's arguments point. `forget`: its bytes belong to other input, and
 /// others are made up in their place. Pointers are used as a module uses them: those that are NULL are left alone.
-written write_outputs(const recorded_call& from, const u64* words, bool forget, const handle_of& handles);
+///
+/// The tape is not trusted: how much is written is bounded by what the live call says of its own memory. `live` is that
+/// call encoded, which tells what the structs of its mechanism parameters are.
+written write_outputs(const recorded_call& from, const u64* words, const tape::fields_view& live, bool forget,
+                      const handle_of& handles);
 
 /// Bytes that mean nothing, the same for the same seed.
 void make_up(tape::u8* to, u64 size, u64 seed);

@@ -161,7 +161,7 @@ CK_RV player::give(question& q, const match& m) {
     return c.value();
   }
   const auto handles = [this](u64 object) { return handle_of_object(object); };
-  const auto w = write_outputs(c, q.words, m.loose, handles);
+  const auto w = write_outputs(c, q.words, q.inputs, m.loose, handles);
   if (w.complete || (q.asks && c.asks)) use(q, m);
   if (w.made_up) {
     const std::string what(cryptoki::row(q.f).name);
