@@ -2,6 +2,7 @@
 #include "capture/recorder_state.hpp"
 
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,11 +60,14 @@ process_state* process_page() noexcept {
 
 void make_key(u64 (&key)[2]) noexcept {
   if (syscall(SYS_getrandom, key, sizeof key, 1 /* GRND_NONBLOCK */) == sizeof key) return;
-  key[0] = now();
-  key[1] = reinterpret_cast<std::uintptr_t>(&key) ^ static_cast<u64>(getpid());
+  // Before Linux 3.17: what the kernel gave this program at its start.
+  if (const auto* given = reinterpret_cast<const void*>(getauxval(AT_RANDOM))) std::memcpy(key, given, sizeof key);
+  key[0] = (key[0] ^ now()) * 0x9e3779b97f4a7c15;
+  key[1] ^= reinterpret_cast<std::uintptr_t>(&key) ^ static_cast<u64>(getpid());
 }
 
 void make_recorder(process_state& p) noexcept {
+  look_at_counter();
   forget_threads();
   make_key(p.pins.key);
   make_key(how.room_key);

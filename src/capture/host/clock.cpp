@@ -129,13 +129,15 @@ bool agrees(const reading& r) noexcept {
 
 }  // namespace
 
+void look_at_counter() noexcept { tape::counter_is_forbidden.store(!may_read()); }
+
 tape::clock_pair start_clock(clock_wish wish, const char*& why) noexcept {
   why = "";
   the_clock.kernel_flag.store(0);
   the_clock.rate.store(u64{1} << rate_shift);
   the_clock.long_call.store(long_call);
   auto source = time_source::kernel;
-  tape::counter_is_forbidden.store(!may_read());
+  look_at_counter();
   if (tape::counter_is_forbidden.load()) {
     why = "the process must not read the CPU's counter (PR_SET_TSC)";
   } else if (wish == clock_wish::kernel) {

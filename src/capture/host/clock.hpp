@@ -67,6 +67,9 @@ inline u64 duration_ns(u64 ticks, u8 flags) noexcept {
 /// CLOCK_MONOTONIC in ns at a moment that record_time() gave, as well as the last pairs tell.
 u64 kernel_time_of(u64 time, u8 flags) noexcept;
 
+/// Finds out whether the process may read the CPU's counter. Before that, and before anything else asks for the time.
+void look_at_counter() noexcept;
+
 /// Chooses the clock of this process's tape, and reads the first pair: counter 0 if the clock is the kernel's. `why` is
 /// the reason for the latter, "" if it was asked for.
 tape::clock_pair start_clock(clock_wish wish, const char*& why) noexcept;
