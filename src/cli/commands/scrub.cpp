@@ -76,6 +76,24 @@ bool search_file(scrub::search& s, const std::string& path) {
   return report_hits(s, path);
 }
 
+// The records one by one: large ones lie in several chunks of the file, and others are packed.
+bool search_records(scrub::search& s, const tape::reader& tape) {
+  bool found = false;
+  for (std::size_t t = 0; t < tape.threads().size(); ++t) {
+    auto records = tape.records(t);
+    tape::record_view record;
+    while (records.next(record) || records.next_in_flight(record)) {
+      s.restart();
+      s.feed({reinterpret_cast<const char*>(record.body.data()), record.body.size()});
+      if (s.hits().empty()) continue;
+      found = true;
+      std::printf("%s: found %s, in record %u of thread %zu\n", tape.path().c_str(),
+                  std::string{s.hits().front().form}.c_str(), record.ordinal, t + 1);
+    }
+  }
+  return found;
+}
+
 bool search_shown(scrub::search& s, const tape::reader& tape, const std::string& path, bool json) {
   s.restart();
   model::call_stream calls(tape);
@@ -113,7 +131,7 @@ int run_verify(const verify_options& o) {
   std::fill(secret.begin(), secret.end(), '\0');
   bool found = false;
   for (const auto& tape : tapes.tapes) {
-    found |= search_file(s, tape->path());
+    found |= search_file(s, tape->path()) || search_records(s, *tape);
     found |= search_shown(s, *tape, tape->path(), false);
     found |= search_shown(s, *tape, tape->path(), true);
   }
