@@ -64,7 +64,9 @@ class arranger {
   const std::vector<canary>& placed() const { return placed_; }
 
   /// Takes canaries off the list: of them anything may be recorded.
-  void forget_since(std::size_t first) { placed_.erase(placed_.begin() + static_cast<std::ptrdiff_t>(first), placed_.end()); }
+  void forget_since(std::size_t first) {
+    placed_.erase(placed_.begin() + static_cast<std::ptrdiff_t>(first), placed_.end());
+  }
 
   /// Of all memory that calls were given.
   std::vector<std::uint64_t> addresses() const;

@@ -29,7 +29,7 @@ std::unique_ptr<tape::reader> open_one(const std::string& path) {
   if (!all.troubles.empty() || all.tapes.empty()) return nullptr;
   if (all.tapes.size() == 1) return std::move(all.tapes.front());
   std::fprintf(stderr, "p11tape: %s: the directory contains %zu tapes (name the one to compare, for example %s)\n",
-               path.c_str(), all.tapes.size(), all.tapes.front()->path().c_str());
+               path.c_str(), all.tapes.size(), all.tapes.front()->shown_path().c_str());
   return nullptr;
 }
 

@@ -67,13 +67,13 @@ bool report_hits(const scrub::search& s, const std::string& where) {
   return !s.hits().empty();
 }
 
-bool search_file(scrub::search& s, const std::string& path) {
+bool search_file(scrub::search& s, const tape::reader& tape) {
   s.restart();
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file(tape.path(), std::ios::binary);
   std::string buffer(1 << 20, '\0');
   while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0)
     s.feed({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  return report_hits(s, path);
+  return report_hits(s, tape.shown_path());
 }
 
 // The records one by one: large ones lie in several chunks of the file, and others are packed.
@@ -87,7 +87,7 @@ bool search_records(scrub::search& s, const tape::reader& tape) {
       s.feed({reinterpret_cast<const char*>(record.body.data()), record.body.size()});
       if (s.hits().empty()) continue;
       found = true;
-      std::printf("%s: found %s, in record %u of thread %zu\n", tape.path().c_str(),
+      std::printf("%s: found %s, in record %u of thread %zu\n", tape.shown_path().c_str(),
                   std::string{s.hits().front().form}.c_str(), record.ordinal, t + 1);
     }
   }
@@ -131,9 +131,9 @@ int run_verify(const verify_options& o) {
   std::fill(secret.begin(), secret.end(), '\0');
   bool found = false;
   for (const auto& tape : tapes.tapes) {
-    found |= search_file(s, tape->path()) || search_records(s, *tape);
-    found |= search_shown(s, *tape, tape->path(), false);
-    found |= search_shown(s, *tape, tape->path(), true);
+    found |= search_file(s, *tape) || search_records(s, *tape);
+    found |= search_shown(s, *tape, tape->shown_path(), false);
+    found |= search_shown(s, *tape, tape->shown_path(), true);
   }
   if (!tapes.troubles.empty() || tapes.tapes.empty()) return exit_unusable;
   if (!found)

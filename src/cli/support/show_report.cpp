@@ -56,7 +56,7 @@ void append_tape_text(const tape::reader& tape, std::size_t number, std::string&
        program_of(tape) + ", process " + std::to_string(h.pid), out);
   std::string start;
   text::append_local_time(h.wall, start);
-  line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.path(), out);
+  line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.shown_path(), out);
   const auto module = tape.property("module");
   const auto resolved = tape.property("module.path");
   line("module ", std::string(module) + (resolved.empty() || resolved == module ? "" : " -> " + std::string(resolved)),
@@ -79,7 +79,7 @@ void append_end_text(const open_tapes& tapes, const call_counts& counts, std::st
   if (counts.no_end != 0) (out += ", ") += std::to_string(counts.no_end) + " without an end";
   out += '\n';
   for (const auto& t : tapes.tapes) {
-    const auto prefix = tapes.tapes.size() > 1 ? t->path() + ": " : std::string();
+    const auto prefix = tapes.tapes.size() > 1 ? t->shown_path() + ": " : std::string();
     append_notes(losses_of(*t), prefix, out);
     append_notes(damages_of(*t), prefix + "damaged: ", out);
   }

@@ -113,7 +113,7 @@ void append_text(const tape_summary& s, std::string& out) {
   const auto& tape = *s.tape;
   const auto& h = tape.header();
   const auto total = s.tally.total();
-  if (s.number != 0) out += cat("tape ", s.number, ": ", tape.path(), "\n");
+  if (s.number != 0) out += cat("tape ", s.number, ": ", tape.shown_path(), "\n");
   line("program",
        cat(program_of(tape), ", process ", h.pid, ", user ", tape.property("uid"),
            tape.property("uid") == tape.property("euid") ? "" : cat(" as ", tape.property("euid")),

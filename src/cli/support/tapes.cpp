@@ -71,7 +71,7 @@ void append_losses(const open_tapes& all, std::string& out) {
   for (const auto& t : all.tapes)
     for (const auto& lists : {losses_of(*t), damages_of(*t)})
       for (const auto& line : lists)
-        out += "# " + (all.tapes.size() > 1 ? t->path() + ": " : std::string()) + line + "\n";
+        out += "# " + (all.tapes.size() > 1 ? t->shown_path() + ": " : std::string()) + line + "\n";
 }
 
 }  // namespace p11tape::cli
