@@ -383,7 +383,7 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth, 
       h.form = static_cast<u8>(item_form::number);
       put_number(out, number_in(a.bytes));
     } else if ((how_read == form::numbers || how_read == form::mechanisms) && !a.partial && size % word_size_ == 0) {
-      h.form = static_cast<u8>(item_form::numbers);
+      if (size != 0) h.form = static_cast<u8>(item_form::numbers);
       for (std::size_t i = 0; i < size; i += word_size_)
         put_number(out, number_in(std::string_view(a.bytes).substr(i, word_size_)));
     } else {
