@@ -88,10 +88,11 @@ bool needs(const replay::plan& p, const replay_options& o, replay::pin_kind kind
 
 // What the tape itself lacks, said once before the report.
 void say_losses(const tape::reader& tape) {
-  for (const auto& text : losses_of(tape)) std::fprintf(stderr, "p11tape: %s: %s\n", tape.shown_path().c_str(), text.c_str());
+  for (const auto& text : losses_of(tape))
+    std::fprintf(stderr, "p11tape: %s: %s\n", tape.shown_path().c_str(), text.c_str());
   for (const auto& text : damages_of(tape))
-    std::fprintf(stderr, "p11tape: %s: the tape is damaged and is replayed up to the damage: %s\n", tape.shown_path().c_str(),
-                 text.c_str());
+    std::fprintf(stderr, "p11tape: %s: the tape is damaged and is replayed up to the damage: %s\n",
+                 tape.shown_path().c_str(), text.c_str());
   if (const auto n = filtered_calls(tape); n != 0)
     std::fprintf(stderr, "p11tape: %s: recording filters left out %llu calls; whatever depends on them will differ\n",
                  tape.shown_path().c_str(), static_cast<unsigned long long>(n));

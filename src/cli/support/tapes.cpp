@@ -64,7 +64,8 @@ void report(const open_tapes& tapes) {
 
 void report_damages(const open_tapes& tapes) {
   for (const auto& t : tapes.tapes)
-    for (const auto& line : damages_of(*t)) std::fprintf(stderr, "p11tape: %s: %s\n", t->shown_path().c_str(), line.c_str());
+    for (const auto& line : damages_of(*t))
+      std::fprintf(stderr, "p11tape: %s: %s\n", t->shown_path().c_str(), line.c_str());
 }
 
 void append_losses(const open_tapes& all, std::string& out) {
