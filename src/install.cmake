@@ -26,8 +26,6 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/p11tapeConfigVersion.cmake 
 install(FILES ${CMAKE_BINARY_DIR}/p11tapeConfigVersion.cmake DESTINATION ${package_dir})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/p11tape DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
-install(FILES ${CMAKE_SOURCE_DIR}/src/cryptoki/row.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/p11tape/cryptoki)
-install(FILES ${CMAKE_SOURCE_DIR}/src/tape/layout.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/p11tape/tape)
 
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/include/p11tape/FORMAT.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR})

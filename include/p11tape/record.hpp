@@ -12,8 +12,8 @@
 #include <memory>
 #include <span>
 
-#include "cryptoki/row.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
+#include "p11tape/row.hpp"
 
 namespace p11tape::tape {
 

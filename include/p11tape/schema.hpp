@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "cryptoki/row.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
+#include "p11tape/row.hpp"
 
 namespace p11tape::tape {
 

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "cryptoki/row.hpp"
+#include "p11tape/row.hpp"
 
 namespace p11tape::cryptoki {
 

@@ -11,7 +11,7 @@
 
 #include "cryptoki/each.hpp"
 #include "cryptoki/pkcs11.hpp"
-#include "cryptoki/row.hpp"
+#include "p11tape/row.hpp"
 
 namespace p11tape::cryptoki {
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "cryptoki/row.hpp"
 #include "diff/compare.hpp"
+#include "p11tape/row.hpp"
 
 namespace p11tape::diff {
 

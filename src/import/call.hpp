@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cryptoki/tables.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::import {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "import/call.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::import {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "model/roles.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::model {
 

@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::model {
 

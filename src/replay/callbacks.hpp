@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::replay {
 

@@ -3,7 +3,7 @@
 
 #include <sys/prctl.h>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::replay {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::replay {
 

@@ -2,7 +2,7 @@
 // How much of the host's address space a tape may take.
 #pragma once
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

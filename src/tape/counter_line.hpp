@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

@@ -3,7 +3,7 @@
 // is decided elsewhere (capture/host/clock.cpp).
 #pragma once
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "p11tape/exchange.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

@@ -16,7 +16,7 @@
 #include <atomic>
 #include <string_view>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 #include "tape/remove_old_tapes.hpp"
 
 namespace p11tape::tape {

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <ctime>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

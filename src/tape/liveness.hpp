@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

@@ -5,7 +5,7 @@
 // same directory, so the id alone decides nothing.
 #pragma once
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

@@ -9,7 +9,7 @@
 // than 2,000 tapes the space is estimated from a sample, which every start takes anew.
 #pragma once
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::tape {
 

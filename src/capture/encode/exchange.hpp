@@ -8,7 +8,7 @@
 // The rows of exchange_mask.def let through what is known to be public; all else stays in the module's memory.
 #pragma once
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::capture {
 

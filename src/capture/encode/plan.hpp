@@ -6,7 +6,7 @@
 #include <span>
 
 #include "cryptoki/tables.hpp"
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::capture {
 

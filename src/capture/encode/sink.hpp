@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::capture {
 

@@ -16,7 +16,7 @@
 #include <array>
 #include <cstdint>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::capture {
 

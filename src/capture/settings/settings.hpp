@@ -12,7 +12,7 @@
 
 #include <cstddef>
 
-#include "tape/layout.hpp"
+#include "p11tape/layout.hpp"
 
 namespace p11tape::capture {
 

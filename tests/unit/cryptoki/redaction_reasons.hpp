@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "cryptoki/row.hpp"
+#include "p11tape/row.hpp"
 
 namespace p11tape::test {
 
