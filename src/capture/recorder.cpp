@@ -27,7 +27,7 @@ void leave_to_heirs(thread_state& t) noexcept {
 }
 
 // The same call with the same arguments, open so many times: the module leads back here.
-bool is_loop(const thread_state& t, cryptoki::function f, const u64* words) noexcept {
+__attribute__((noinline, cold)) bool is_loop(const thread_state& t, cryptoki::function f, const u64* words) noexcept {
   const std::size_t size = cryptoki::row(f).arguments.size() * sizeof(u64);
   u32 same = 0;
   for (u32 i = 0; i < t.depth; ++i) {
@@ -35,6 +35,14 @@ bool is_loop(const thread_state& t, cryptoki::function f, const u64* words) noex
     if (o.function == static_cast<u16>(f) && std::memcmp(o.words, words, size) == 0) ++same;
   }
   return same >= same_call_again;
+}
+
+__attribute__((noinline, cold)) void tell_loop(cryptoki::function f) noexcept {
+  const signals_deferred guard;
+  the_tape.count(tape::counter::loops);
+  say("%s calls itself in a loop: the module %s calls this recorder again. The call was refused. Check that the "
+      "recorded module is not the recorder, and does not load it (p11-kit).",
+      cryptoki::row(f).name.data(), the_module->path);
 }
 
 __attribute__((noinline, cold)) bool on_other_stack() noexcept {
@@ -48,8 +56,8 @@ __attribute__((noinline, cold)) bool on_other_stack() noexcept {
 // lives lies above a newer frame; unless that one is of a signal handler on a stack of its own.
 bool has_been_left(const void* older, const void* newer) noexcept { return older <= newer && !on_other_stack(); }
 
-bool belongs_to_kept(cryptoki::function f) noexcept {
-  switch (plan_of(f).goes) {
+__attribute__((noinline)) bool has_kept_room(retention goes) noexcept {
+  switch (goes) {
     case retention::kept:
       return the_tape.kept_has_room();
     case retention::kept_half:
@@ -57,6 +65,10 @@ bool belongs_to_kept(cryptoki::function f) noexcept {
     default:
       return false;
   }
+}
+
+inline bool belongs_to_kept(const function_plan& plan) noexcept {
+  return plan.goes != retention::ring && has_kept_room(plan.goes);
 }
 
 // ---- What only some settings ask for ----
@@ -260,11 +272,7 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   while (t->depth > 0 && has_been_left(t->open[t->depth - 1].stack, &f)) --t->depth;
   f.depth = static_cast<u8>(t->depth);
   if (t->depth >= same_call_again && is_loop(*t, function, words)) [[unlikely]] {
-    const signals_deferred guard;
-    the_tape.count(tape::counter::loops);
-    say("%s calls itself in a loop: the module %s calls this recorder again. The call was refused. Check that the "
-        "recorded module is not the recorder, and does not load it (p11-kit).",
-        cryptoki::row(function).name.data(), the_module->path);
+    tell_loop(function);
     f.epoch = 0;
     return false;
   }
@@ -282,10 +290,11 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   if (t->held.call != 0) [[unlikely]]  // a call inside it, or after one that never returned
     append_held(*t);
   f.call = ++t->call;
-  f.kept = belongs_to_kept(function);
+  const auto& plan = plan_of(function);
+  f.kept = belongs_to_kept(plan);
   f.pending = (extra & extra_filter) != 0 && the_filter.may_drop(function);
   encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
-  e.remember_mechanism(function, words);
+  if (plan.changes_mechanism) e.remember_mechanism(plan, words);
   f.recorded = begin(*t, f, function, words, e);
   if (f.depth < thread_state::deepest) {
     auto& open = t->open[f.depth];
@@ -320,7 +329,7 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t->depth = f.depth;  // busy first: to a signal handler's call in between, this one would look as if it had ended
   encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
-  e.settle_mechanism(function, words, rv);
+  if (const auto& plan = plan_of(function); plan.begins) e.settle_mechanism(plan, words, rv);
   if (function == cryptoki::function::C_Finalize && rv == CKR_OK) [[unlikely]]
     forget_pins(*how.pins);
   if (f.pending) [[unlikely]]

@@ -56,13 +56,18 @@ bool make_room(thread_state& t, bool& kept, u64 size) noexcept;
 bool append_exchange(thread_state& t, const open_call* in, u64 time, u8 flags, const tape::exchange_facts& facts,
                      const u8* data) noexcept;
 
+[[gnu::always_inline]] inline void put_word(u8* at, u64 word) noexcept {
+  word = le(word);
+  std::memcpy(at, &word, 8);
+}
+
 /// A record's header. In whole words: a struct that is put together in narrow pieces and copied in wide ones makes the
 /// processor wait for each piece.
 [[gnu::always_inline]] inline void put_header(u8* at, const record_about& about, u64 size, u32 ordinal) noexcept {
-  const u64 words[3] = {le(size | u64{about.flags} << 24 | u64{static_cast<u8>(about.kind)} << 32 |
-                           u64{about.depth} << 40 | u64{static_cast<u16>(about.function)} << 48),
-                        le(u64{about.call} | u64{ordinal} << 32), le(about.time)};
-  for (int i = 0; i < 3; ++i) std::memcpy(at + 8 * i, &words[i], 8);
+  put_word(at, size | u64{about.flags} << 24 | u64{static_cast<u8>(about.kind)} << 32 | u64{about.depth} << 40 |
+                   u64{static_cast<u16>(about.function)} << 48);
+  put_word(at + 8, u64{about.call} | u64{ordinal} << 32);
+  put_word(at + 16, about.time);
 }
 
 /// Puts the header before a body of the lane that is ready, and publishes both. `size`: of both.
@@ -80,9 +85,12 @@ bool append_exchange(thread_state& t, const open_call* in, u64 time, u8 flags, c
   if (size > most_packed || l.room() < record_head + tape::packed_room(size) + end_room(about.depth)) [[unlikely]]
     return false;
   u8* const body = t.results + thread_state::most_fields - fields_size;
-  const u64 head[2] = {le(fields_size), le(duration)};
-  for (int i = 0; i < 2; ++i) std::memcpy(body + 8 * i, &head[i], 8);
-  for (u64 i = 0; i < fields_size; i += 8) std::memcpy(body + sizeof(tape::call_head) + i, fields + i, 8);
+  // Two words at a time and from the end: the one too many lies where the head is put then. (Before the fields is the
+  // header of the slot's record.)
+  for (auto i = static_cast<std::int64_t>(fields_size) - 16; i > -16; i -= 16)
+    std::memcpy(body + static_cast<std::int64_t>(sizeof(tape::call_head)) + i, fields + i, 16);
+  put_word(body, fields_size);
+  put_word(body + 8, duration);
   u8* const at = l.chunk + l.used;
   about.flags |= tape::record_packed;
   finish(t, l, about, static_cast<u64>(tape::pack(at + record_head, body, size) - at));

@@ -64,19 +64,20 @@ void encoded_call::enter(cryptoki::function f, const u64* words) {
   pages_ = {};  // the client may have unmapped what it passed before
   leave_size_ = 0;
   enter_size_ = put(enter_, [&](capture::encoder& e, capture::sink& out) {
-    e.remember_mechanism(f, words);
+    if (const auto& plan = capture::plan_of(f); plan.changes_mechanism) e.remember_mechanism(plan, words);
     e.enter(out, f, words);
   });
 }
 
 void encoded_call::settle(cryptoki::function f, const u64* words, u64 value) {
-  capture::encoder(how_, pages_, caps_, *rooms_, 0, scratch_.get()).settle_mechanism(f, words, value);
+  capture::encoder e(how_, pages_, caps_, *rooms_, 0, scratch_.get());
+  if (const auto& plan = capture::plan_of(f); plan.begins) e.settle_mechanism(plan, words, value);
 }
 
 void encoded_call::leave(cryptoki::function f, const u64* words, u64 value) {
   leave_size_ = put(leave_, [&](capture::encoder& e, capture::sink& out) {
     out.number(value);
-    e.settle_mechanism(f, words, value);
+    if (const auto& plan = capture::plan_of(f); plan.begins) e.settle_mechanism(plan, words, value);
     e.leave(out, f, words, value);
   });
 }

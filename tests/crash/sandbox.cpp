@@ -60,15 +60,16 @@ TEST_CASE("reserve: all makes no system call after the start: a filter kills the
 #ifdef P11TAPE_SANITIZED
   SKIP("the sanitizers make system calls of their own");
 #endif
-  constexpr std::uint64_t many = 60000;
+  constexpr std::uint64_t many = 150000;  // some 6 MB
   const scratch dir;
   const auto result = run(
       {.module = null_module(), .dir = dir.path(), .env = {{"P11TAPE_RESERVE", "all"}, {"P11TAPE_LIMIT", "4M"}}}, [] {
         const auto* const list = start();
         // A thread whose first call comes later.
-        static std::atomic<int> stage{0};
+        static std::atomic<int> stage{-1};
         std::thread([list] {
           CK_SESSION_INFO info;
+          stage = 0;  // its start has made its system calls
           while (stage.load() == 0) {
           }
           for (std::uint64_t n = 1; n <= 1000; ++n) list->C_GetSessionInfo(std::uint64_t{2} << 40 | n, &info);
@@ -76,7 +77,7 @@ TEST_CASE("reserve: all makes no system call after the start: a filter kills the
           for (;;) {
           }
         }).detach();
-        usleep(1000);
+        while (stage.load() < 0) usleep(1000);
         forbid_system_calls(SECCOMP_RET_KILL_PROCESS, {});
         call_numbered(list, 1, 65, many);
         stage = 1;

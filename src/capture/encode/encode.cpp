@@ -41,8 +41,6 @@ u64 number_at(const u8* at, u64 size) noexcept {
   return v;
 }
 
-u64 rounded(u64 n) noexcept { return n == 0 ? 0 : std::bit_ceil(n); }
-
 // What the profile `payload` keeps of an operation's data. The input of sign, verify and digest stays input, whatever
 // the mechanism does with it.
 bool is_payload(redaction_class s) noexcept {
@@ -52,47 +50,20 @@ bool is_payload(redaction_class s) noexcept {
 
 }  // namespace
 
-void encoder::enter(sink& out, cryptoki::function f, const u64* words) noexcept {
-  function_ = f;
-  caps_.counter_known = false;
-  rooms_.begin(depth_);
-  body(out, plan_of(f), reinterpret_cast<const u8*>(words), phase::before, false, 0);
+void encoder::enter_any(encoder& e, sink& out, const u64* words) noexcept {
+  e.body(out, plan_of(e.function_), reinterpret_cast<const u8*>(words), phase::before, false, 0);
 }
 
-void encoder::leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept {
-  function_ = f;
-  rv_ = rv;
-  const auto& plan = plan_of(f);
-  if (plan.outputs == 0) return;
-  rooms_.resume(depth_);
-  const bool done = rv == CKR_OK;
-  const bool lengths = done || rv == CKR_BUFFER_TOO_SMALL;
-  // These three are not failures of C_GetAttributeValue: what could be read has been read (section 5.7.5).
-  const bool partly = lengths || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
+void encoder::leave_any(encoder& e, sink& out, const u64* words) noexcept {
+  const auto& plan = plan_of(e.function_);
   const source r{plan.steps, reinterpret_cast<const u8*>(words)};
   for (u32 left = plan.outputs; left != 0; left &= left - 1) {
     const auto i = static_cast<u16>(std::countr_zero(left));
-    const auto& s = plan.steps[i];
-    if (s.kind == shape::attributes ? !partly : s.written ? !lengths : !done) continue;
-    pointer(out, r, i, phase::after, 0);
+    if (may_be_written(plan.steps[i], e.rv_)) e.pointer(out, r, i, phase::after, 0);
   }
 }
 
 u64 encoder::load(const source& r, const step& s) const noexcept { return number_at(r.base + s.offset, s.size); }
-
-// A length is shown unless it tells more of a secret than the profile allows.
-u64 encoder::shown_number(const source&, const step& s, u64 value) const noexcept {
-  // No length, but a pointer in the place of one: the caller's struct is another one than the row's.
-  if (s.counts >= 0 && value > absurd_length && value != CK_UNAVAILABLE_INFORMATION) value = absurd_length;
-  switch (cryptoki::treat(how_.profile, s.counted)) {
-    case treatment::withhold:
-      return 0;
-    case treatment::rounded_length:
-      return rounded(value);
-    default:
-      return value;
-  }
-}
 
 // The class of an OTP parameter depends on its type, the field before it.
 treatment encoder::treatment_of(const source& r, const step& s) const noexcept {
@@ -206,7 +177,7 @@ void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool al
       }
     } else if (!cryptoki::is_pointer(s.kind)) {
       if (s.way != flow::out || (p == phase::after && has_changed(origin_ + s.offset)))
-        word = shown_number(r, s, load(r, s));
+        word = shown_number(s, load(r, s));
     } else if (load(r, s) != 0) {
       word = tape::pointer_given | pointer_word(out, r, i, p, all, depth);
     }
@@ -384,7 +355,7 @@ u64 encoder::number(sink& out, const source& r, const step& s, u16 index, phase 
     else if (!given && !how_.numbers->has(value))
       return unchanged(out, index), 0;
   }
-  out.number_item(index, shown_number(r, s, value));
+  out.number_item(index, shown_number(s, value));
   return 0;
 }
 

@@ -7,6 +7,9 @@
 // After the call, outputs are recorded only if it is proven that the module wrote them (rooms.hpp).
 #pragma once
 
+#include <array>
+#include <bit>
+
 #include "capture/encode/operations.hpp"
 #include "capture/encode/plan.hpp"
 #include "capture/encode/rooms.hpp"
@@ -55,27 +58,58 @@ class encoder {
       : how_(how), pages_(pages), caps_(caps), rooms_(rooms), depth_(depth), room_(room) {}
 
   /// The body of an ENTER. `words` has one word an argument.
-  void enter(sink& out, cryptoki::function f, const u64* words) noexcept;
-
-  /// The items of a LEAVE.
-  void leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept;
-
-  /// Before a call that begins an operation: looks at its mechanism, which the caller may free after the call. Until
-  /// settle_mechanism() the session's mechanism is unknown, and what it decides is secret.
-  void remember_mechanism(cryptoki::function f, const u64* words) noexcept {
-    if (const auto& plan = plan_of(f); plan.changes_mechanism) remember(plan, words);
+  void enter(sink& out, cryptoki::function f, const u64* words) noexcept {
+    function_ = f;
+    caps_.counter_known = false;
+    rooms_.begin(depth_);
+    row_codes[static_cast<std::size_t>(f)].enter(*this, out, words);
   }
 
-  /// After it: later calls are read by the new mechanism if the call succeeded, else by the one before.
-  void settle_mechanism(cryptoki::function f, const u64* words, u64 rv) noexcept {
-    if (const auto& plan = plan_of(f); plan.begins) [[unlikely]]
-      how_.of(plan.part_of).set(words[0], rv == CKR_OK ? caps_.mechanism : caps_.mechanism_before);
+  /// The items of a LEAVE.
+  void leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept {
+    const auto code = row_codes[static_cast<std::size_t>(f)].leave;
+    if (code == nullptr) return;
+    function_ = f;
+    rv_ = rv;
+    rooms_.resume(depth_);
+    code(*this, out, words);
+  }
+
+  /// The same two by the interpreter alone, whatever row_codes has: what tests compare with.
+  void interpret_enter(sink& out, cryptoki::function f, const u64* words) noexcept {
+    function_ = f;
+    caps_.counter_known = false;
+    rooms_.begin(depth_);
+    enter_any(*this, out, words);
+  }
+  void interpret_leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept {
+    function_ = f;
+    rv_ = rv;
+    rooms_.resume(depth_);
+    leave_any(*this, out, words);
+  }
+
+  /// Before a call that changes_mechanism: looks at its mechanism, which the caller may free after the call. Until
+  /// settle_mechanism() the session's mechanism is unknown, and what it decides is secret.
+  void remember_mechanism(const function_plan& plan, const u64* words) noexcept;
+
+  /// After it, if it `begins` an operation: later calls are read by the new mechanism if the call succeeded, else by the one
+  /// before.
+  void settle_mechanism(const function_plan& plan, const u64* words, u64 rv) noexcept {
+    how_.of(plan.part_of).set(words[0], rv == CKR_OK ? caps_.mechanism : caps_.mechanism_before);
   }
 
   /// Cuts every value to a few bytes: the second try for a record that is too large.
   void shorten() noexcept { shortened_ = true; }
 
  private:
+  // The code of each function's row (encode_compiled.cpp).
+  struct row_code {
+    void (*enter)(encoder& e, sink& out, const u64* words) noexcept;
+    void (*leave)(encoder& e, sink& out, const u64* words) noexcept;  // nullptr: it has no outputs
+  };
+  static const std::array<row_code, cryptoki::function_count> row_codes;
+
   enum class phase : u8 { before, after };
   /// The fields of a call or of a struct, and where their values are.
   struct source {
@@ -83,9 +117,48 @@ class encoder {
     const u8* base;
   };
 
-  void remember(const function_plan& plan, const u64* words) noexcept;
+  // As readable(); knows the answer for what it was asked for last.
+  [[gnu::always_inline]] bool can_read(const u8* at, u64 size) noexcept {
+    if (at == readable_at_ && size - 1 < readable_size_) return true;
+    if (!readable(pages_, at, size)) return false;
+    readable_at_ = at;
+    readable_size_ = size;
+    return true;
+  }
+
+  template <const auto& Steps>
+  static constexpr row_code code_of(const cryptoki::function_row& row) noexcept;
+
+  // Any row, by its plan.
+  static void enter_any(encoder& e, sink& out, const u64* words) noexcept;
+  static void leave_any(encoder& e, sink& out, const u64* words) noexcept;
+
+  // A row that is compiled, and its fields.
+  template <const auto& Steps>
+  static void enter_row(encoder& e, sink& out, const u64* words) noexcept;
+  template <const auto& Steps>
+  static void leave_row(encoder& e, sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  u64 word_before(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  u64 pointer_before(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  void output_after(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  u64 number_before(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  void number_after(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  void record_after(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I>
+  u64 bytes_before(sink& out, const u64* words) noexcept;
+  template <u64 Size>
+  void note_readable(const u8* at) noexcept;
+  template <u64 Size>
+  u64 print_readable(const u8* at) const noexcept;
+
   u64 load(const source& r, const step& s) const noexcept;
-  u64 shown_number(const source& r, const step& s, u64 value) const noexcept;
+  u64 shown_number(const step& s, u64 value) const noexcept;
   cryptoki::treatment treatment_of(const source& r, const step& s) const noexcept;
   cryptoki::flow way_of(const source& r, const step& s) const noexcept;
   bool count_of(const source& r, const step& s, phase p, u64& count) noexcept;
@@ -108,8 +181,10 @@ class encoder {
 
   // Rooms.
   u64 look_at(const u8* at, u64 size) noexcept;
+  u64 look_at_value(const u8* at, u64 size) noexcept;
   void note_room(const source& r, const step& s, const u8* at, int depth) noexcept;
   void note_attributes(const u8* at, u64 count, int depth) noexcept;
+  void note_attribute(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row, int depth) noexcept;
   bool has_changed(const u8* at) noexcept;
   bool may_record(const u8* at, u64 size, u8& flags) noexcept;
   u64 content(const u8* at, u64 size) const noexcept;
@@ -118,11 +193,17 @@ class encoder {
   // Templates.
   u64 attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept;
   void attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth, bool& cut) noexcept;
-  bool is_written(const CK_ATTRIBUTE& a, const u8* entry, tape::attribute_header& h) noexcept;
-  bool is_constant(u64 type, const u8* value, u64 size) noexcept;
-  bool may_be_recorded(u64 type) const noexcept;
-  void attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings, u64 count,
-                       bool outputs, int depth) noexcept;
+  bool is_written(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row,
+                  tape::attribute_header& h) noexcept;
+  static bool is_known_constant(const cryptoki::attribute_row& row, u64 number) noexcept;
+  bool is_constant(const cryptoki::attribute_row& row, const u8* value, u64 size) noexcept;
+  bool may_be_recorded(const cryptoki::attribute_row* row) const noexcept;
+  void attribute_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value,
+                       u64 size, const u8* siblings, u64 count, bool outputs, int depth) noexcept;
+  void any_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value, u64 size,
+                 const u8* siblings, u64 count, bool outputs, int depth) noexcept;
+  template <bool Values, bool Outputs>
+  void list_of(sink& out, const u8* at, u64 count, int depth, bool& cut) noexcept;
   bool object_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings, u64 count,
                     bool outputs) noexcept;
   bool is_certificate(const u8* at, u64 count) noexcept;
@@ -145,10 +226,26 @@ class encoder {
   u64 rv_ = 0;
   u64 held_ = 0;                ///< fingerprint of the attribute's value, where it was taken already
   const u8* origin_ = nullptr;  ///< in the caller's memory, of the struct whose copy is walked
+  const u8* readable_at_ = nullptr;
+  u64 readable_size_ = 0;
   bool shortened_ = false;
 };
 
 // ---- What the encoder's parts share ----
+
+// A length is shown unless it tells more of a secret than the profile allows.
+inline u64 encoder::shown_number(const step& s, u64 value) const noexcept {
+  // No length, but a pointer in the place of one: the caller's struct is another one than the row's.
+  if (s.counts >= 0 && value > absurd_length && value != CK_UNAVAILABLE_INFORMATION) value = absurd_length;
+  switch (cryptoki::treat(how_.profile, s.counted)) {
+    case cryptoki::treatment::withhold:
+      return 0;
+    case cryptoki::treatment::rounded_length:
+      return value == 0 ? 0 : std::bit_ceil(value);
+    default:
+      return value;
+  }
+}
 
 inline constexpr int deepest = 4;           // structs in structs, templates in templates
 inline constexpr int deepest_template = 3;  // templates in templates
@@ -158,6 +255,15 @@ inline constexpr u64 most_elements = 4096;  // handles, slots, mechanisms in one
 
 inline const u8* as_pointer(u64 word) noexcept {
   return reinterpret_cast<const u8*>(static_cast<std::uintptr_t>(word));
+}
+
+/// Whether a call with this return value may have written an output.
+inline bool may_be_written(const step& s, u64 rv) noexcept {
+  if (rv == CKR_OK) return true;
+  // These three are not failures of C_GetAttributeValue: what could be read has been read (section 5.7.5).
+  if (s.kind == cryptoki::shape::attributes)
+    return rv == CKR_BUFFER_TOO_SMALL || rv == CKR_ATTRIBUTE_SENSITIVE || rv == CKR_ATTRIBUTE_TYPE_INVALID;
+  return s.written && rv == CKR_BUFFER_TOO_SMALL;
 }
 
 inline bool is_output(cryptoki::flow w) noexcept { return w == cryptoki::flow::out || w == cryptoki::flow::inout; }

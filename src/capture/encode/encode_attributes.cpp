@@ -25,6 +25,118 @@ bool is_copied(u8 form) noexcept {
 
 }  // namespace
 
+// As look_at(), where the room is that of a number as a rule.
+[[gnu::always_inline]] inline u64 encoder::look_at_value(const u8* at, u64 size) noexcept {
+  if (size != sizeof(u64) || under_memcheck() || !can_read(at, size)) return look_at(at, size);
+  return usable(fingerprint(how_.room_key, at, sizeof(u64)));
+}
+
+// Of an attribute without room, the length is what the call writes; of the others, the length and the value.
+inline void encoder::note_attribute(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row,
+                                    int depth) noexcept {
+  const auto* value = static_cast<const u8*>(a.pValue);
+  if (value == nullptr) return rooms_.note(entry, a.ulValueLen, no_fingerprint);
+  const bool looked = a.ulValueLen <= absurd_length && may_be_recorded(row);
+  rooms_.note(value, a.ulValueLen, looked ? look_at_value(value, a.ulValueLen) : u64{no_fingerprint});
+  const bool nested = row != nullptr && row->kind == form::template_ && depth < deepest_template;
+  if (nested && a.ulValueLen % sizeof a == 0) note_attributes(value, a.ulValueLen / sizeof a, depth + 1);
+}
+
+void encoder::note_attributes(const u8* at, u64 count, int depth) noexcept {
+  if (count > most_attributes) return;
+  for (u64 i = 0; i < count; ++i) {
+    CK_ATTRIBUTE a;
+    const u8* entry = at + i * sizeof a;
+    if (!readable(pages_, entry, sizeof a)) return;
+    copy_from_caller(&a, entry, sizeof a);
+    note_attribute(a, entry, cryptoki::find_attribute(a.type), depth);
+  }
+}
+
+// False for attributes of which no more than a length is recorded.
+bool encoder::may_be_recorded(const cryptoki::attribute_row* row) const noexcept {
+  if (row == nullptr) return false;
+  if (row->secret == redaction_class::open || row->secret == redaction_class::value) return true;
+  return cryptoki::treat(how_.profile, row->secret) == treatment::whole;
+}
+
+// True for constants of the attribute's own group, and for CK_UNAVAILABLE_INFORMATION. The same few are asked for again and
+// again: those that were found are remembered.
+bool encoder::is_known_constant(const cryptoki::attribute_row& row, u64 number) noexcept {
+  static constinit std::atomic<u64> found[64]{};
+  constexpr u64 half = u64{1} << 32;
+  if (number == CK_UNAVAILABLE_INFORMATION) return true;
+  const bool short_enough = row.type < half && number < half;
+  const u64 both = row.type << 32 | number;
+  auto& place = found[both * 0x9e3779b97f4a7c15 >> 58];
+  if (short_enough && place.load(std::memory_order_relaxed) == both + 1) return true;
+  if (cryptoki::name_of(row.meaning, number).empty()) return false;
+  if (short_enough) place.store(both + 1, std::memory_order_relaxed);
+  return true;
+}
+
+// True if a call that succeeded cannot have meant anything else: the only values of a CK_BBOOL, and constants of the
+// attribute's own group.
+inline bool encoder::is_constant(const cryptoki::attribute_row& row, const u8* value, u64 size) noexcept {
+  if (!can_read(value, size)) return false;
+  if (row.kind == form::flag && size == sizeof(CK_BBOOL)) {
+    u8 flag = 0;
+    copy_from_caller(&flag, value, sizeof flag);
+    return flag <= 1;
+  }
+  if (row.kind != form::number || size != sizeof(CK_ULONG)) return false;
+  CK_ULONG number = 0;
+  copy_from_caller(&number, value, sizeof number);
+  return is_known_constant(row, number);
+}
+
+// Whether the call has written an attribute of an output template; completes the header where it has not.
+inline bool encoder::is_written(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row,
+                                tape::attribute_header& h) noexcept {
+  held_ = no_fingerprint;
+  if (a.ulValueLen == CK_UNAVAILABLE_INFORMATION) return false;  // and the length says so
+  const bool done = rv_ == CKR_OK;
+  const auto* value = static_cast<const u8*>(a.pValue);
+  const auto* room = rooms_.find(value != nullptr ? value : entry);
+  if (value == nullptr) {
+    const bool known = room != nullptr && room->size != a.ulValueLen;
+    if (!known && a.ulValueLen != 0) {
+      h.length = 0;
+      h.flags |= tape::item_unchanged;
+    }
+    return false;
+  }
+  if (room != nullptr && a.ulValueLen <= room->size) {
+    // What is inside a template is looked at attribute by attribute.
+    if (row != nullptr && row->kind == form::template_) return true;
+    if (a.ulValueLen == 0 || !may_be_recorded(row)) return true;  // nothing but a length is recorded of it
+    if (done && a.ulValueLen != room->size && room->seen != no_fingerprint) return true;
+    const u64 now = room->seen == no_fingerprint ? no_fingerprint : look_at_value(value, room->size);
+    if (now > undefined_room && a.ulValueLen == room->size) held_ = now;
+    if (now > undefined_room && now != room->seen) return true;
+    if (done && is_constant(*row, value, a.ulValueLen)) return true;
+    h.flags |= tape::item_unchanged;
+    if (!done || now <= undefined_room) return false;
+    return how_.contents->has(held_ != no_fingerprint ? held_ : content(value, a.ulValueLen));
+  }
+  h.flags |= tape::item_unchanged;
+  return false;
+}
+
+// `siblings` and `count`: the template that the attribute is of.
+inline void encoder::attribute_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row,
+                                     const u8* value, u64 size, const u8* siblings, u64 count, bool outputs,
+                                     int depth) noexcept {
+  // Numbers that every profile records, as most attributes are that are asked for.
+  const bool is_number = row != nullptr && row->kind == form::number && row->secret == redaction_class::open;
+  if (!is_number || size != sizeof(CK_ULONG) || !can_read(value, size))
+    return any_value(out, h, row, value, size, siblings, count, outputs, depth);
+  CK_ULONG n = 0;
+  copy_from_caller(&n, value, sizeof n);
+  h.form = static_cast<u8>(item_form::number);
+  out.number(n);
+}
+
 // `values`: the caller's, or what the call has written (`outputs`). Before a call that writes, only types and room.
 u64 encoder::attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept {
   if (count > most_attributes) return tape::pointer_bad;
@@ -38,6 +150,12 @@ u64 encoder::attributes(sink& out, u16 index, const u8* at, u64 count, bool valu
 
 void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth,
                              bool& cut) noexcept {
+  if (!outputs) return list_of<true, false>(out, at, count, depth, cut);
+  values ? list_of<true, true>(out, at, count, depth, cut) : list_of<false, true>(out, at, count, depth, cut);
+}
+
+template <bool Values, bool Outputs>
+void encoder::list_of(sink& out, const u8* at, u64 count, int depth, bool& cut) noexcept {
   const bool list_readable = readable(pages_, at, count * sizeof(CK_ATTRIBUTE));
   for (u64 i = 0; i < count && !out.overflowed(); ++i) {
     CK_ATTRIBUTE a;
@@ -47,22 +165,25 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
       return;
     }
     copy_from_caller(&a, entry, sizeof a);
+    const auto* row = cryptoki::find_attribute(a.type);
     // Inside a template that the module writes, the types are its outputs too.
-    if (outputs && depth > 0 && cryptoki::find_attribute(a.type) == nullptr) {
+    if (Outputs && depth > 0 && row == nullptr) {
       cut = true;
       return;
     }
+    if constexpr (Outputs && !Values) note_attribute(a, entry, row, depth);
     tape::attribute_header h{le<u64>(a.type), le<u64>(a.ulValueLen), 0, 0, 0, 0};
     if (a.pValue == nullptr) h.flags |= tape::item_null;
     // Without a buffer the length is an output only: before the call it is whatever stood there.
-    if (outputs && !values && a.pValue == nullptr) h.length = 0;
+    if (Outputs && !Values && a.pValue == nullptr) h.length = 0;
     u8* header = out.take(sizeof h);
     const u8* start = out.position();
-    const bool has_value = outputs ? values && is_written(a, entry, h) : a.pValue != nullptr;
+    bool has_value = false;
+    if constexpr (Values) has_value = Outputs ? is_written(a, entry, row, h) : a.pValue != nullptr;
     if (has_value && a.ulValueLen != unavailable)
-      attribute_value(out, h, static_cast<const u8*>(a.pValue), a.ulValueLen, at, count, outputs, depth);
+      attribute_value(out, h, row, static_cast<const u8*>(a.pValue), a.ulValueLen, at, count, Outputs, depth);
     if (header == nullptr || out.overflowed()) return;
-    if (outputs && is_copied(h.form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
+    if (Outputs && is_copied(h.form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
       how_.contents->add(held_ != no_fingerprint ? held_ : content(static_cast<const u8*>(a.pValue), a.ulValueLen));
     h.size = le(static_cast<u32>(out.position() - start));
     std::memcpy(header, &h, sizeof h);
@@ -121,13 +242,11 @@ bool encoder::holds_pin(const u8* at, u64 size) noexcept {
   return found;
 }
 
-// `siblings` and `count`: the template that the attribute is of.
-void encoder::attribute_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings,
-                              u64 count, bool outputs, int depth) noexcept {
-  const auto* row = cryptoki::find_attribute(le(h.type));
+void encoder::any_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value,
+                        u64 size, const u8* siblings, u64 count, bool outputs, int depth) noexcept {
   auto kind = row != nullptr ? row->kind : form::bytes;
   auto secret = row != nullptr ? row->secret : redaction_class::key;
-  if (size > absurd_length || (size != 0 && !readable(pages_, value, size))) {
+  if (size > absurd_length || (size != 0 && !can_read(value, size))) {
     h.flags |= tape::item_unreadable;
     return;
   }

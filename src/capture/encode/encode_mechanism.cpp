@@ -100,7 +100,7 @@ u64 encoder::prf_value(sink& out, const source& r, u16 index, const u8* at, u64 
   return 0;
 }
 
-void encoder::remember(const function_plan& plan, const u64* words) noexcept {
+void encoder::remember_mechanism(const function_plan& plan, const u64* words) noexcept {
   if (plan.restores) {
     for (std::size_t i = 0; i < operation_count; ++i) how_.operations[i].set(words[0], session_mechanisms::unknown);
     return;

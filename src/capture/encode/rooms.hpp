@@ -20,8 +20,48 @@ namespace p11tape::capture {
 /// As much of a room is looked at as can be recorded of a public value.
 inline constexpr u64 most_room_bytes = 8 * 1024;
 
-/// A fast keyed hash of caller memory that is readable.
-u64 fingerprint(const u64 (&key)[2], const u8* at, u64 size) noexcept;
+namespace detail {
+
+inline u64 mix(u64 a, u64 b) noexcept {
+  __extension__ typedef unsigned __int128 u128;
+  const u128 product = u128{a} * b;
+  return static_cast<u64>(product) ^ static_cast<u64>(product >> 64);
+}
+
+template <class T>
+T load(const u8* at) noexcept {
+  T value;
+  copy_from_caller(&value, at, sizeof value);
+  return value;
+}
+
+}  // namespace detail
+
+/// A fast keyed hash of caller memory that is readable. Inline, because little is left of it for a size that is known.
+[[gnu::always_inline]] inline u64 fingerprint(const u64 (&key)[2], const u8* at, u64 size) noexcept {
+  using detail::load, detail::mix;
+  u64 h = key[0] ^ size, g = key[1];
+  u64 left = size;
+  for (; left > 32; left -= 32, at += 32) {
+    h = mix(load<u64>(at) ^ key[1], load<u64>(at + 8) ^ h);
+    g = mix(load<u64>(at + 16) ^ key[0], load<u64>(at + 24) ^ g);
+  }
+  for (; left > 16; left -= 16, at += 16) h = mix(load<u64>(at) ^ key[1], load<u64>(at + 8) ^ h);
+  u64 a = 0, b = 0;
+  if (left >= 8) {
+    a = load<u64>(at);
+    b = load<u64>(at + left - 8);
+  } else if (left >= 4) {
+    a = load<u32>(at);
+    b = load<u32>(at + left - 4);
+  } else {
+    for (u64 i = 0; i < left; ++i) a = a << 8 | load<u8>(at + i);
+  }
+  return mix(mix(a ^ key[1], b ^ h) ^ g, key[0] ^ 0x9e3779b97f4a7c15);
+}
+
+/// The same for sizes that are known at run time alone.
+u64 fingerprint_of_any(const u64 (&key)[2], const u8* at, u64 size) noexcept;
 
 struct output_room {
   const u8* at;
@@ -32,6 +72,12 @@ struct output_room {
 /// A fingerprint that proves nothing: the bytes were not looked at.
 inline constexpr u64 no_fingerprint = 0;
 
+/// Instead of a fingerprint, where memcheck would report that one is taken of bytes that nobody has written yet.
+inline constexpr u64 undefined_room = 1;
+
+/// A fingerprint that is neither of the two.
+constexpr u64 usable(u64 seen) noexcept { return seen > undefined_room ? seen : undefined_room + 1; }
+
 class output_rooms {
  public:
   static constexpr u32 most = 1024;
@@ -39,10 +85,9 @@ class output_rooms {
 
   /// At an ENTER of a call inside `depth` others.
   void begin(u32 depth) noexcept {
-    depth_ = depth < deepest ? depth : deepest;
-    first_ = depth_ == 0 ? 0 : ends_[depth_ - 1];
-    next_ = first_;
-    end();
+    resume(depth);
+    ends_[depth_] = first_;
+    limit_ = depth_ < deepest ? most : 0;
   }
 
   /// At the LEAVE of that call.
@@ -53,15 +98,16 @@ class output_rooms {
   }
 
   void note(const u8* at, u64 size, u64 seen) noexcept {
-    if (next_ >= most || depth_ >= deepest) return;  // then it proves nothing later
+    if (next_ >= limit_) return;  // then it proves nothing later
     rooms_[next_++] = {at, size, seen};
-    end();
+    ends_[depth_] = next_;
   }
 
   /// The room at an address, or nullptr. Outputs are read in the order in which their rooms were noted.
   const output_room* find(const u8* at) noexcept {
-    if (depth_ >= deepest) return nullptr;
     const u32 count = ends_[depth_];
+    if (next_ < count && rooms_[next_].at == at) [[likely]]
+      return &rooms_[next_++];
     for (u32 i = next_; i < count; ++i)  // of two at one address the first that was not asked for yet
       if (rooms_[i].at == at) {
         next_ = i + 1;
@@ -73,12 +119,8 @@ class output_rooms {
   }
 
  private:
-  void end() noexcept {
-    if (depth_ < deepest) ends_[depth_] = next_;
-  }
-
-  u32 depth_, first_, next_;
-  u32 ends_[deepest];
+  u32 depth_, first_, next_, limit_;
+  u32 ends_[deepest + 1];  // the last one is of all that is deeper, which has none
   output_room rooms_[most];
 };
 

@@ -137,19 +137,26 @@ bool looks_like_certificate(const u8* bytes, u64 size) noexcept {
 
 // Each of the words beside which a PIN stands has one of these letters, or is percent-encoded.
 bool may_hold_pin(const u8* text, u64 size) noexcept {
-  constexpr u64 ones = 0x0101010101010101, highs = 0x8080808080808080;
   constexpr u64 shortest = 6;
-  const auto has = [](u64 word, u8 letter) {
-    const u64 zeros = word ^ (ones * letter);
-    return ((zeros - ones) & ~zeros & highs) != 0;
-  };
+  constexpr u8 letters[] = {'-', '_', '%', '<'};
   if (size < shortest) return false;
-  for (u64 i = 0; i < size; i += 8) {
-    u64 word = 0;
-    copy_from_caller(&word, text + i, size - i < 8 ? size - i : 8);
-    if (has(word, '-') || has(word, '_') || has(word, '%') || has(word, '<')) return true;
-  }
-  return false;
+  typedef u8 many __attribute__((vector_size(16)));
+  many found{};
+  const auto look = [&](const u8* at, u64 count) {
+    many bytes{};
+    copy_from_caller(&bytes, at, count);
+    for (const u8 letter : letters) found |= reinterpret_cast<many>(bytes == many{} + letter);
+  };
+  constexpr u64 step = sizeof(many);
+  u64 i = 0;
+  for (; size - i >= step; i += step) look(text + i, step);
+  if (size >= step)
+    look(text + size - step, step);  // looks at some bytes twice
+  else
+    look(text, size);
+  u64 halves[2];
+  std::memcpy(halves, &found, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
 }
 
 void wipe(u8* bytes, u64 size) noexcept {

@@ -15,6 +15,9 @@
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::capture {
+
+constinit std::atomic<bool> memcheck_judges{false};
+
 namespace {
 
 enum class prober : u8 { untested, by_mask, by_copy, by_memcheck };
@@ -75,10 +78,11 @@ bool was_readable(std::uintptr_t address) noexcept {
 }
 
 prober the_prober() noexcept {
-  auto how = chosen.load(std::memory_order_relaxed);
+  auto how = chosen.load(std::memory_order_acquire);
   if (how == prober::untested) {
     how = choose();
-    chosen.store(how, std::memory_order_relaxed);
+    memcheck_judges.store(how == prober::by_memcheck, std::memory_order_relaxed);
+    chosen.store(how, std::memory_order_release);
   }
   return how;
 }
@@ -109,8 +113,6 @@ void stop_probing() noexcept {
   errno = e;
 }
 
-bool under_memcheck() noexcept { return the_prober() == prober::by_memcheck; }
-
 bool probe_page(known_pages& known, std::uintptr_t page, std::uintptr_t start, u64 size) noexcept {
   if (probing_stopped.load(std::memory_order_relaxed)) {
     if (!was_readable(page << 12)) return false;
@@ -126,6 +128,19 @@ bool probe_page(known_pages& known, std::uintptr_t page, std::uintptr_t start, u
   if (ok) known.page[page % known_pages::slots] = page;
   errno = e;
   return ok;
+}
+
+bool look_whether_readable(known_pages& known, std::uintptr_t start, u64 size) noexcept {
+  constexpr unsigned page_bits = 12;
+  if (start < 0x10000 || size > absurd_length || start + size < start) return false;
+  if constexpr (sizeof(void*) == 8) {
+    if (start >> 56 != 0) return false;  // no address of a process, with four or five levels of page tables
+  }
+  if (size == 0) return true;
+  const auto last = (start + size - 1) >> page_bits;
+  for (auto page = start >> page_bits; page <= last; ++page)
+    if (known.page[page % known_pages::slots] != page && !probe_page(known, page, start, size)) return false;
+  return true;
 }
 
 }  // namespace p11tape::capture

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "p11tape/layout.hpp"
@@ -39,22 +40,28 @@ void stop_probing() noexcept;
 /// Probes a page, or under memcheck the whole range; keeps errno.
 bool probe_page(known_pages& known, std::uintptr_t page, std::uintptr_t start, u64 size) noexcept;
 
-/// True where Valgrind's memcheck judges what is read. It knows better than the kernel what may be, and is asked.
-bool under_memcheck() noexcept;
+extern constinit std::atomic<bool> memcheck_judges;
+
+/// True where Valgrind's memcheck judges what is read. It knows better than the kernel what may be, and is asked. Known
+/// once anything has been found readable.
+inline bool under_memcheck() noexcept { return memcheck_judges.load(std::memory_order_relaxed); }
+
+/// As readable(), page by page.
+bool look_whether_readable(known_pages& known, std::uintptr_t start, u64 size) noexcept;
 
 /// True where all `size` bytes at `address` can be read.
-inline bool readable(known_pages& known, const void* address, u64 size) noexcept {
+[[gnu::always_inline]] inline bool readable(known_pages& known, const void* address, u64 size) noexcept {
   constexpr unsigned page_bits = 12;
+  constexpr u64 page_size = u64{1} << page_bits;
   const auto start = reinterpret_cast<std::uintptr_t>(address);
-  if (start < 0x10000 || size > absurd_length || start + size < start) return false;
-  if constexpr (sizeof(void*) == 8) {
-    if (start >> 56 != 0) return false;  // no address of a process, with four or five levels of page tables
+  // What nearly always is the answer: a few bytes on pages that were found readable, and so belong to the process.
+  // (Page 0 stands for none.)
+  if (const u64 to_last = size - 1; to_last < page_size && start >= page_size) [[likely]] {
+    const auto first = start >> page_bits, last = (start + to_last) >> page_bits;
+    if (known.page[first % known_pages::slots] == first && known.page[last % known_pages::slots] == last) [[likely]]
+      return true;
   }
-  if (size == 0) return true;
-  const auto last = (start + size - 1) >> page_bits;
-  for (auto page = start >> page_bits; page <= last; ++page)
-    if (known.page[page % known_pages::slots] != page && !probe_page(known, page, start, size)) return false;
-  return true;
+  return look_whether_readable(known, start, size);
 }
 
 // What follows reads the caller's memory. A sanitizer must not judge the length that a caller claims, for the module

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The encoder's compiled rows write what its interpreter writes: for every function, for arguments of every kind (good,
+// NULL, not readable, of absurd length), and for every way in which a call can end.
+#include <sys/mman.h>
+#include <catch2/catch.hpp>
+
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "capture/encode/encode.hpp"
+
+using namespace p11tape;
+using namespace p11tape::capture;
+
+namespace {
+
+using cryptoki::shape;
+
+// One of the two: all that an encoder remembers, and what it has written.
+struct side {
+  side() {
+    how.pins = pins.get();
+    how.operations = operations;
+    how.numbers = numbers.get();
+    how.contents = contents.get();
+    how.most_bytes = most_public_bytes;
+    how.most_payload = 256;
+    how.room_key[0] = 1234567;
+    how.room_key[1] = 7654321;
+  }
+
+  template <class Write>
+  std::string written(Write write) {
+    encoder e(how, *pages, caps, *rooms, 0, room.get());
+    sink out(bytes.data(), bytes.size());
+    write(e, out);
+    REQUIRE_FALSE(out.overflowed());
+    return {reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(out.position() - bytes.data())};
+  }
+
+  std::unique_ptr<pin_memory> pins = std::make_unique<pin_memory>();
+  std::unique_ptr<known_values> numbers = std::make_unique<known_values>(), contents = std::make_unique<known_values>();
+  std::unique_ptr<known_pages> pages = std::make_unique<known_pages>();
+  std::unique_ptr<output_rooms> rooms = std::make_unique<output_rooms>();
+  std::unique_ptr<scratch> room = std::make_unique<scratch>();
+  session_mechanisms operations[operation_count]{};
+  encoding how{};
+  capacities caps{};
+  std::vector<tape::u8> bytes = std::vector<tape::u8>(1 << 20);
+};
+
+// The caller's memory, and arguments that point into it.
+class caller {
+ public:
+  explicit caller(unsigned seed) : random_(seed) {
+    forbidden_ = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(forbidden_ != MAP_FAILED);
+  }
+  caller(const caller&) = delete;
+  caller& operator=(const caller&) = delete;
+  ~caller() { munmap(forbidden_, 4096); }
+
+  std::vector<u64> arguments_of(cryptoki::function f) {
+    used_ = 0;
+    for (auto& b : memory_) b = any(3) ? static_cast<tape::u8>(random_()) : tape::u8{0};
+    std::vector<u64> words;
+    for (const auto& a : cryptoki::row(f).arguments)
+      words.push_back(cryptoki::is_pointer(a.kind) ? pointer(a) : number());
+    return words;
+  }
+
+  // What a module may do to it.
+  void change() {
+    if (any(3)) return;
+    for (auto n = random_() % 64; n > 0; --n) {
+      const auto at = random_() % (used_ + 1);
+      memory_[at] = static_cast<tape::u8>(random_() % 4);
+    }
+  }
+
+ private:
+  bool any(unsigned of) { return random_() % of == 0; }
+  u64 number() { return any(16) ? random_() : any(8) ? ~u64{0} : random_() % 24; }
+
+  tape::u8* take(std::size_t size) {
+    used_ = (used_ + 7) / 8 * 8;
+    auto* const at = memory_ + used_;
+    used_ += size;
+    REQUIRE(used_ <= sizeof memory_);
+    return at;
+  }
+  static u64 word(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
+
+  u64 pointer(const cryptoki::field& a) {
+    if (any(6)) return 0;
+    if (any(12)) return any(2) ? 8 : word(forbidden_);
+    if (a.kind == shape::attributes) return word(attributes());
+    if (a.kind == shape::mechanism) return word(mechanism());
+    auto* const at = take(512);
+    if (a.kind == shape::numbers) {
+      const u64 first = number();
+      std::memcpy(at, &first, sizeof first);
+    }
+    return word(at);
+  }
+
+  void* attributes() {
+    auto* const all = reinterpret_cast<CK_ATTRIBUTE*>(take(24 * sizeof(CK_ATTRIBUTE)));
+    for (int i = 0; i < 24; ++i) {
+      CK_ATTRIBUTE a{};
+      const auto rows = cryptoki::attributes();
+      a.type = any(10) ? random_() : rows[random_() % rows.size()].type;
+      a.ulValueLen = any(20) ? ~CK_ULONG{0} : any(2) ? sizeof(CK_ULONG) : random_() % 40;
+      const auto size = a.ulValueLen < 64 ? a.ulValueLen : 64;
+      a.pValue = any(6) ? nullptr : any(12) ? forbidden_ : take(size);
+      if (a.pValue != nullptr && a.pValue != forbidden_ && size == sizeof(CK_ULONG) && any(2)) {
+        const CK_ULONG small = random_() % 8;
+        std::memcpy(a.pValue, &small, sizeof small);
+      }
+      std::memcpy(&all[i], &a, sizeof a);
+    }
+    return all;
+  }
+
+  void* mechanism() {
+    CK_MECHANISM m{};
+    const auto rows = cryptoki::mechanisms();
+    m.mechanism = any(8) ? random_() : rows[random_() % rows.size()].type;
+    m.ulParameterLen = random_() % 48;
+    m.pParameter = any(3) ? nullptr : take(64);
+    auto* const at = take(sizeof m);
+    std::memcpy(at, &m, sizeof m);
+    return at;
+  }
+
+  std::mt19937_64 random_;
+  void* forbidden_;
+  std::size_t used_ = 0;
+  alignas(16) tape::u8 memory_[32 * 1024]{};
+};
+
+constexpr u64 results[] = {CKR_OK, CKR_OK, CKR_OK, CKR_BUFFER_TOO_SMALL, CKR_ATTRIBUTE_SENSITIVE, CKR_GENERAL_ERROR};
+
+}  // namespace
+
+TEST_CASE("compiled rows write what the interpreter writes") {
+  for (std::size_t profile = 0; profile < cryptoki::profile_count; ++profile)
+    for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
+      const auto f = static_cast<cryptoki::function>(i);
+      CAPTURE(cryptoki::row(f).name, profile);
+      side compiled, interpreted;
+      compiled.how.profile = interpreted.how.profile = profile;
+      const auto memory = std::make_unique<caller>(static_cast<unsigned>(i * 3 + profile));
+      for (int round = 0; round < 12; ++round) {
+        const auto words = memory->arguments_of(f);
+        const auto rv = results[static_cast<std::size_t>(round) % std::size(results)];
+        for (int again = 0; again < 2; ++again) {  // the second time, outputs may hold what they held before
+          const auto one = compiled.written([&](auto& e, auto& out) { e.enter(out, f, words.data()); });
+          const auto other = interpreted.written([&](auto& e, auto& out) { e.interpret_enter(out, f, words.data()); });
+          REQUIRE(one == other);
+          memory->change();
+          const auto ended = compiled.written([&](auto& e, auto& out) { e.leave(out, f, words.data(), rv); });
+          const auto expected =
+              interpreted.written([&](auto& e, auto& out) { e.interpret_leave(out, f, words.data(), rv); });
+          REQUIRE(ended == expected);
+        }
+      }
+    }
+}
