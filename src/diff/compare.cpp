@@ -23,7 +23,8 @@ constexpr std::size_t most_matched = 1024;  // elements of lists that are looked
 
 // Values of which the tape does not have what could be compared.
 constexpr std::uint32_t absent_marks = render::mark_withheld | render::mark_unreadable | render::mark_damaged |
-                                       render::mark_missing | render::mark_length_withheld | render::mark_unproven;
+                                       render::mark_missing | render::mark_length_withheld | render::mark_unproven |
+                                       render::mark_unknown;
 
 bool handle_kind_of(std::string_view meaning, handle_kind& out) noexcept {
   if (meaning == "session") return out = handle_kind::session, true;

@@ -114,7 +114,7 @@ class collection {
       last_function_ = function.data();
       last_program_ = program.data();
     }
-    if (c.state == tape::call_state::returned)
+    if (c.has_duration())
       last_->add(c.duration());
     else
       ++without_duration_[{std::string(program), std::string(function)}];

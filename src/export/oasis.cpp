@@ -124,7 +124,7 @@ class case_text {
 
   static bool counts(row fields, std::size_t index) {
     for (const auto& f : fields)
-      if (f.count == static_cast<int>(index)) return true;
+      if (f.count == static_cast<int>(index) || f.cap == static_cast<int>(index)) return true;
     return false;
   }
   static bool length(row fields, const tape::fields_view& view, std::size_t index, u64& n) {
@@ -161,7 +161,11 @@ class case_text {
         }
         return;
       case shape::numbers:
-        if (f.count >= 0) leaf(to, 2, name, given && length(fields, view, i, n) ? cat(" length=\"", n, "\"") : "");
+        // The room of C_FindObjects is an argument of its own; all others write the count over it.
+        if (f.count >= 0 && given && f.cap >= 0)
+          leaf(to, 2, name, cat(" length=\"", view.word(static_cast<std::size_t>(f.cap)), "\""));
+        else if (f.count >= 0)
+          leaf(to, 2, name, given && length(fields, view, i, n) ? cat(" length=\"", n, "\"") : "");
         return;
       case shape::attributes: {
         std::string inside;

@@ -272,6 +272,8 @@ bool give_otlp(const tape::reader& tape, std::size_t most_bytes, const otlp_rece
 bool write_otlp(query::tape_list tapes, std::FILE* to) {
   constexpr std::size_t most_bytes = 4u << 20;  // what collectors take in one request
   for (const auto* t : tapes) {
+    // Spans are made of times; a log without any has none to give.
+    if ((t->header().source_lacks & tape::lacks_start_times) != 0) continue;
     const bool good = give_otlp(*t, most_bytes, [&](const std::string& line, u64) {
       return std::fwrite(line.data(), 1, line.size(), to) == line.size();
     });

@@ -138,11 +138,10 @@ class opensc_reader final : public reader {
     const auto name = cryptoki::row(f).name;
     const auto text = trimmed(at.text);
     const auto arguments = text.starts_with(name) ? text.find('(') : std::string_view::npos;
-    const bool result_shown = text.find(" = ") != std::string_view::npos;
-    const bool entry_line = arguments != std::string_view::npos && arguments == name.size() && !result_shown &&
-                            text.find("rv ") == std::string_view::npos &&
-                            text.find("flags ") == std::string_view::npos &&
-                            text.find("Type ") == std::string_view::npos;
+    // "C_Login(0x55d0, 1)" begins a call, "C_Login() userType 1" and "C_Initialize() = CKR_OK" are inside of it.
+    const auto closes = arguments == name.size() ? text.find(')', arguments) : std::string_view::npos;
+    const auto behind = closes == std::string_view::npos ? text : trimmed(text.substr(closes + 1));
+    const bool entry_line = behind.empty() || behind.starts_with("called");
     if (e != nullptr && (e->c.function != f || e->state.finished || (entry_line && e->state.entered))) {
       if (e->c.function != f || e->state.finished || !is_again(text)) {
         settle(*e, true);
@@ -263,6 +262,8 @@ class opensc_reader final : public reader {
       scanner s(name);
       if (name.starts_with("CKR_") ? find_constant(s.name(), n) : name.starts_with("0x") && s.hex(n)) result = n;
     }
+    if (const auto name = after(") returns "); name.starts_with("CKR_") && find_constant(scanner(name).name(), n))
+      result = n;
     for (const std::string_view mark : {"fLogin() rv ", "init-pin result ", "returns 0x"})
       if (const auto number = after(mark); !number.empty()) {
         scanner s(number);

@@ -26,9 +26,18 @@ struct call {
   tape::u64 start() const noexcept { return begun() ? enter.time : leave.time; }
   /// ns since 1970.
   tape::u64 start_wall() const noexcept { return begun() ? enter.wall : leave.wall; }
+  /// False if the log that an imported tape was made from does not show when the call began.
+  bool has_start() const noexcept {
+    return (begun() ? enter.flags & tape::record_no_start : leave.flags & tape::record_no_end) == 0;
+  }
+  /// Whether beginning and end are known.
+  bool has_duration() const noexcept {
+    return state == tape::call_state::returned && (enter.flags & tape::record_no_start) == 0 &&
+           (leave.flags & tape::record_no_end) == 0;
+  }
   /// The module's own time in ns; 0 where beginning or end is missing.
   tape::u64 duration() const noexcept {
-    return state == tape::call_state::returned && leave.time > enter.time ? leave.time - enter.time : 0;
+    return has_duration() && leave.time > enter.time ? leave.time - enter.time : 0;
   }
 
   /// CKR_OK (0) only where the call returned it; see ended().
@@ -38,6 +47,16 @@ struct call {
   /// The arguments as the application passed them; empty where they are not on the tape.
   tape::fields_view arguments() const noexcept {
     return function && begun() ? tape::fields_view(function->arguments, enter.body) : tape::fields_view();
+  }
+  /// The word of an argument; all ones if the log that an imported tape was made from does not show it.
+  tape::u64 word(std::size_t argument) const noexcept {
+    const auto all = arguments();
+    if ((tape->header().features & tape::feature_imported) != 0) {
+      tape::item_view item;
+      if (all.find(argument, item) && item.form == tape::item_form::none && item.has(tape::item_unknown))
+        return ~tape::u64{0};
+    }
+    return all.word(argument);
   }
   /// The return value and the outputs; empty where they are not on the tape.
   tape::result_view result() const noexcept { return ended() ? tape::result_view(leave.body) : tape::result_view(); }

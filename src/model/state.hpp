@@ -49,7 +49,7 @@ struct call_context {
   bool is(cryptoki::function f) const noexcept { return which == f; }
   /// The word of an argument of `role`, 0 where there is none.
   u64 word(std::int8_t argument) const noexcept {
-    return argument < 0 ? 0 : call->arguments().word(static_cast<std::size_t>(argument));
+    return argument < 0 ? 0 : call->word(static_cast<std::size_t>(argument));
   }
 };
 

@@ -54,6 +54,15 @@ bool thread_calls::next(call& out) {
   return false;
 }
 
+namespace {
+
+// An imported log may show that a call returned, and not what.
+call_state state_by(const record_view& leave) noexcept {
+  return (leave.flags & tape::record_no_result) != 0 ? call_state::result_lost : call_state::returned;
+}
+
+}  // namespace
+
 // Looks for the LEAVE of out.enter, in the next record and, where calls are nested, further on.
 void thread_calls::find_end(call& out) {
   out.state = call_state::in_flight;
@@ -62,7 +71,7 @@ void thread_calls::find_end(call& out) {
   if (ahead_.kind == record_kind::leave && ahead_.call == out.enter.call) {
     std::swap(out.leave, ahead_);
     has_ahead_ = false;
-    out.state = call_state::returned;
+    out.state = state_by(out.leave);
     return;
   }
 
@@ -72,7 +81,7 @@ void thread_calls::find_end(call& out) {
            (r.kind == record_kind::leave && r.depth < out.enter.depth);
   };
   const bool nested = !is_behind(ahead_);
-  bool gap = ahead_.gap;
+  bool gap = ahead_.gap, has_end = false;
   if (nested) {
     auto scout = cursor_;
     record_view r;
@@ -80,7 +89,8 @@ void thread_calls::find_end(call& out) {
       gap |= r.gap;
       if (r.kind == record_kind::leave && r.call == out.enter.call) {
         out.leave = r;
-        out.state = call_state::returned;
+        out.state = state_by(r);
+        has_end = true;
       } else if (is_behind(r)) {
         out.state = call_state::left;
       }
@@ -90,7 +100,7 @@ void thread_calls::find_end(call& out) {
   }
   if (out.state == call_state::left && gap) out.state = call_state::result_lost;
   if (nested) {
-    open_.push_back({out.enter.call, out.enter.depth, out.state == call_state::returned, 0});
+    open_.push_back({out.enter.call, out.enter.depth, has_end, 0});
     opened_ = true;
   }
 }

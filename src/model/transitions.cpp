@@ -334,7 +334,7 @@ void state::transitions::log_in(recorded_process& in, const flight& f) {
 void state::transitions::describe_token(recorded_process& in, const call& c) {
   const auto& role = in.roles[c.function_number];
   fields_view info;
-  const auto id = role.slot >= 0 ? c.arguments().word(static_cast<std::size_t>(role.slot)) : unknown;
+  const auto id = role.slot >= 0 ? c.word(static_cast<std::size_t>(role.slot)) : unknown;
   switch (role.which) {
     case cryptoki::function::C_GetSlotList: {
       const auto all = output_numbers(c, role.result);

@@ -31,6 +31,9 @@ struct call_view {
   unsigned word_size = 8;  ///< of a CK_ULONG in the recorded process
 
   tape::call_state state = tape::call_state::in_flight;
+  bool imported = false;           ///< the tape was made from another tool's log ...
+  bool time_unknown = false;       ///< ... that does not show when the call began
+  bool duration_unknown = false;   ///< ... or ended
   bool recording_stopped = false;  ///< the recording ended before the process did
   bool arguments_lost = false;     ///< the ENTER is there, its body is not
   bool result_lost = false;        ///< the LEAVE is there, its body is not

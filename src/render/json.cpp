@@ -36,6 +36,7 @@ constexpr struct {
     {mark_wrong_size, "wrong_size"},
     {mark_damaged, "damaged"},
     {mark_missing, "missing"},
+    {mark_unknown, "unknown"},
     {mark_unavailable, "unavailable"},
     {mark_unproven, "unproven"},
     {mark_unchanged, "unchanged"},
@@ -59,11 +60,13 @@ class json_consumer : public visitor {
     if (call.outer != 0) json_.field("outer", call.outer);
     if (call.function() != nullptr) json_.field("function", call.function()->name);
     json_.field("function_number", std::uint64_t{call.function_number});
-    std::string time;
-    append_utc_time(call.wall, time);
-    json_.field("time", time);
+    if (!call.time_unknown) {
+      std::string time;
+      append_utc_time(call.wall, time);
+      json_.field("time", time);
+    }
     json_.field("state", state_word(call.state));
-    if (call.state == tape::call_state::returned) json_.field("duration_ns", call.duration);
+    if (call.state == tape::call_state::returned && !call.duration_unknown) json_.field("duration_ns", call.duration);
     if (call.recording_stopped) json_.field("recording_stopped", true);
     if (call.arguments_lost) json_.field("arguments_lost", true);
     if (call.result_lost) json_.field("result_lost", true);

@@ -131,7 +131,7 @@ void append_result(const call_view& call, std::string& out) {
     const auto code = tape::result_view(call.leave).return_value();
     const auto name = return_name(code);
     name.empty() ? append_code(code, out) : void(out += name);
-  } else if (call.result_lost) {
+  } else if (call.result_lost || call.state == tape::call_state::result_lost) {
     out += "result-lost";
   } else {
     out += call.state == tape::call_state::left ? "left" : "in-flight";
@@ -144,7 +144,7 @@ void append_oneline(const call_view& call, const options& how, std::string& out)
   const auto start = out.size();
   append_call_name(call.tape, call.number, out);
   out += ' ';
-  append_local_time(call.wall, out);
+  call.time_unknown ? void(out += '-') : append_local_time(call.wall, out);
   if (how.name_process) {
     out += ' ';
     append_safe(call.program, out);
@@ -161,7 +161,7 @@ void append_oneline(const call_view& call, const options& how, std::string& out)
   if (red) out += "\x1b[31m";
   append_result(call, out);
   if (red) out += "\x1b[0m";
-  if (call.state == tape::call_state::returned) {
+  if (call.state == tape::call_state::returned && !call.duration_unknown) {
     out += ' ';
     append_duration(call.duration, out);
   }

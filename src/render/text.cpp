@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t heading_width = 46;
 constexpr std::size_t line_width = 110;
 
-std::string_view words_of(tape::call_state s, bool stopped) noexcept {
+std::string_view words_of(tape::call_state s, bool stopped, bool imported) noexcept {
   switch (s) {
     case tape::call_state::in_flight:
       return stopped ? "nothing: recording stopped while the call was running"
@@ -22,7 +22,7 @@ std::string_view words_of(tape::call_state s, bool stopped) noexcept {
     case tape::call_state::left:
       return "nothing: the thread left the call (cancellation, thread exit, exception or longjmp)";
     case tape::call_state::result_lost:
-      return "unknown: this part of the tape is lost";
+      return imported ? "unknown: the log does not show it" : "unknown: this part of the tape is lost";
     default:
       return "";
   }
@@ -53,8 +53,8 @@ class text_writer : public visitor {
     }
     append_thread_name(call, out_);
     out_ += "   ";
-    append_local_time(call.wall, out_);
-    if (call.state == tape::call_state::returned) {
+    call.time_unknown ? void(out_ += "time unknown") : append_local_time(call.wall, out_);
+    if (call.state == tape::call_state::returned && !call.duration_unknown) {
       out_ += "   ";
       append_duration(call.duration, out_);
     }
@@ -120,7 +120,7 @@ class text_writer : public visitor {
       out_ += name.empty() ? "(not a return value of the standard)" : name;
       if (red) out_ += "\x1b[0m";
     } else {
-      out_ += words_of(call.state, call.recording_stopped);
+      out_ += words_of(call.state, call.recording_stopped, call.imported);
     }
     out_ += "\n\n";
   }

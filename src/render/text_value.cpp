@@ -92,8 +92,8 @@ void append_nothing(const value& v, std::string& out) {
     append_count(v.length, "byte", out);
     out += " needed";
   } else if (v.marks & mark_room) {
-    out += "room for ";
-    append_count(v.length, "byte", out);
+    out += v.has_length ? "room for " : "room";
+    if (v.has_length) append_count(v.length, "byte", out);
   } else if (v.marks & mark_bad) {
     append_length(v, out);
     out += "a pointer to memory that cannot be read";
@@ -106,6 +106,9 @@ void append_nothing(const value& v, std::string& out) {
   } else if (v.marks & mark_unproven) {
     append_length(v, out);
     out += "unchanged: not proven that the module wrote it";
+  } else if (v.marks & mark_unknown) {
+    append_length(v, out);
+    out += "not shown by the log";
   } else if (v.marks & mark_null) {
     out += "NULL";
     if (v.has_length && v.length != 0) {

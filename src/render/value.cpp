@@ -170,6 +170,12 @@ void render_attribute_value(const attribute_context& around, const tape::attribu
       if (around.asking && !(v.marks & mark_withheld))
         v.marks |= (v.marks & mark_null) ? std::uint32_t{mark_asks_length} : std::uint32_t{mark_room};
       if (around.answering && (v.marks & mark_null) && !(v.marks & mark_unproven)) v.marks = mark_needs;
+      if (a.has(tape::item_unknown) && !(v.marks & mark_room)) {
+        v.marks |= mark_unknown;
+        v.has_length = v.length != 0;
+        return to.leaf(which, v);
+      }
+      if (a.has(tape::item_unknown)) v.has_length = v.length != 0;
       if (v.marks == 0 && v.length != 0) v.marks = mark_missing;
       if (v.marks == 0) v.kind = kind == form::text ? value_kind::text : value_kind::bytes;
       return to.leaf(which, v);

@@ -56,6 +56,7 @@ enum mark : std::uint32_t {
   mark_wrong_size = 2048,     ///< the bytes do not fit the type; they are shown raw
   mark_damaged = 4096,        ///< the record is damaged here
   mark_missing = 8192,        ///< the tape does not hold the value
+  mark_unknown = 131072,      ///< imported: the log does not show the value
   mark_needs = 16384,         ///< the answer to a question for the length: `length` bytes are needed
   mark_unproven = 32768,      ///< an output without a value: nothing proves that the module wrote it
   mark_unchanged = 65536,     ///< the memory of the output held this value before the call too

@@ -136,6 +136,10 @@ class walker {
     const auto& f = fields.row()[i];
     const auto bits = fields.word(i);
     value v;
+    if ((bits & tape::pointer_unknown) && item == nullptr) {
+      v.marks = mark_unknown;
+      return to_.leaf(label_of(f), v);
+    }
     v.kind = value_kind::pointer;
     if (!(bits & tape::pointer_given)) {
       v.marks = mark_null;
@@ -200,6 +204,10 @@ class walker {
     const auto which = label_of(f);
     value v;
     v.marks = marks_of(item) | more_marks;
+    if (item.form == item_form::none && item.has(tape::item_unknown)) {
+      v.marks = mark_unknown;
+      return to_.leaf(which, v);
+    }
     switch (item.form) {
       case item_form::bytes:
         return tell_bytes(fields, i, item, v);
@@ -360,14 +368,15 @@ class walker {
     const auto& p = m.parameter;
     value v;
     v.marks = marks_of(p);
+    if (p.form == item_form::none && p.has(tape::item_unknown)) v.marks |= mark_unknown;
     if (p.form == item_form::number) return render_number(parameter_label, p.number(), call_.word_size, v.marks, to_);
     if (p.form == item_form::record)
       if (tape::nested_view n; tape::nested_view::parse(p.payload, n)) return tell_struct(parameter_label, n, v.marks);
-    if (!(v.marks & (mark_unreadable | mark_withheld))) {
+    if (!(v.marks & (mark_unreadable | mark_withheld | mark_unknown))) {
       v.kind = value_kind::bytes;
       v.bytes = p.payload;
     }
-    set_length(v, m.parameter_length);
+    if (m.parameter_length != 0 || !(v.marks & mark_unknown)) set_length(v, m.parameter_length);
     to_.leaf(parameter_label, v);
   }
 

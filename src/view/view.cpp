@@ -18,6 +18,9 @@ render::call_view view_of(const model::call& call) {
   v.function_number = call.function_number;
   v.word_size = static_cast<unsigned>(call.tape->word_size());
   v.state = call.state;
+  v.imported = (call.tape->header().features & tape::feature_imported) != 0;
+  v.time_unknown = !call.has_start();
+  v.duration_unknown = !call.has_duration();
   v.recording_stopped = call.tape->header().stopped != 0;
   if (call.begun()) {
     v.arguments_lost = call.enter.body_lost;

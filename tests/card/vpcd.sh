@@ -99,11 +99,27 @@ first_of() {
   done
 }
 
+# imports PIN STATUS-WORD: what OpenSC itself logs of a login becomes a tape with the VERIFY and its status word under the
+# C_Login, without the PIN; and the cleaned log has no PIN either.
+imports() {
+  local log=$work/opensc-$2.log hex
+  OPENSC_DEBUG=9 pkcs11-tool --module "$opensc" --login --pin "$1" -O >"$log" 2>&1 || true
+  "$program" import -o "$work/imported-$2" "$log" >"$work/import.log" || fail "$which: $(cat "$work/import.log")"
+  expect '"name":"VERIFY"' "$("$program" show --json --function C_Login "$work/imported-$2")"
+  expect "\"sw\":\"$2\"" "$("$program" show --json --function C_Login "$work/imported-$2")"
+  hex=$(printf '%s' "$1" | od -An -tx1 | tr -d '\n' | tr a-f A-F)
+  grep -qF -- "${hex# }" "$log" || fail "$which: OpenSC does not log the PIN any more: this test shows nothing"
+  "$program" import --clean "$log" >"$work/clean.log"
+  if grep -qF -e "$1" -e "${hex# }" "$work/clean.log"; then fail "the PIN is in the cleaned log"; fi
+  printf "%s" "$1" | "$program" verify-clean --secret-from - "$work/imported-$2" >/dev/null || fail "the PIN is on the imported tape"
+}
+
 opensc=$(first_of /usr/lib/*/opensc-pkcs11.so /usr/lib64/opensc-pkcs11.so)
 [[ -n $opensc ]] || fail "opensc-pkcs11 is missing"
 case $which in
   sc-hsm)
     expect '"sw":"9000"' "$(with "$opensc" 648219)"
+    imports 648219 9000
     expect '"sw":"63C2"' "$(with "$opensc" 111111)"
     expect '"tries_left":1' "$(with "$opensc" 111111)"
     expect '"sw":"6983"' "$(with "$opensc" 111111)"
@@ -111,6 +127,7 @@ case $which in
     ;;
   piv)
     expect '"sw":"9000"' "$(with "$opensc" 123456)"
+    imports 123456 9000
     expect '"tries_left":2' "$(with "$opensc" 999999)"
     yubico=$(first_of /usr/lib/*/libykcs11.so.2)
     if [[ -n $yubico ]]; then

@@ -46,7 +46,7 @@ std::string kinds(std::string_view before_last = " and ") {
 std::string stem_of(const std::string& path) {
   if (path == "-") return "log";
   auto name = std::filesystem::path(path).filename().string();
-  for (const std::string_view end : {".gz", ".txt", ".log", ".out"})
+  for (const std::string_view end : {".gz", ".txt", ".log", ".out", ".xml"})
     if (name.size() > end.size() && name.ends_with(end)) name.resize(name.size() - end.size());
   return name;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape profile: where the time went, the answer first.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -23,6 +24,15 @@ struct profile_options {
 int run(profile_options& o) {
   const auto tapes = o.tapes.open();
   if (tapes.tapes.empty()) return exit_unusable;
+
+  if (std::all_of(tapes.tapes.begin(), tapes.tapes.end(),
+                  [](const auto& t) { return (t->header().source_lacks & tape::lacks_end_times) != 0; })) {
+    std::fprintf(
+        stderr,
+        "p11tape: %s: imported from a log that does not show how long calls took (record the program to profile it)\n",
+        tapes.tapes.front()->shown_path().c_str());
+    return exit_unusable;
+  }
 
   std::unique_ptr<profile::trace_file> trace;
   if (!o.perfetto.empty()) trace = std::make_unique<profile::trace_file>(o.perfetto);

@@ -6,6 +6,7 @@
 #include "render/words.hpp"
 #include "text/json_writer.hpp"
 #include "text/times.hpp"
+#include "view/completeness.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -52,11 +53,19 @@ void strings(text::json_writer& json, std::string_view key, const std::vector<st
 
 void append_tape_text(const tape::reader& tape, std::size_t number, std::string& out) {
   const auto& h = tape.header();
+  const bool no_process = (h.source_lacks & tape::lacks_process_id) != 0;
   line(number != 0 ? "tape " + std::to_string(number) + ": " : std::string(),
-       program_of(tape) + ", process " + std::to_string(h.pid), out);
+       program_of(tape) + (no_process ? std::string() : ", process " + std::to_string(h.pid)), out);
   std::string start;
   text::append_local_time(h.wall, start);
-  line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.shown_path(), out);
+  if (const auto source = view::imported_from(tape); !source.empty()) {
+    line("imported from ", source + " into " + tape.shown_path(), out);
+    constexpr std::uint64_t a_year = std::uint64_t{366 * 86400} * 1000000000;  // times without dates are of 1970
+    if ((h.source_lacks & tape::lacks_start_times) == 0 && h.wall > a_year)
+      line("the log begins ", start + ", by its own clock", out);
+  } else {
+    line("recorded from ", start + " (" + zone_of(h.wall) + ") into " + tape.shown_path(), out);
+  }
   const auto module = tape.property("module");
   const auto resolved = tape.property("module.path");
   line("module ", std::string(module) + (resolved.empty() || resolved == module ? "" : " -> " + std::string(resolved)),

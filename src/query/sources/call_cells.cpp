@@ -118,7 +118,7 @@ std::string_view call_cells::function_name(const model::call& c) const noexcept 
 
 u64 call_cells::user_type(const model::call& c) const noexcept {
   const auto& r = role(c);
-  return r.user < 0 || !c.begun() ? unknown : c.arguments().word(static_cast<std::size_t>(r.user));
+  return r.user < 0 || !c.begun() ? unknown : c.word(static_cast<std::size_t>(r.user));
 }
 
 std::string_view call_cells::user(const model::call& c) { return pool_->constant("user_type", user_type(c)); }
@@ -234,10 +234,10 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
       return cell::of(c.thread.number);
     case col::time:
       moment_.clear();
-      append_moment(c.start_wall(), moment_);
+      append_moment(c.has_start() ? c.start_wall() : 0, moment_);
       return cell::of_text(moment_);
     case col::time_ns:
-      return cell::of(c.start_wall());
+      return cell::of(c.has_start() ? c.start_wall() : 0);
     case col::function:
       return text_of(function_name(c));
     case col::family:
@@ -249,7 +249,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
     case col::rv_code:
       return c.ended() ? cell::of(c.return_value()) : cell{};
     case col::duration_ns:
-      return c.state == tape::call_state::returned ? cell::of(c.duration()) : cell{};
+      return c.has_duration() ? cell::of(c.duration()) : cell{};
     case col::depth:
       return cell::of(c.depth);
     case col::outer:

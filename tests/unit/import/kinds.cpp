@@ -247,6 +247,33 @@ TEST_CASE("the XML of the profiles' test cases") {
   CHECK(log.cleaned.find("00010203") == std::string::npos);
 }
 
+TEST_CASE("lines that OpenSC writes inside a call do not begin another one") {
+  const collected log(
+      R"(P:43; T:0x139 21:35:39.852 [opensc-pkcs11] framework-pkcs15.c:540:C_GetTokenInfo: C_GetTokenInfo(0)
+P:43; T:0x139 21:35:39.852 [opensc-pkcs11] framework-pkcs15.c:605:C_GetTokenInfo: C_GetTokenInfo() auth. object 0x55d3, token-info flags 0x40D
+P:43; T:0x139 21:35:39.853 [opensc-pkcs11] framework-pkcs15.c:619:C_GetTokenInfo: C_GetTokenInfo(0) returns CKR_TOKEN_NOT_PRESENT
+P:43; T:0x139 21:35:39.854 [opensc-pkcs11] pkcs11-session.c:347:C_Login: C_Login(0x55d3, 1)
+P:43; T:0x139 21:35:39.854 [opensc-pkcs11] pkcs11-session.c:369:C_Login: C_Login() slot->login_user -1
+P:43; T:0x139 21:35:39.854 [opensc-pkcs11] pkcs11-session.c:380:C_Login: C_Login() userType 1
+P:43; T:0x139 21:35:39.854 [opensc-pkcs11] reader-pcsc.c:326:pcsc_transmit: 
+Outgoing APDU (11 bytes):
+00 20 00 81 06 36 34 38 32 31 39 . ...648219
+
+P:43; T:0x139 21:35:39.854 [opensc-pkcs11] reader-pcsc.c:335:pcsc_transmit: 
+Incoming APDU (2 bytes):
+90 00 ..
+
+P:43; T:0x139 21:35:39.855 [opensc-pkcs11] pkcs11-session.c:384:C_Login: fLogin() rv 0
+P:43; T:0x139 21:35:39.856 [opensc-pkcs11] pkcs11-object.c:377:C_FindObjectsInit: C_FindObjectsInit(slot = 0)
+P:43; T:0x139 21:35:39.856 [opensc-pkcs11] pkcs11-object.c:378:C_FindObjectsInit: C_FindObjectsInit(): empty template
+)");
+  REQUIRE(log.calls.size() == 3);
+  CHECK(log.at("C_GetTokenInfo").result == CKR_TOKEN_NOT_PRESENT);
+  CHECK(log.at("C_Login").result == 0);
+  CHECK(in(log.at("C_Login"), "userType").number == 1);
+  CHECK(log.at("C_Login").exchanges.size() == 1);
+}
+
 TEST_CASE("structs as parameters of mechanisms in XML") {
   const collected log(R"(<PKCS11>
   <C_SignInit>
