@@ -105,7 +105,7 @@ imports() {
   local log=$work/opensc-$2.log hex
   OPENSC_DEBUG=9 pkcs11-tool --module "$opensc" --login --pin "$1" -O >"$log" 2>&1 || true
   "$program" import -o "$work/imported-$2" "$log" >"$work/import.log" || fail "$which: $(cat "$work/import.log")"
-  expect '"name":"VERIFY"' "$("$program" show --json --function C_Login "$work/imported-$2")"
+  expect '"command":"VERIFY"' "$("$program" show --json --function C_Login "$work/imported-$2")"
   expect "\"sw\":\"$2\"" "$("$program" show --json --function C_Login "$work/imported-$2")"
   hex=$(printf '%s' "$1" | od -An -tx1 | tr -d '\n' | tr a-f A-F)
   grep -qF -- "${hex# }" "$log" || fail "$which: OpenSC does not log the PIN any more: this test shows nothing"
