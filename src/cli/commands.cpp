@@ -22,10 +22,12 @@ void add_commands(CLI::App& app, status& result) {
   add_explain(app, result);
   add_scrub(app, result);
   add_verify_clean(app, result);
+  add_bundle(app, result);
   add_export(app, result);
   add_import(app, result);
   add_replay(app, result);
   add_follow(app, result);
+  add_top(app, result);
   add_ps(app, result);
   add_inventory(app, result);
   add_run(app, result);

@@ -26,7 +26,9 @@ struct report_context {
   const configured& set;
   std::span<const amq_message> log;
   bool colour = false;
-  bool verbose = false;  ///< what all clients report, and not only those on the tape
+  bool verbose = false;     ///< what all clients report, and not only those on the tape
+  bool brief = false;       ///< in the text: only what fits a small terminal: two lines of evidence, the fix, a command
+  std::size_t width = 116;  ///< columns of the text
 };
 void append_text(const diagnosis& d, const report_context& around, std::string& out);
 void append_json(const diagnosis& d, const report_context& around, std::string& out);

@@ -24,7 +24,7 @@ record() {
 diagnose() {
   local name=$1 wanted=$2 status=0 secret
   shift 2
-  "$program" diagnose "$@" "$work/$name.tapes" >"$work/$name.answer" 2>"$work/$name.errors" || status=$?
+  "$program" diagnose --verbose "$@" "$work/$name.tapes" >"$work/$name.answer" 2>"$work/$name.errors" || status=$?
   [[ $status -eq $wanted ]] ||
     fail "$name: p11tape diagnose ended with $status instead of $wanted: $(cat "$work/$name.answer" "$work/$name.errors")
 The client had said: $(cat "$work/$name.said")"

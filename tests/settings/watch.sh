@@ -31,7 +31,7 @@ following=$!
 wait_until grep -q 'C_CloseSession has been running for' "$work/followed"
 kill "$hanging"
 wait "$following" || fail "follow ended with $?"
-[[ $(grep -c '^[0-9]*: C_GenerateRandom ' "$work/followed") -eq 10 ]] || fail "$(cat "$work/followed")"
+[[ $(grep -c '^1:[0-9]*: C_GenerateRandom ' "$work/followed") -eq 10 ]] || fail "$(cat "$work/followed")"
 
 # A process under errors_only that hangs in a call which would be left out.
 rm -rf "$tapes"

@@ -10,6 +10,7 @@
 #include "cli/support/tape_options.hpp"
 #include "clients/files.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/finding_times.hpp"
 #include "text/exit_codes.hpp"
 
 namespace p11tape::cli {
@@ -52,11 +53,12 @@ int run(diagnose_options& o) {
   const auto all = diagnose::collect_all(
       readers, windows_of(log), {[](tape::u64 bytes, void* p) { static_cast<progress*>(p)->add(bytes); }, &bar});
   bar.end();
-  const auto found = diagnose::examine(all, set);
-  const diagnose::report_context around{all, set, log, wants_colour("auto"), o.verbose};
+  auto found = diagnose::examine(all, set);
+  diagnose::add_times(found, all);
+  const diagnose::report_context around{all, set, log, wants_colour("auto"), o.verbose, !o.verbose, columns()};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
-  if (!o.json) append_losses(tapes, out.text());
+  if (!o.json) append_completeness(tapes, out.text());
   out.flush();
   if (out.error() != 0 || !tapes.troubles.empty()) return exit_unusable;
   return found.errors != 0 ? exit_findings : exit_fine;
@@ -69,7 +71,8 @@ void add_diagnose(CLI::App& app, status& result) {
   auto o = std::make_shared<diagnose_options>();
   o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object");
-  command->add_flag("--verbose,-v", o->verbose, "Messages of all known clients, not only of those on the tape");
+  command->add_flag("--verbose,-v", o->verbose,
+                    "All evidence, causes and consequences, and the messages of all known clients");
   o->client.add_to(*command);
   command
       ->add_option("--amqerr", o->amqerr,

@@ -47,7 +47,7 @@ int run(const diff_options& o) {
   output out;
   const diff::diff_context around{&a, &b, o.most, o.window, wants_colour("auto")};
   o.json ? diff::append_diff_json(found, around, out.text()) : diff::append_diff_text(found, around, out.text());
-  if (!o.json) append_losses(both, out.text());
+  if (!o.json) append_completeness(both, out.text());
   out.flush();
   if (out.error() != 0) {
     std::fprintf(stderr, "p11tape: cannot write to standard output: %s\n", std::strerror(out.error()));

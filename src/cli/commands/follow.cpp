@@ -17,6 +17,7 @@
 #include "cli/support/filter.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/processes.hpp"
+#include "cli/support/show_report.hpp"
 #include "cli/support/tapes.hpp"
 #include "decode/decode.hpp"
 #include "render/render.hpp"
@@ -59,6 +60,7 @@ struct followed_tape {
   std::unique_ptr<tape::reader> reader;
   std::string program;
   std::size_t index = 0;
+  tape::u64 count = 0;  // of calls so far
   std::vector<followed_thread> threads;
 };
 
@@ -70,7 +72,11 @@ tape::u64 monotonic_now() {
 
 class follower {
  public:
-  explicit follower(const follow_options& o) : o_(o) { how_.decoder = decode::attribute; }
+  /// `several`: tapes may be added later, so every call is named with its tape and its process from the beginning.
+  follower(const follow_options& o, bool several) : o_(o), several_(several) {
+    how_.decoder = decode::attribute;
+    how_.name_process = several;
+  }
 
   /// Takes a tape up. `from_start`: with the calls that it has already.
   void add(std::unique_ptr<tape::reader> reader, bool from_start) {
@@ -79,7 +85,11 @@ class follower {
     t->reader = std::move(reader);
     t->index = tapes_.size();
     tapes_.push_back(std::move(t));
-    how_.name_process = tapes_.size() > 1;
+    const auto& reader_now = *tapes_.back()->reader;
+    const std::size_t number = tapes_.size();
+    o_.json ? append_tape_json(reader_now, number, out_.text())
+            : append_tape_text(reader_now, several_ ? number : 0, out_.text());
+    flush();
     std::vector<const tape::reader*> readers;
     for (const auto& each : tapes_) readers.push_back(each->reader.get());
     o_.filter.prepare(readers);
@@ -140,7 +150,7 @@ class follower {
       }
       while (!open.empty() && open.back().call.depth >= r.depth) finish(t, open, tape::call_state::left);
       model::call c;
-      c.number = ++count_;
+      c.number = ++t.count;
       c.outer = open.empty() ? 0 : open.back().call.number;
       c.tape = t.reader.get();
       c.tape_index = t.index;
@@ -165,7 +175,7 @@ class follower {
     const bool left_out = open.back().in_slot && state == tape::call_state::left;
     if (!left_out && !quiet_ && o_.filter.lets(c)) {
       std::string text;
-      const auto view = view::view_of(c, t.program, tapes_.size() > 1);
+      const auto view = view::view_of(c, t.program, several_);
       o_.json ? render::append_json(view, how_, text) : render::append_text(view, how_, text);
       pending_.emplace(c.start(), std::move(text));
     }
@@ -180,7 +190,7 @@ class follower {
       if (o.told || now < o.call.start() + long_time || !o_.filter.lets(o.call)) continue;
       o.told = true;
       std::string text;
-      render::append_heading(view::view_of(o.call, t.program, tapes_.size() > 1), text);
+      render::append_heading(view::view_of(o.call, t.program, several_), text);
       text += " has been running for ";
       text::append_duration(now - o.call.start(), text);
       text += " (" + t.program + "[" + std::to_string(t.reader->header().pid) + "] thread " +
@@ -207,7 +217,7 @@ class follower {
   output out_;
   std::vector<std::unique_ptr<followed_tape>> tapes_;
   std::multimap<tape::u64, std::string> pending_;
-  tape::u64 count_ = 0;
+  bool several_;
   bool quiet_ = false;
 };
 
@@ -298,11 +308,10 @@ int follow(follow_options o) {
     o.filter.slower_than = ns;
   }
   if (o.target.empty()) o.target = "/var/tmp/p11tape-" + std::to_string(::geteuid());
-  follower f(o);
   std::error_code e;
-  if (is_number(o.target) && !fs::exists(o.target, e)) return follow_process(f, o);
-  if (fs::is_directory(o.target, e)) return follow_folder(f, o);
-  return follow_tape(f, o);
+  const bool process = is_number(o.target) && !fs::exists(o.target, e), folder = fs::is_directory(o.target, e);
+  follower f(o, process || folder);
+  return process ? follow_process(f, o) : folder ? follow_folder(f, o) : follow_tape(f, o);
 }
 
 }  // namespace

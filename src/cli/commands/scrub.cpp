@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape scrub: a tape with less in it. p11tape verify-clean: is a secret in it, or in what is shown of it?
 #include <cstdio>
-#include <fstream>
-#include <iterator>
+#include <filesystem>
 #include <map>
 #include <memory>
 
 #include "cli/support/commands.hpp"
+#include "cli/support/secret_check.hpp"
 #include "cli/support/tapes.hpp"
-#include "decode/decode.hpp"
-#include "model/call_stream.hpp"
-#include "render/render.hpp"
 #include "scrub/copy.hpp"
-#include "scrub/search.hpp"
 #include "text/exit_codes.hpp"
-#include "view/view.hpp"
 
 namespace p11tape::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 const std::map<std::string, std::size_t> profiles = {{"default", 0}, {"strict", 1}, {"payload", 2}};
 
@@ -26,20 +23,38 @@ struct scrub_options {
   std::string profile = "strict";
 };
 
-int run_scrub(const scrub_options& o) {
-  try {
-    const tape::reader tape(o.in);
-    const auto done = scrub::write_copy(tape, o.out, profiles.at(o.profile));
-    std::printf("%s contains what profile %s allows: %llu records", o.out.c_str(), o.profile.c_str(),
-                static_cast<unsigned long long>(done.records));
-    if (done.dropped != 0)
-      std::printf("; %llu unknown records were removed", static_cast<unsigned long long>(done.dropped));
-    std::printf(".\n");
-    return exit_fine;
-  } catch (const tape::tape_error& e) {
-    std::fprintf(stderr, "p11tape: %s\n", e.what());
+void scrub_one(const std::string& in, const std::string& out, const std::string& profile) {
+  const tape::reader tape(in);
+  const auto done = scrub::write_copy(tape, out, profiles.at(profile));
+  std::printf("%s contains what profile %s allows: %llu records", out.c_str(), profile.c_str(),
+              static_cast<unsigned long long>(done.records));
+  if (done.dropped != 0)
+    std::printf("; %llu unknown records were removed", static_cast<unsigned long long>(done.dropped));
+  std::printf(".\n");
+}
+
+// A directory of tapes becomes a directory of copies of the same names.
+int scrub_directory(const scrub_options& o) {
+  const auto tapes = open({o.in});
+  report(tapes);
+  if (tapes.tapes.empty()) return exit_unusable;
+  std::error_code error;
+  if (!fs::create_directory(o.out, error)) {
+    std::fprintf(stderr, "p11tape: %s: cannot make the directory: %s\n", o.out.c_str(),
+                 error ? error.message().c_str() : "it exists already");
     return exit_unusable;
   }
+  fs::permissions(o.out, fs::perms::owner_all, error);
+  for (const auto& t : tapes.tapes)
+    scrub_one(t->path(), (fs::path(o.out) / fs::path(t->path()).filename()).string(), o.profile);
+  return tapes.troubles.empty() ? exit_fine : exit_unusable;
+}
+
+int run_scrub(const scrub_options& o) {
+  std::error_code error;
+  if (fs::is_directory(o.in, error)) return scrub_directory(o);
+  scrub_one(o.in, o.out, o.profile);
+  return exit_fine;
 }
 
 struct verify_options {
@@ -47,93 +62,13 @@ struct verify_options {
   std::string secret_from;
 };
 
-bool read_all(const std::string& from, std::string& into) {
-  if (from == "-") {
-    char buffer[4096];
-    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) into.append(buffer, n);
-    return std::ferror(stdin) == 0;
-  }
-  std::ifstream file(from, std::ios::binary);
-  if (!file) return false;
-  into.assign(std::istreambuf_iterator<char>(file), {});
-  return !file.bad();
-}
-
-// Says where the secret stands, and never the secret.
-bool report_hits(const scrub::search& s, const std::string& where) {
-  for (const auto& hit : s.hits())
-    std::printf("%s: found %s, at byte %llu\n", where.c_str(), std::string{hit.form}.c_str(),
-                static_cast<unsigned long long>(hit.offset));
-  return !s.hits().empty();
-}
-
-bool search_file(scrub::search& s, const tape::reader& tape) {
-  s.restart();
-  std::ifstream file(tape.path(), std::ios::binary);
-  std::string buffer(1 << 20, '\0');
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0)
-    s.feed({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  return report_hits(s, tape.shown_path());
-}
-
-// The records one by one: large ones lie in several chunks of the file, and others are packed.
-bool search_records(scrub::search& s, const tape::reader& tape) {
-  bool found = false;
-  for (std::size_t t = 0; t < tape.threads().size(); ++t) {
-    auto records = tape.records(t);
-    tape::record_view record;
-    while (records.next(record) || records.next_in_flight(record)) {
-      s.restart();
-      s.feed({reinterpret_cast<const char*>(record.body.data()), record.body.size()});
-      if (s.hits().empty()) continue;
-      found = true;
-      std::printf("%s: found %s, in record %u of thread %zu\n", tape.shown_path().c_str(),
-                  std::string{s.hits().front().form}.c_str(), record.ordinal, t + 1);
-    }
-  }
-  return found;
-}
-
-bool search_shown(scrub::search& s, const tape::reader& tape, const std::string& path, bool json) {
-  s.restart();
-  model::call_stream calls(tape);
-  std::string text;
-  render::options whole;
-  whole.decoder = decode::attribute;
-  whole.most_bytes = ~std::size_t{0};
-  const auto program = program_of(tape);
-  while (const auto* call = calls.next()) {
-    text.clear();
-    const auto view = view::view_of(*call, program, false);
-    json ? render::append_json(view, whole, text) : render::append_text(view, whole, text);
-    s.feed(text);
-  }
-  return report_hits(s, path + (json ? " (as JSON)" : " (as text)"));
-}
-
 int run_verify(const verify_options& o) {
-  std::string secret;
-  if (!read_all(o.secret_from, secret)) {
-    std::fprintf(stderr, "p11tape: %s: cannot read the secret\n", o.secret_from.c_str());
-    return exit_unusable;
-  }
-  if (!secret.empty() && secret.back() == '\n') secret.pop_back();
-  if (secret.empty()) {
-    std::fprintf(stderr, "p11tape: %s: the file is empty, so there is no secret to look for\n", o.secret_from.c_str());
-    return exit_unusable;
-  }
-  if (secret.size() < scrub::shortest_certain)
-    std::fprintf(stderr, "p11tape: the secret is shorter than %zu bytes, so matches may be coincidental\n",
-                 scrub::shortest_certain);
+  secret_check secret(o.secret_from);
   const auto tapes = open(o.tapes);
   report(tapes);
-  scrub::search s(secret);
-  std::fill(secret.begin(), secret.end(), '\0');
   bool found = false;
   for (const auto& tape : tapes.tapes) {
-    found |= search_file(s, *tape) || search_records(s, *tape);
-    found |= search_shown(s, *tape, tape->shown_path(), false);
-    found |= search_shown(s, *tape, tape->shown_path(), true);
+    found |= secret.in_tape(*tape, tape->shown_path());
   }
   if (!tapes.troubles.empty() || tapes.tapes.empty()) return exit_unusable;
   if (!found)
@@ -149,11 +84,12 @@ void add_scrub(CLI::App& app, status& result) {
   auto* c = app.add_subcommand("scrub", "Write a copy of a tape that contains less");
   c->footer(
       "Removes what a stricter profile would not have recorded.\n"
-      "Example:\n"
+      "Examples:\n"
       "  p11tape scrub pkcs11-tool.4711.p11tape for-the-bug-report.p11tape\n"
+      "  p11tape scrub /var/tmp/p11tape-1000 for-the-bug-report\n"
       "Exit status: 0 done; 2 the tape cannot be read or the copy cannot be written; 64 usage error.");
-  c->add_option("IN", o->in, "Tape to copy")->required();
-  c->add_option("OUT", o->out, "Path of the copy, which must not exist")->required();
+  c->add_option("IN", o->in, "Tape to copy, or a directory of tapes")->required();
+  c->add_option("OUT", o->out, "Path of the copy, or of the directory of copies; it must not exist")->required();
   c->add_option("--profile", o->profile, "Redaction profile of the copy")
       ->check(CLI::IsMember(profiles))
       ->capture_default_str();

@@ -3,10 +3,15 @@
 #include "clients/swap/swap.hpp"
 #include "clients/no_core_dumps.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "cli/support/client_options.hpp"
@@ -14,6 +19,7 @@
 #include "cli/support/output.hpp"
 #include "cli/support/secret_input.hpp"
 #include "cli/support/shim_path.hpp"
+#include "clients/formats/module_file.hpp"
 #include "clients/swap/shim_copy.hpp"
 #include "text/exit_codes.hpp"
 
@@ -24,7 +30,7 @@ using namespace clients;
 
 struct swap_command {
   client_options clients;
-  std::string shim, into, folder, only;
+  std::string shim, into, folder, only, user;
   bool dry_run = false, remove_copy = false;
 };
 
@@ -101,20 +107,42 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
   return status;
 }
 
+// Who runs the client: the user that was named, mqm for MQ where that user exists, otherwise the caller. Behind sudo the
+// caller is not known to be the client's user.
+std::optional<file_user> user_of(client kind, const swap_command& c) {
+  if (!c.user.empty()) {
+    auto named = user_named(c.user);
+    if (!named) throw std::runtime_error("user " + c.user + " does not exist on this machine (check --user)");
+    return named;
+  }
+  if (row(kind).user == runs_as::mqm)
+    if (auto mqm = user_named("mqm")) return mqm;
+  const char* const sudo = std::getenv("SUDO_UID");
+  if (::geteuid() == 0 && sudo != nullptr && std::string_view(sudo) != "0") return std::nullopt;
+  return current_user();
+}
+
 int swap_all(swap_command& c) {
   if (c.shim.empty()) c.shim = find_shim();
   if (c.shim.empty()) {
     std::fprintf(stderr, "p11tape: p11tape.so: not found beside this program (name it with --shim)\n");
     return exit_unusable;
   }
-  const swap_request base{client::mq_string,  "",     absolute(c.shim), absolute(c.into),
-                          absolute(c.folder), c.only, c.dry_run};
+  const swap_request base{client::mq_string,
+                          "",
+                          absolute(c.shim),
+                          absolute(c.into),
+                          absolute(c.folder),
+                          user_of(client::mq_string, c),
+                          c.only,
+                          c.dry_run};
   return run(
       "swap", c,
       [&](const client_options::target& t) {
         swap_request request = base;
         request.kind = t.kind;
         request.file = t.file;
+        request.user = user_of(t.kind, c);
         return swap_in(request);
       },
       [&](std::string_view text) { return swap_string(text, base); });
@@ -139,7 +167,11 @@ void add_swap(CLI::App& app, status& result) {
   in->add_option("--into", c->into,
                  "Directory for the client's own copy (default: that of the recorder). MQ needs short paths")
       ->type_name("DIR");
-  in->add_option("--dir", c->folder, "Directory of the tapes, written to the settings of the copy")->type_name("DIR");
+  in->add_option("--dir", c->folder, "Directory of the tapes, made for the user that runs the client")
+      ->type_name("DIR");
+  in->add_option("--user", c->user,
+                 "User that runs the client (default: mqm for MQ if that user exists, otherwise you)")
+      ->type_name("NAME");
   in->add_option("--only", c->only, "Name or path of the module, if the file names several")->type_name("NAME");
   in->add_flag("--dry-run", c->dry_run, "Show the difference without changing anything");
   in->footer(

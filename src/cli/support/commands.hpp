@@ -21,6 +21,8 @@ void add_diff(CLI::App& app, status& result);
 void add_explain(CLI::App& app, status& result);
 void add_scrub(CLI::App& app, status& result);
 void add_verify_clean(CLI::App& app, status& result);
+void add_bundle(CLI::App& app, status& result);
+void add_top(CLI::App& app, status& result);
 void add_export(CLI::App& app, status& result);
 void add_import(CLI::App& app, status& result);
 void add_replay(CLI::App& app, status& result);

@@ -2,9 +2,11 @@
 #include "cli/support/pager.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -50,6 +52,12 @@ pager::~pager() {
   ::close(STDOUT_FILENO);
   while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+std::size_t columns() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 116;
+  return std::clamp<std::size_t>(size.ws_col, 60, 160);
 }
 
 }  // namespace p11tape::cli

@@ -3,12 +3,16 @@
 // colours and cuts long lines at the terminal's width. PAGER="" or "cat" switches it off.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace p11tape::cli {
 
 /// --color: when output is coloured. "auto": on a terminal, unless NO_COLOR is set or TERM is dumb.
 bool wants_colour(const std::string& when);
+
+/// The columns of the terminal that standard output is, between 60 and 160; 116 where it is none.
+std::size_t columns();
 
 class pager {
  public:

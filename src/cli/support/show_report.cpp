@@ -38,10 +38,6 @@ std::string zone_of(tape::u64 wall) {
   return {text, std::strftime(text, sizeof text, "%z", &t)};
 }
 
-void append_notes(const std::vector<std::string>& notes, std::string_view before, std::string& out) {
-  for (const auto& n : notes) line(before, n, out);
-}
-
 void strings(text::json_writer& json, std::string_view key, const std::vector<std::string>& all) {
   json.key(key);
   json.begin_array();
@@ -87,11 +83,7 @@ void append_end_text(const open_tapes& tapes, const call_counts& counts, std::st
   if (counts.failed != 0) (out += ", ") += std::to_string(counts.failed) + " failed";
   if (counts.no_end != 0) (out += ", ") += std::to_string(counts.no_end) + " without an end";
   out += '\n';
-  for (const auto& t : tapes.tapes) {
-    const auto prefix = tapes.tapes.size() > 1 ? t->shown_path() + ": " : std::string();
-    append_notes(losses_of(*t), prefix, out);
-    append_notes(damages_of(*t), prefix + "damaged: ", out);
-  }
+  append_completeness(tapes, out);
 }
 
 void append_tape_json(const tape::reader& tape, std::size_t number, std::string& out) {

@@ -142,10 +142,7 @@ void append_text(const tape_summary& s, std::string& out) {
   for (const auto& [type, times] : s.mechanisms)
     mechanisms += cat(mechanisms.empty() ? "" : ", ", diagnose::mechanism(type), " ", times, "x");
   line("mechanisms", mechanisms, out);
-  if (h.features & tape::feature_filtered)
-    line("left out", cat(counted(filtered_calls(tape), "call"), " by recording filters"), out);
-  for (const auto& l : losses_of(tape)) line("lost", l, out);
-  for (const auto& l : damages_of(tape)) line("damaged", l, out);
+  line("complete", view::completeness_of(tape), out);
   if (total.calls != 0) append_functions(s, out);
 }
 

@@ -68,11 +68,16 @@ void report_damages(const open_tapes& tapes) {
       std::fprintf(stderr, "p11tape: %s: %s\n", t->shown_path().c_str(), line.c_str());
 }
 
-void append_losses(const open_tapes& all, std::string& out) {
+void append_completeness(const open_tapes& all, std::string& out) {
+  if (all.tapes.empty()) return;
+  const bool several = all.tapes.size() > 1;
+  if (std::all_of(all.tapes.begin(), all.tapes.end(), [](const auto& t) { return view::is_complete(*t); })) {
+    out += several ? "# COMPLETE: every call is on the tapes\n" : "# " + view::completeness_of(*all.tapes[0]) + "\n";
+    return;
+  }
   for (const auto& t : all.tapes)
-    for (const auto& lists : {losses_of(*t), damages_of(*t)})
-      for (const auto& line : lists)
-        out += "# " + (all.tapes.size() > 1 ? t->shown_path() + ": " : std::string()) + line + "\n";
+    if (!view::is_complete(*t))
+      out += "# " + (several ? t->shown_path() + ": " : std::string()) + view::completeness_of(*t) + "\n";
 }
 
 }  // namespace p11tape::cli

@@ -33,7 +33,8 @@ using view::filtered_calls;
 using view::losses_of;
 using view::program_of;
 
-/// Both, of all tapes, as lines behind a report: "# my.p11tape: ..."; a single tape is not named.
-void append_losses(const open_tapes& all, std::string& out);
+/// Whether every call is on the tapes, or what is missing: a line each, with "# " in front. To be asked when all of them
+/// have been read.
+void append_completeness(const open_tapes& all, std::string& out);
 
 }  // namespace p11tape::cli

@@ -43,6 +43,10 @@ std::string placement::conflict(const std::string& module) const {
   if (settings && settings->module != module)
     return copy_.library + ": already records another module, " + settings->module +
            " (name another directory with --into, or restore that client first).";
+  if (settings && !request_.tape_folder.empty() && settings->tape_folder != request_.tape_folder)
+    return copy_.library + ": its tapes go to " +
+           (settings->tape_folder.empty() ? "the default directory" : settings->tape_folder) + ", not to " +
+           request_.tape_folder + " (edit `dir` in " + copy_.settings + ", or name another directory with --into).";
   if (!settings && exists(copy_.library) && !is_recorder(copy_.library))
     return copy_.library + ": exists, but is not the recorder.";
   return "";
@@ -93,12 +97,6 @@ void placement::make(const copy_settings& settings, swap_result& result, undo_li
     result.report.push_back("Wrote its settings " + copy_.settings + ": module " + settings.module + ".");
     return;
   }
-  // What a user wrote there stays; but whoever names a directory now must not look for the tapes in vain.
-  const auto kept = read_copy_settings(copy_.settings);
-  if (!kept || settings.tape_folder.empty() || kept->tape_folder == settings.tape_folder) return;
-  result.report.push_back("Kept the settings " + copy_.settings + ": tapes go to " +
-                          (kept->tape_folder.empty() ? "the default directory" : kept->tape_folder) + ", not to " +
-                          settings.tape_folder + ". To change that, edit `dir` there.");
 }
 
 void placement::note(const std::string& configuration, const file_id& backup, undo_list& undo,

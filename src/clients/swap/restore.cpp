@@ -132,9 +132,16 @@ string_swap restore_string(std::string_view text) {
   string_swap out;
   const auto r = read_pasted_mq_string(text);
   const auto settings = r.modules.empty() ? std::nullopt : read_copy_settings(settings_beside(r.modules[0].path));
-  if (!settings || !is_recorder(r.modules[0].path)) {
+  if (r.modules.empty()) {
     out.result.what = outcome::nothing_to_do;
-    out.result.report.push_back("No recorder is named in the string.");
+    out.result.report.push_back("No module is named in the string.");
+    return out;
+  }
+  if (!settings || !is_recorder(r.modules[0].path)) {
+    // The string from before the swap, which is what was saved then.
+    out.result.report.push_back("The string names the module itself, " + r.modules[0].path +
+                                ", and not the recorder. To go back to it:");
+    put_into_words(out, r, r.modules[0].path);
     return out;
   }
   put_into_words(out, r, settings->configured);

@@ -12,6 +12,7 @@
 #include "clients/swap/placement.hpp"
 #include "clients/swap/shim_copy.hpp"
 #include "clients/swap/swap_plan.hpp"
+#include "clients/swap/tape_directory.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -107,6 +108,14 @@ swap_result swap_in(const swap_request& request, const before_step& step) {
 
   const std::string& configured = r.modules[*index].path;
   if (const auto there = read_copy_settings(settings_beside(configured)); there && is_recorder(configured)) {
+    // What was asked for is obeyed, or refused: nobody shall look for tapes where there are none.
+    if (!request.tape_folder.empty() && there->tape_folder != request.tape_folder)
+      return refuse(file + ": the recorder " + configured + " is already in place, and its tapes go to " +
+                    (there->tape_folder.empty() ? "the default directory" : there->tape_folder) + ", not to " +
+                    request.tape_folder + " (edit `dir` in " + settings_beside(configured) + ", or restore first).");
+    if (!request.into.empty() && folder_of(configured) != request.into)
+      return refuse(file + ": the recorder " + configured + " is already in place, not in " + request.into +
+                    " (restore first).");
     swap_result result;
     result.what = outcome::nothing_to_do;
     result.report.push_back(file + ": the recorder " + configured + " is already in place, for " + there->module + ".");
@@ -117,6 +126,7 @@ swap_result swap_in(const swap_request& request, const before_step& step) {
   if (const auto why = work_out(p, request, r, text.view(), at.name, copy.copy()); !why.empty())
     return refuse(file + ": " + why);
   if (const auto why = copy.conflict(p.settings.module); !why.empty()) return refuse(why);
+  if (const auto why = tape_directory_conflict(request); !why.empty()) return refuse(why);
 
   swap_result result;
   result.difference = difference(request.kind, text.view(), p.text.view(), at.name);
@@ -125,6 +135,7 @@ swap_result swap_in(const swap_request& request, const before_step& step) {
   if (!exists(p.settings.module) && p.settings.module.starts_with('/'))
     result.report.push_back("Note: the module " + p.settings.module + " does not exist.");
   undo_list undo;
+  make_tape_directory(request, result, undo, step);
   copy.make(p.settings, result, undo, step);
   keep_backup(request, opened, text.view(), r, copy, undo, result, step);
   try {
@@ -158,6 +169,10 @@ string_swap swap_string(std::string_view text, const swap_request& request, cons
     out.result = refuse(why);
     return out;
   }
+  if (const auto why = tape_directory_conflict(request); !why.empty()) {
+    out.result = refuse(why);
+    return out;
+  }
   const std::size_t old_path = r.modules[0].path.size(), new_path = copy.copy().library.size();
   if (r.string_length - old_path + new_path > mq_string_size) {
     out.result = refuse(
@@ -167,6 +182,7 @@ string_swap swap_string(std::string_view text, const swap_request& request, cons
   put_into_words(out, r, copy.copy().library);
   if (request.dry_run) return out;
   undo_list undo;
+  make_tape_directory(request, out.result, undo, step);
   copy.make(settings, out.result, undo, step);
   undo.keep();
   return out;

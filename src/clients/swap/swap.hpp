@@ -12,11 +12,13 @@
 // changes the module's path back and nothing else.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "clients/clients.hpp"
 #include "clients/files.hpp"
+#include "clients/formats/module_file.hpp"
 #include "clients/swap/file_changes.hpp"
 
 namespace p11tape::clients {
@@ -36,11 +38,12 @@ struct swap_result {
 
 struct swap_request {
   client kind = client::mq_ini;
-  std::string file;         ///< the configuration
-  std::string shim;         ///< the recorder to copy
-  std::string into;         ///< folder of the copy; empty: that of the recorder
-  std::string tape_folder;  ///< the setting `dir`; empty: the recorder's default
-  std::string only;         ///< name or path of the module, where the file has several
+  std::string file;               ///< the configuration
+  std::string shim;               ///< the recorder to copy
+  std::string into;               ///< folder of the copy; empty: that of the recorder
+  std::string tape_folder;        ///< the setting `dir`; empty: the recorder's default
+  std::optional<file_user> user;  ///< who runs the client and writes the tapes; nothing where that is not known
+  std::string only;               ///< name or path of the module, where the file has several
   bool dry_run = false;
 };
 

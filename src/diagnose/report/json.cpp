@@ -64,6 +64,7 @@ class writer {
     json_.field("title", find_rule(f.id)->title);
     json_.field("tape", u64{f.tape + 1});
     json_.field("say", f.say);
+    if (f.wall != 0) json_.field("time", utc(f.wall));
     json_.field("cause", f.cause);
     json_.field("fault", name_of(f.fault));
     strings("details", f.first_lines);

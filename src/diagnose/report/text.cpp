@@ -5,11 +5,12 @@
 
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/phrase.hpp"
+#include "text/times.hpp"
 
 namespace p11tape::diagnose {
 namespace {
 
-constexpr std::size_t width = 116;
+constexpr std::size_t brief_evidence = 2, brief_commands = 2;
 constexpr std::size_t most_log_lines = 20;
 
 class writer {
@@ -25,8 +26,11 @@ class writer {
     for (const auto& line : f.first_lines) out_ += "  " + line + "\n";
     if (!f.labels.empty() && !f.labels.front().byte_diff.empty()) byte_diff(f.labels.front().byte_diff);
     if (around_.all.size() > 1) wrapped("In", where(f));
-    for (std::size_t i = 0; i < f.shown.size(); ++i)
+    const auto most = around_.brief ? brief_evidence : f.shown.size();
+    for (std::size_t i = 0; i < std::min(most, f.shown.size()); ++i)
       wrapped(i == 0 ? "Evidence" : "", cat(calls(f.shown[i]), f.shown[i].text));
+    if (f.wall != 0) wrapped("When", moment_of(f.wall));
+    if (around_.brief) return tell_fix(f);
     if (!f.cause.empty()) wrapped("Cause", f.cause);
     wrapped("Fault", describe(f.fault));
     const word_row* before = nullptr;
@@ -36,16 +40,29 @@ class writer {
               cat(who, w->code, w->code.empty() ? "" : " ", w->text, w->hint ? " (likely)" : ""));
       before = w;
     }
-    if (!f.advice.empty()) wrapped("Fix", f.advice);
-    for (std::size_t i = 0; i < f.commands.size(); ++i) wrapped(i == 0 ? "Run" : "", f.commands[i], false);
-    for (std::size_t i = 0; i < f.consequences.size(); ++i)
-      wrapped(i == 0 ? "Consequences" : "", cat(f.consequences[i].id, " ", f.consequences[i].say));
-    out_ += '\n';
+    tell_fix(f);
   }
 
   void tell_log(const diagnosis& d);
 
  private:
+  void tell_fix(const finding& f) {
+    if (around_.brief && f.advice.empty() && !f.cause.empty()) wrapped("Cause", f.cause);
+    if (!f.advice.empty()) wrapped("Fix", f.advice);
+    const auto most = around_.brief ? brief_commands : f.commands.size();
+    for (std::size_t i = 0; i < std::min(most, f.commands.size()); ++i)
+      wrapped(i == 0 ? "Run" : "", f.commands[i], false);
+    for (std::size_t i = 0; i < f.consequences.size() && !around_.brief; ++i)
+      wrapped(i == 0 ? "Consequences" : "", cat(f.consequences[i].id, " ", f.consequences[i].say));
+    out_ += '\n';
+  }
+
+  static std::string moment_of(u64 wall) {
+    std::string text;
+    text::append_local_time(wall, text);
+    return text;
+  }
+
   void tell_briefly(const finding& f) {
     const auto shown = std::find_if(f.shown.begin(), f.shown.end(), [](const auto& e) { return !e.calls.empty(); });
     const auto what = shown == f.shown.end() ? std::string() : calls(*shown) + shown->text;
@@ -77,8 +94,8 @@ class writer {
     constexpr std::size_t column = 16;
     std::string line = cat("  ", label);
     line.resize(column, ' ');
-    while (wrap && line.size() + text.size() > width) {
-      const auto room = width - line.size();
+    while (wrap && line.size() + text.size() > around_.width) {
+      const auto room = around_.width - line.size();
       auto end = text.rfind(' ', room);
       if (end == std::string_view::npos || end == 0) break;
       out_ += line + std::string(text.substr(0, end)) + "\n";
@@ -157,6 +174,7 @@ void append_text(const diagnosis& d, const report_context& around, std::string& 
     failed += one.tally.total().failed;
   }
   if (d.errors + d.warnings == 0) out += "No problem was found.\n";
+  if (around.brief && d.errors + d.warnings != 0) out += "# --verbose shows all evidence, causes and consequences\n";
   out += cat("# ", counted(calls, "call"), ", ", failed, " failed, on ", counted(around.all.size(), "tape"), "; ",
              counted(d.errors, "error"), ", ", counted(d.warnings, "warning"), ", ", counted(d.infos, "note"), "\n");
   if (!d.silent.empty()) {

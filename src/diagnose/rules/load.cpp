@@ -16,23 +16,103 @@ using cryptoki::function;
 
 bool has(std::string_view text, std::string_view part) noexcept { return text.find(part) != std::string_view::npos; }
 
-// What the loader's sentence means, and what to do.
-std::string advice_for_loader(std::string_view reason, const std::string& module) {
-  if (has(reason, "wrong ELF class"))
-    return "The program and the module have different word sizes. Use the build of the module that matches the "
-           "program: 64-bit programs need a 64-bit module.";
-  if (has(reason, "undefined symbol"))
-    return "The module, or a library that it needs, has an unexpected version. Compare the installed versions.";
-  if (has(reason, "No such file") && !has(reason, module))
-    return "A library that the module needs is missing: ldd names it. Install it, or add its directory to the search "
-           "path of the dynamic loader.";
-  if (has(reason, "No such file"))
-    return "The file does not exist for this process. Correct the path. A symbolic link may be broken, and a sandbox "
-           "(snap, container) has its own file system.";
-  if (has(reason, "ermission denied") || has(reason, "cannot open"))
-    return "The user that runs the program cannot read the file or enter one of its directories. If the permissions "
-           "are right, look for SELinux or AppArmor in the system log.";
-  return "Load it manually as the same user, with ldd and with pkcs11-tool, to see the full error.";
+// What kept the recorder from loading the module, taken from its own sentence.
+struct load_failure {
+  std::string say, advice;
+  std::vector<std::string> commands;
+  diagnose::fault fault = fault::undecidable;
+};
+
+// "PATH: cannot open shared object file: No such file or directory": the object that the dynamic loader is about.
+std::string_view object_of(std::string_view loader) noexcept {
+  const auto colon = loader.find(": ");
+  return colon == std::string_view::npos ? std::string_view() : loader.substr(0, colon);
+}
+
+std::string_view file_name(std::string_view path) noexcept { return path.substr(path.rfind('/') + 1); }
+
+load_failure not_named() {
+  return {
+      "No PKCS#11 module is named, so p11tape.so does not know which one to load.",
+      "The variable P11TAPE_MODULE did not reach this process: a service does not have the environment of your shell, "
+      "and sudo removes variables. Let p11tape swap put the module into a settings file beside the recorder, or set "
+      "the variable where the service gets its environment (systemctl edit: Environment=P11TAPE_MODULE=...; IBM MQ: "
+      "the profile of user mqm).",
+      {"p11tape settings"},
+      fault::configuration};
+}
+
+// What dlopen said, and what to do.
+load_failure by_loader(std::string_view loader, const rule_input& s) {
+  const auto& module = s.d.module;
+  const auto shown = label::printable(module);
+  const std::string object(object_of(loader));
+  const bool is_module = object.empty() || object == module || file_name(object) == file_name(module);
+  const auto word = module_word(s);
+  if (has(loader, "wrong ELF class") || has(loader, "invalid ELF header") ||
+      has(loader, "cannot open shared object file: Exec"))
+    return {cat(is_module ? shown : label::printable(object), " is built for another architecture than the program."),
+            "Use the build of the module that matches the program: a 64-bit program needs a 64-bit module for the same "
+            "processor.",
+            {cat("file -L ", word)},
+            fault::configuration};
+  if (has(loader, "undefined symbol") || has(loader, "version `"))
+    return {
+        cat("The module ", shown, " does not fit a library that it needs."),
+        "The module, or that library, has an unexpected version. Compare the installed versions with those that the "
+        "module's documentation names.",
+        {cat("readelf -d ", word)},
+        fault::environment};
+  if (has(loader, "ermission denied"))
+    return {
+        cat("User ", s.d.tape->property("euid"), " may not read ", is_module ? shown : label::printable(object), "."),
+        "Give that user the right to read the file and to enter each directory above it. If the permissions are right, "
+        "look for SELinux or AppArmor in the system log: ausearch -m avc -ts recent.",
+        {cat("namei -l ", is_module ? word : text::shell_word(object))},
+        fault::environment};
+  if (has(loader, "No such file") && !is_module)
+    return {
+        cat("The module ", shown, " needs ", label::printable(object), ", which the dynamic loader did not find."),
+        "Install the package that contains that library, or add its directory to /etc/ld.so.conf.d and run ldconfig.",
+        {cat("readelf -d ", word), cat("ldconfig -p | grep -F ", text::shell_word(file_name(object)))},
+        fault::environment};
+  if (has(loader, "No such file"))
+    return {
+        cat("The module ", shown, " does not exist for this process."),
+        "Correct the path. A symbolic link may be broken, and a sandbox (snap, flatpak, container) has its own file "
+        "system.",
+        {cat("ls -lL ", word)},
+        fault::configuration};
+  return {cat("The module ", shown, " could not be loaded."),
+          "Check the file as the user that runs the program.",
+          {cat("p11tape doctor --module ", word)},
+          fault::undecidable};
+}
+
+load_failure failure_of(std::string_view reason, const rule_input& s) {
+  const auto shown = label::printable(s.d.module);
+  if (has(reason, "no PKCS#11 module is named")) return not_named();
+  if (has(reason, "because a setting is wrong"))
+    return {"A setting of p11tape is wrong, so no module is loaded.",
+            "Correct the setting.",
+            {"p11tape settings"},
+            fault::configuration};
+  if (has(reason, "is p11tape itself"))
+    return {"The recorder is configured to load itself.",
+            "Set the setting `module` (or P11TAPE_MODULE) to the path of the real module.",
+            {"p11tape settings"},
+            fault::configuration};
+  if (has(reason, "is not a PKCS#11 module"))
+    return {cat(shown, " is not a PKCS#11 module."),
+            "Correct the path: the file exports no C_GetFunctionList.",
+            {cat("p11tape doctor --module ", module_word(s))},
+            fault::configuration};
+  constexpr std::string_view before = "cannot load the PKCS#11 module ";
+  auto loader = reason;
+  if (const auto at = reason.find(before); at != std::string_view::npos)
+    if (const auto end = reason.find("): ", at + before.size() + s.d.module.size()); end != std::string_view::npos)
+      loader = reason.substr(end + 3);
+  return by_loader(loader, s);
 }
 
 struct vendor {
@@ -75,11 +155,13 @@ void module_not_loadable(const rule_input& s, const rule& r, findings& out) {
   if (reason.empty()) return;
   auto& f = add(out, s, r);
   f.about = topic::load;
-  f.say = cat("The module ", s.d.module, " could not be loaded.");
-  f.show({}, cat("the dynamic loader reported: ", label::printable(reason)));
+  auto why = failure_of(reason, s);
+  f.say = std::move(why.say);
+  f.fault = why.fault;
+  f.show({}, cat("the recorder reported: ", label::printable(reason)));
   f.show({}, cat("user ", s.d.tape->property("uid"), ", effective user ", s.d.tape->property("euid")));
-  f.advice = advice_for_loader(reason, s.d.module);
-  f.commands = {cat("ldd ", module_word(s)), cat("file -L ", module_word(s)), list_slots(s)};
+  f.advice = std::move(why.advice);
+  f.commands = std::move(why.commands);
 }
 
 void setting_not_understood(const rule_input& s, const rule& r, findings& out) {
