@@ -8,6 +8,19 @@ set(P11TAPE_MODULE_DIR ${CMAKE_INSTALL_LIBDIR}/pkcs11 CACHE STRING "Directory of
 install(TARGETS p11tape_shim p11tape_player_module p11tape_run LIBRARY DESTINATION ${P11TAPE_MODULE_DIR})
 install(TARGETS p11tape p11tape-ship RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
+# What is installed has no debugging information: the build directory keeps it.
+if(CMAKE_STRIP AND NOT P11TAPE_SANITIZE)
+  install(CODE "
+    foreach(file ${P11TAPE_MODULE_DIR}/$<TARGET_FILE_NAME:p11tape_shim> ${P11TAPE_MODULE_DIR}/$<TARGET_FILE_NAME:p11tape_player_module>
+                 ${P11TAPE_MODULE_DIR}/$<TARGET_FILE_NAME:p11tape_run> ${CMAKE_INSTALL_BINDIR}/$<TARGET_FILE_NAME:p11tape>
+                 ${CMAKE_INSTALL_BINDIR}/$<TARGET_FILE_NAME:p11tape-ship>)
+      if(NOT IS_ABSOLUTE \"\${file}\")
+        set(file \"\${CMAKE_INSTALL_PREFIX}/\${file}\")
+      endif()
+      execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \"\$ENV{DESTDIR}\${file}\" COMMAND_ERROR_IS_FATAL ANY)
+    endforeach()")
+endif()
+
 if(NOT CMAKE_CROSSCOMPILING AND NOT P11TAPE_SANITIZE)
   install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
   install(FILES ${CMAKE_BINARY_DIR}/man/p11tape.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME p11tape)

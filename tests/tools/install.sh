@@ -15,6 +15,10 @@ found() {
 }
 shim=$(found pkcs11/p11tape.so)
 found pkcs11/p11tape-player.so
+found pkcs11/p11tape-run.so
+for file in "$shim" "$(found bin/p11tape)" "$(found pkcs11/p11tape-run.so)"; do
+  if readelf -SW "$file" | grep -qE '\.(debug_info|symtab) '; then echo "not stripped: $file" && exit 1; fi
+done
 found include/p11tape/pkcs11.h
 found examples/p11tape.yaml
 program=$(found bin/p11tape)

@@ -229,7 +229,7 @@ void add_doctor(CLI::App& app, status& result) {
       "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape doctor --sslcryp -\n"
       "  p11tape doctor --java pkcs11.cfg --token-label mytoken --pin prompt\n"
       "  sudo p11tape doctor --openssl /etc/ssl/openssl.cnf --unit nginx --pin configured\n"
-      "Exit status: 0 no finding of severity error; 1 at least one; 2 something could not be read; 64 usage error.");
+      "Exit status: 0 no findings; 1 findings; 2 something could not be read; 64 usage error.");
   command->callback([c, &result] { result = run(*c); });
 }
 

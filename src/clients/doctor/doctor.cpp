@@ -189,7 +189,7 @@ int status_of(const std::vector<examination>& all) noexcept {
   int status = 0;
   for (const auto& e : all) {
     if (!e.usable) return 2;
-    if (e.found.worst() == severity::error) status = 1;
+    if (e.found.worst() != severity::info) status = 1;
   }
   return status;
 }

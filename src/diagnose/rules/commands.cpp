@@ -11,4 +11,22 @@ std::string pkcs11_tool(const rule_input& s, std::string_view arguments) {
   return cat("pkcs11-tool --module ", module_word(s), " ", arguments);
 }
 
+namespace {
+
+// "--slot 5 ", or nothing where the client used none.
+std::string used_slot(const rule_input& s) {
+  const auto& opened = s.d.life.opened_slots;
+  return opened.empty() || opened.back() == model::unknown ? std::string() : cat("--slot ", opened.back(), " ");
+}
+
+}  // namespace
+
+std::string list_objects(const rule_input& s) { return pkcs11_tool(s, used_slot(s) + "--login --list-objects"); }
+
+std::string list_objects(const rule_input& s, u64 slot) {
+  return slot == model::unknown ? list_objects(s) : pkcs11_tool(s, cat("--slot ", slot, " --login --list-objects"));
+}
+
+std::string list_mechanisms(const rule_input& s) { return pkcs11_tool(s, used_slot(s) + "--list-mechanisms"); }
+
 }  // namespace p11tape::diagnose

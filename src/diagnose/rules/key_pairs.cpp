@@ -122,9 +122,7 @@ void key_not_paired(const rule_input& s, const rule& r, findings& out) {
       f.show({in_vain->last}, "the search for a private key with the certificate's ID found nothing");
     f.advice = cat("Give both the same ID. Write the certificate again with the ID of the key: --id ",
                    model::describe_id(*namesake->id), ".");
-    f.commands = {pkcs11_tool(s, cat("--login --delete-object --type cert --id ", model::describe_id(*c.id))),
-                  pkcs11_tool(s, cat("--login --write-object cert.der --type cert --label ", text::shell_word(*c.label),
-                                     " --id ", model::describe_id(*namesake->id)))};
+    f.commands = {list_objects(s, c.slot)};
   }
   const auto told = [&] { return !out.empty() && out.back().by == &r && out.back().tape == s.d.index; };
   if (!told()) key_missing(s, r, out);
@@ -175,8 +173,7 @@ void public_key_missing(const rule_input& s, const rule& r, findings& out) {
     f.advice =
         "Write the public key to the token with the same ID and label: many tools read the modulus or the curve point "
         "only from there.";
-    f.commands = {pkcs11_tool(s, cat("--login --write-object key.pub.der --type pubkey --id ",
-                                     key->id ? model::describe_id(*key->id) : "ID"))};
+    f.commands = {list_objects(s, key->slot)};
   }
 }
 
@@ -239,7 +236,7 @@ void key_without_certificate(const rule_input& s, const rule& r, findings& out) 
   f.advice =
       "Write the certificate to the token with the ID of the key. If the token cannot store certificates, give the "
       "client a certificate file (jsign: --certfile).";
-  f.commands = {pkcs11_tool(s, "--login --write-object cert.der --type cert --id ID --label LABEL")};
+  f.commands = {list_objects(s)};
 }
 
 }  // namespace p11tape::diagnose::rule_functions

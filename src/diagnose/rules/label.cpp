@@ -212,10 +212,10 @@ void token_not_initialised(const rule_input& s, const rule& r, findings& out) {
                           : "The only token has not been initialised.";
   f.show({meant->token->seen_in}, cat("slot ", meant->id, " lacks CKF_TOKEN_INITIALIZED"));
   f.advice =
-      "Initialise the token and its user PIN, or configure the right slot. If the token was already initialised, the "
-      "module uses another user, configuration or device than the tool that initialised it.";
-  f.commands = {pkcs11_tool(s, cat("--slot ", meant->id, " --init-token --label NAME")),
-                pkcs11_tool(s, cat("--slot ", meant->id, " --login --login-type so --init-pin"))};
+      "Configure the slot of an initialised token. If this token was already initialised, the module uses another user, "
+      "configuration or device than the tool that initialised it. Initialise it only if it is really new: that deletes "
+      "everything on it.";
+  f.commands = {list_tokens(s)};
 }
 
 }  // namespace p11tape::diagnose::rule_functions

@@ -193,7 +193,7 @@ void mechanism_unsupported(const rule_input& s, const rule& r, findings& out) {
       f.advice +=
           " TLS 1.3 needs RSA-PSS, for which OpenSSL 3.0.12 and later use CKM_RSA_X_509: limit the client to TLS 1.2, "
           "or use an EC key.";
-    f.commands = {pkcs11_tool(s, "--list-mechanisms")};
+    f.commands = {list_mechanisms(s)};
     apply_habits(f, s, *i);
     soften(f, s, *i);
     if (s.d.is_inspection_tool() && f.level == severity::warning) f.level = severity::info;

@@ -97,10 +97,6 @@ void show_flags(finding& f, const rule_input& s, u64 slot_id, u64 before) {
     f.show({}, "the token reports a wrong PIN since the last correct one");
 }
 
-std::string login_command(const rule_input& s, u64 slot) {
-  return pkcs11_tool(s, cat(slot == unknown ? "" : cat("--slot ", slot, " "), "--login --list-objects"));
-}
-
 std::string whose(const pin_use& u) { return u.user == CKU_SO ? "SO PIN" : "user PIN"; }
 
 // A login on the token that worked after the call.
@@ -126,7 +122,7 @@ void for_each_token(const rule_input& s, const rule& r, findings& out, Wanted wa
            cat(name_of(uses.front()->which), " for ", user_name(uses.front()->user), " on ", uses.front()->slot_name,
                " returned ", code(uses.front()->value), uses.size() > 1 ? cat(", ", uses.size(), " times") : ""));
     fill(f, uses);
-    f.commands.push_back(login_command(s, uses.front()->slot));
+    f.commands.push_back(list_objects(s, uses.front()->slot));
   }
 }
 
@@ -210,7 +206,7 @@ void pin_retried(const rule_input& s, const rule& r, findings& out) {
     f.advice =
         "Stop the retries immediately (MQ: stop the channel and check its retry interval; ssh: one PIN is sent to "
         "every token). Correct the PIN, and test it once manually.";
-    f.commands = {login_command(s, uses.front()->slot)};
+    f.commands = {list_objects(s, uses.front()->slot)};
   }
 }
 
@@ -226,7 +222,7 @@ void pin_locked(const rule_input& s, const rule& r, findings& out) {
             "Find out first what sent the wrong PINs, or the PIN locks again. Then set it as security officer "
             "(C_InitPIN), or unblock it with the card's own tool and the PUK. If the SO PIN locks, the token must be "
             "reinitialised.";
-        f.commands = {pkcs11_tool(s, "--login --login-type so --init-pin")};
+        f.commands = {list_tokens(s)};
       });
   if (told) return;
   for (const auto& [id, slot] : s.d.slots) {
@@ -237,7 +233,7 @@ void pin_locked(const rule_input& s, const rule& r, findings& out) {
                 s.d.logins.tried() == 0 ? "; the client did not try it." : ".");
     f.show({slot.token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_LOCKED");
     f.advice = "Set it as security officer (C_InitPIN), or unblock it with the card's own tool.";
-    f.commands = {pkcs11_tool(s, cat("--slot ", id, " --login --login-type so --init-pin"))};
+    f.commands = {list_tokens(s)};
   }
 }
 
@@ -260,7 +256,7 @@ void pin_final_try(const rule_input& s, const rule& r, findings& out) {
     f.advice =
         "Log in once manually with the correct PIN: this resets the counter. Some clients (pkcs11-provider) refuse to "
         "log in until then.";
-    f.commands = {login_command(s, id)};
+    f.commands = {list_objects(s, id)};
   }
 }
 
@@ -303,8 +299,8 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
         told = true;
         f.about = topic::pin_state;
         f.say = cat("The ", whose(*uses.back()), " of ", uses.back()->slot_name, " has expired.");
-        f.advice = "Change it (C_SetPIN), and configure the new PIN.";
-        f.commands = {pkcs11_tool(s, "--login --change-pin")};
+        f.advice = "Change it with the vendor's tool or pkcs11-tool --change-pin, and configure the new PIN.";
+        f.commands = {list_tokens(s)};
       });
   // Some tokens let the user log in and refuse everything else.
   for (const auto* i : s.d.failed_calls.with({CKR_PIN_EXPIRED})) {
@@ -321,8 +317,8 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
     if (flagged) f.show({slot->token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_TO_BE_CHANGED");
     f.cause = flagged ? "The PIN is still the initial PIN; the token can be used only after it is changed."
                       : "The policy of the token requires a new PIN.";
-    f.advice = "Change it (C_SetPIN), and configure the new PIN.";
-    f.commands = {pkcs11_tool(s, "--login --change-pin")};
+    f.advice = "Change it with the vendor's tool or pkcs11-tool --change-pin, and configure the new PIN.";
+    f.commands = {list_tokens(s)};
     apply_habits(f, s, *i);
     soften(f, s, *i);
   }
@@ -336,7 +332,7 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
     f.say = cat("The user PIN of ", model::describe(slot), " must be changed before it can be used.");
     f.show({slot.token->seen_in}, "C_GetTokenInfo shows CKF_USER_PIN_TO_BE_CHANGED");
     f.advice = "Change it (C_SetPIN): it is still the PIN that the security officer set.";
-    f.commands = {pkcs11_tool(s, cat("--slot ", id, " --login --change-pin"))};
+    f.commands = {list_tokens(s)};
   }
 }
 
@@ -351,8 +347,9 @@ void pin_not_set(const rule_input& s, const rule& r, findings& out) {
       [&](finding& f, const auto& uses) {
         f.about = topic::pin_state;
         f.say = cat("The token ", uses.back()->slot_name, " has no user PIN yet, so no user can log in.");
-        f.advice = "Set one as security officer (C_InitPIN).";
-        f.commands = {pkcs11_tool(s, "--login --login-type so --init-pin")};
+        f.advice =
+            "Set one as security officer: pkcs11-tool --login --login-type so --init-pin, with the slot of this token.";
+        f.commands = {list_tokens(s)};
       });
 }
 

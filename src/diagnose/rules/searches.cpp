@@ -211,7 +211,7 @@ void search_incomplete(const rule_input& s, const rule& r, findings& out) {
       "search by class (CKO_PRIVATE_KEY) shows which.";
   f.fault = fault::undecidable;
   f.advice = "Search for private keys by class. If this finds them, use a newer version of the module.";
-  f.commands = {cat("p11tool --provider ", module_word(s), " --login --list-privkeys"), list_objects(s)};
+  f.commands = {list_objects(s)};
 }
 
 void lookup_per_operation(const rule_input& s, const rule& r, findings& out) {
