@@ -13,16 +13,20 @@ slot=$((slot))
 [[ $slot -ne 0 ]] || fail "no slot of the token was found: $(pkcs11-tool --module "$real" --list-token-slots)"
 
 record wrong_pin tool --slot "$slot" --login --pin "$wrong_pin" --list-objects
-record no_key tool --slot "$slot" --login --pin "$pin" --sign --mechanism RSA-PKCS --label 'no such key' --input-file /dev/null
 record no_slot tool --slot 99 --login --pin "$pin" --list-objects
 record missing env P11TAPE_MODULE=/nowhere/module.so P11TAPE_DIR="$work/missing.tapes" pkcs11-tool --module "$shim" --list-slots
 record other_label tool --slot "$slot" --login --pin "$pin" --list-objects
 
-token_state() { (cd "$work/token" && find . -type f ! -name '*.lock' -print0 | sort -z | xargs -0 sha256sum); }
+# Objects, labels and serial numbers. A correct login may take back the flag that an earlier one failed: token.object is that.
+token_state() {
+  (cd "$work/token" && find . -type f -name '*.object' ! -name token.object -print0 | sort -z | xargs -0 sha256sum)
+  pkcs11-tool --module "$real" --list-token-slots | grep -E '^Slot|token label|serial num'
+  pkcs11-tool --module "$real" --slot "$slot" --login --pin "$pin" --list-objects --type privkey
+}
 before=$(token_state)
-printf '%s\n' "$pin" >"$work/pin"
+typed="--login --pin $pin " # as somebody would type it where the command asks
 ran=0
-for name in wrong_pin no_key no_slot missing other_label; do
+for name in wrong_pin no_slot missing other_label; do
   extra=()
   [[ $name != other_label ]] || extra=(--token-label 'shim_test')
   "$program" diagnose --json "${extra[@]}" "$work/$name.tapes" >"$work/$name.json" 2>/dev/null || true
@@ -40,8 +44,7 @@ PYTHON
   while IFS= read -r command; do
     ran=$((ran + 1))
     status=0
-    # The PIN that the command asks for, as somebody would type it.
-    (cd "$work" && PATH=$(dirname "$program"):$PATH setsid -w bash -c "${command/--login /--login --pin '$pin' }") >"$work/said" 2>&1 </dev/null || status=$?
+    (cd "$work" && PATH=$(dirname "$program"):$PATH setsid -w bash -c "${command/--login /$typed}") >"$work/said" 2>&1 </dev/null || status=$?
     case $command in
       # These show what is wrong, and say so.
       ls\ * | namei\ * | file\ * | 'p11tape settings'* | 'p11tape doctor'* | ldconfig*) [[ $status -le 2 ]] || fail "$name: \"$command\" ended with $status: $(cat "$work/said")" ;;
@@ -53,7 +56,7 @@ PYTHON
     [[ $(token_state) == "$before" ]] || fail "$name: \"$command\" changed the token"
   done <"$work/$name.commands"
 done
-[[ $ran -ge 5 ]] || fail "only $ran commands were run"
+[[ $ran -ge 4 ]] || fail "only $ran commands were run"
 
 # What rules, their tables and the checks of configurations can print at all.
 sources=$here/../../src
