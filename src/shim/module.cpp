@@ -84,8 +84,12 @@ any_function symbol(const char* name, const void* also_in) noexcept {
 
 // Where a settings file was found, or else where one would have been looked for.
 bool no_module() noexcept {
-  if (settings.module_unclear)
-    return fail("cannot load a PKCS#11 module because a setting is wrong: %.600s", settings.problems);
+  if (settings.module_unclear) {
+    std::size_t first_line = std::strcspn(settings.problems, "\n");
+    if (first_line != 0 && settings.problems[first_line - 1] == '.') --first_line;
+    return fail("cannot load a PKCS#11 module because a setting is wrong: %.*s",
+                static_cast<int>(first_line < 600 ? first_line : 600), settings.problems);
+  }
   if (settings.file[0] != 0)
     return fail("no PKCS#11 module is named (add a line such as `module: /usr/lib/softhsm/libsofthsm2.so` to %s)",
                 settings.file);

@@ -80,7 +80,7 @@ bool is_constant() noexcept {
 bool may_read() noexcept {
 #ifdef PR_GET_TSC
   int mode = PR_TSC_ENABLE;
-  return prctl(PR_GET_TSC, &mode) != 0 || mode == PR_TSC_ENABLE;
+  return prctl(PR_GET_TSC, &mode, 0, 0, 0) != 0 || mode == PR_TSC_ENABLE;
 #else
   return true;
 #endif
