@@ -132,7 +132,8 @@ void all_behaviours(const test::recorded_mock& mock, test::arranger& a) {
 // Each layout of each mechanism once, in a call that takes it.
 void all_mechanisms(const test::recorded_mock& mock, test::arranger& a, std::vector<unsafe_range>& unsafe) {
   for (const auto& m : cryptoki::mechanisms()) {
-    auto rest = m.layouts;
+    auto rest = m.layouts, first_word = rest;
+    const auto usual = cryptoki::detail::next_word(first_word);
     for (std::string_view context;;) {
       const auto word = cryptoki::detail::next_word(rest);
       if (word.empty()) break;
@@ -143,8 +144,10 @@ void all_mechanisms(const test::recorded_mock& mock, test::arranger& a, std::vec
       if (context == "message") {
         // The struct of other calls has pointers where this one has lengths: no address may be taken for a length.
         const auto first_other = a.placed().size();
-        for (const auto f : {function::C_MessageEncryptInit, function::C_MessageDecryptInit})
+        for (const auto f : {function::C_MessageEncryptInit, function::C_MessageDecryptInit}) {
           call(mock, a, f, m.type, word);
+          call(mock, a, f, m.type, usual);
+        }
         for (const auto f : {function::C_EncryptInit, function::C_WrapKeyAuthenticated}) call(mock, a, f, m.type, word);
         a.forget_since(first_other);
         a.message_struct(word);

@@ -235,8 +235,8 @@ class encoder {
 
 // A length is shown unless it tells more of a secret than the profile allows.
 inline u64 encoder::shown_number(const step& s, u64 value) const noexcept {
-  // No length, but a pointer in the place of one: the caller's struct is another one than the row's.
-  if (s.counts >= 0 && value > absurd_length && value != CK_UNAVAILABLE_INFORMATION) value = absurd_length;
+  // A pointer in the place of a small number: the caller's struct is another one than the row's.
+  if ((s.counts >= 0 || s.makes) && value > absurd_length && value != CK_UNAVAILABLE_INFORMATION) value = absurd_length;
   switch (cryptoki::treat(how_.profile, s.counted)) {
     case cryptoki::treatment::withhold:
       return 0;

@@ -27,6 +27,7 @@ struct step {
   u8 embedded : 1;     ///< an array or struct by value inside a struct
   u8 written : 1;      ///< a number behind a pointer that counts an output, and is read before and after the call
   u8 plain : 1;        ///< a number that every profile shows as it is
+  u8 makes : 1;        ///< says who makes an IV: a small number
   u8 sealed : 1;       ///< an output of calls that encrypt or sign, an input of the others
   std::int8_t count;   ///< index of the counting field, -1: none
   std::int8_t cap;     ///< index of the field that holds the capacity, -1: none

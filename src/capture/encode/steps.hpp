@@ -38,8 +38,9 @@ consteval step make_step(std::span<const field> row, std::size_t i, place where)
   s.counted = counted_by(row, i);
   s.written = f.kind == shape::numbers && f.way == flow::inout;
   s.count = f.count;
-  s.plain = (f.kind == shape::number || f.kind == shape::byte) && !s.embedded && s.counted == redaction_class::scalar &&
-            f.way == flow::none;
+  for (const auto& other : row) s.makes = s.makes || other.maker == static_cast<int>(i);
+  s.plain = !s.makes && (f.kind == shape::number || f.kind == shape::byte) && !s.embedded &&
+            s.counted == redaction_class::scalar && f.way == flow::none;
   s.sealed = f.sealed;
   s.cap = f.cap;
   s.maker = f.maker;
