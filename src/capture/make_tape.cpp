@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "capture/host/clock.hpp"
+#include "capture/host/memory.hpp"
 #include "capture/host/message.hpp"
 #include "capture/settings/filter.hpp"
 #include "cryptoki/tables.hpp"
