@@ -331,6 +331,7 @@ class builder {
   skip_reason give_room(const attribute_view& a, CK_ATTRIBUTE& out) {
     const u64 size = a.length == unavailable ? 0 : a.length;
     out.pValue = memory_.take(size);
+    out.ulValueLen = static_cast<CK_ULONG>(size);  // never more than there is
     return out.pValue != nullptr ? skip_reason{} : skip_reason{reason::too_large, 0, name_of(a)};
   }
 
@@ -380,12 +381,21 @@ class builder {
       const auto* row = cryptoki::find_mechanism(m.type);
       const bool is_handle = row != nullptr && row->layouts.find("handle") != std::string_view::npos;
       u64 at = 0, size = 0;
+      // A struct of another mechanism has numbers where this one's has pointers.
+      if (!is_layout_of(row, m.parameter)) return trouble(reason::not_described, f);
       if (auto r = fill_parameter(f, m.parameter, is_handle, depth, at, size)) return r;
       out.pParameter = cryptoki::from_word<void*>(at);
       out.ulParameterLen = static_cast<CK_ULONG>(size);
     }
     std::memcpy(cryptoki::from_word<void*>(pointer), &out, sizeof out);
     return {};
+  }
+
+  bool is_layout_of(const cryptoki::mechanism_row* of, const item_view& parameter) const {
+    tape::nested_view n;
+    const cryptoki::record_row* row = nullptr;
+    if (parameter.form != item_form::record || !parse(parameter.payload, n, row)) return true;  // fill_parameter() says
+    return of != nullptr && of->layouts.find(row->name) != std::string_view::npos;
   }
 
   // BYTES, NUMBER or RECORD.
