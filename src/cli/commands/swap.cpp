@@ -128,14 +128,8 @@ int swap_all(swap_command& c) {
     std::fprintf(stderr, "p11tape: p11tape.so: not found beside this program (name it with --shim)\n");
     return exit_unusable;
   }
-  const swap_request base{client::mq_string,
-                          "",
-                          absolute(c.shim),
-                          absolute(c.into),
-                          absolute(c.folder),
-                          user_of(client::mq_string, c),
-                          c.only,
-                          c.dry_run};
+  const swap_request base{client::mq_string,  "",     absolute(c.shim), absolute(c.into),
+                          absolute(c.folder), c.only, c.dry_run,        user_of(client::mq_string, c)};
   return run(
       "swap", c,
       [&](const client_options::target& t) {

@@ -38,13 +38,14 @@ struct swap_result {
 
 struct swap_request {
   client kind = client::mq_ini;
-  std::string file;               ///< the configuration
-  std::string shim;               ///< the recorder to copy
-  std::string into;               ///< folder of the copy; empty: that of the recorder
-  std::string tape_folder;        ///< the setting `dir`; empty: the recorder's default
-  std::optional<file_user> user;  ///< who runs the client and writes the tapes; nothing where that is not known
-  std::string only;               ///< name or path of the module, where the file has several
+  std::string file;         ///< the configuration
+  std::string shim;         ///< the recorder to copy
+  std::string into;         ///< folder of the copy; empty: that of the recorder
+  std::string tape_folder;  ///< the setting `dir`; empty: the recorder's default
+  std::string only;         ///< name or path of the module, where the file has several
   bool dry_run = false;
+  std::optional<file_user> user =
+      std::nullopt;  ///< who runs the client and writes the tapes; nothing where that is not known
 };
 
 /// Throws file_error where something cannot be read or written.

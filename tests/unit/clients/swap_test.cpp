@@ -250,19 +250,29 @@ TEST_CASE("a newer recorder replaces an older copy; settings of the user stay") 
   CHECK(all_of(swap_in(p.in())).find("tapes go") == std::string::npos);
 }
 
-TEST_CASE("the folder of the tapes is the one that was named first, and a swap that names another says so") {
+TEST_CASE("the directory of the tapes is made for the client's user, and a swap that names another is refused") {
   place p;
   auto request = p.in();
-  request.tape_folder = "/first";
-  swap_in(request);
-  CHECK(read_copy_settings(p.f / "into/p11mq.yaml")->tape_folder == "/first");
+  request.tape_folder = p.f / "first";
+  CHECK(swap_in(request).what == outcome::refused);  // who runs the client is not known
+  request.user = current_user();
+  CHECK(all_of(swap_in(request)).find("Created ") != std::string::npos);
+  CHECK(exists(p.f / "first"));
+  CHECK(read_copy_settings(p.f / "into/p11mq.yaml")->tape_folder == p.f / "first");
   restore(p.out());
-  CHECK(all_of(swap_in(request)).find("/first") == std::string::npos);
-  restore(p.out());
-  request.tape_folder = "/second";
-  const auto said = all_of(swap_in(request));
-  CHECK(said.find("tapes go to /first, not to /second") != std::string::npos);
-  CHECK(read_copy_settings(p.f / "into/p11mq.yaml")->tape_folder == "/first");
+  CHECK(all_of(swap_in(request)).find("Created ") == std::string::npos);
+  for (const bool restored : {false, true}) {
+    if (restored) restore(p.out());
+    auto other = request;
+    other.tape_folder = p.f / "second";
+    const auto result = swap_in(other);
+    CHECK(result.what == outcome::refused);
+    CHECK(all_of(result).find("tapes go to " + request.tape_folder + ", not to " + other.tape_folder) !=
+          std::string::npos);
+    CHECK_FALSE(exists(other.tape_folder));
+  }
+  request.tape_folder = p.f / "no/such";
+  CHECK(swap_in(request).what == outcome::refused);
 }
 
 TEST_CASE("several modules need a name, and are restored together") {
