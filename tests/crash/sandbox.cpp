@@ -54,12 +54,16 @@ void forbid_system_calls(unsigned verdict, std::vector<int> also) {
   EXPECT_EQ(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program), 0L);
 }
 
+// Since Linux 3.17; an operation that does not exist is refused otherwise.
+bool has_seccomp_call() { return syscall(SYS_seccomp, 99, 0, nullptr) == 0 || errno != ENOSYS; }
+
 }  // namespace
 
 TEST_CASE("reserve: all makes no system call after the start: a filter kills the process at the first one") {
 #ifdef P11TAPE_SANITIZED
   SKIP("the sanitizers make system calls of their own");
 #endif
+  if (!has_seccomp_call()) SKIP("this kernel cannot filter the system calls of all threads");
   constexpr std::uint64_t many = 150000;  // some 6 MB
   const scratch dir;
   const auto result = run(
@@ -100,6 +104,7 @@ TEST_CASE("system calls that a filter refuses end the recording, with the reason
 #ifdef P11TAPE_SANITIZED
   SKIP("the sanitizers make system calls of their own");
 #endif
+  if (!has_seccomp_call()) SKIP("this kernel cannot filter the system calls of all threads");
   const scratch dir;
   const auto result = run({.module = null_module(), .dir = dir.path()}, [] {
     const auto* const list = start();
@@ -188,7 +193,7 @@ TEST_CASE("the header says whose tape it is, and a lock that its process lives")
     const int fd = open(tapes(getenv("P11TAPE_DIR")).at(0).c_str(), O_RDONLY | O_CLOEXEC);
     struct flock seen {};
     seen.l_type = F_WRLCK;
-    EXPECT_EQ(fcntl(fd, F_OFD_GETLK, &seen), 0);
+    if (fcntl(fd, F_OFD_GETLK, &seen) != 0 && errno == EINVAL) return;  // before Linux 3.15, there is no such lock
     EXPECT_EQ(int{seen.l_type}, F_WRLCK);
   });
   const auto t = read_only(dir.path());
@@ -202,7 +207,8 @@ TEST_CASE("the header says whose tape it is, and a lock that its process lives")
   const int fd = open(tapes(dir.path()).at(0).c_str(), O_RDONLY | O_CLOEXEC);
   struct flock seen {};
   seen.l_type = F_WRLCK;
-  REQUIRE(fcntl(fd, F_OFD_GETLK, &seen) == 0);
-  CHECK(seen.l_type == F_UNLCK);
+  const bool has_locks = fcntl(fd, F_OFD_GETLK, &seen) == 0;
+  CHECK((has_locks || errno == EINVAL));
+  CHECK((!has_locks || seen.l_type == F_UNLCK));
   close(fd);
 }
