@@ -2,6 +2,7 @@
 // Why a module could not be loaded: the recorder's own sentences, told apart.
 #include <catch2/catch.hpp>
 
+#include "diagnose/story.hpp"
 #include "diagnose/synthetic.hpp"
 
 namespace p11tape::test {
