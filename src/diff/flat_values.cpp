@@ -3,6 +3,7 @@
 
 #include "decode/decode.hpp"
 #include "render/text_value.hpp"
+#include "render/value.hpp"
 #include "render/words.hpp"
 #include "text/numbers.hpp"
 
@@ -56,7 +57,10 @@ void flat_values::leaf(const render::label& which, const render::value& what) {
   auto& n = add(which);
   n.value = what.kind;
   n.marks = what.marks;
-  n.number = what.number;
+  // "Unavailable" is another number in a 32-bit process.
+  const bool unavailable =
+      what.kind == render::value_kind::number && render::is_unavailable(what.number, call_->word_size);
+  n.number = unavailable ? ~std::uint64_t{0} : what.number;
   n.length = what.length;
   n.has_length = what.has_length;
   n.bytes = what.bytes;
