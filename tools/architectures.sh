@@ -62,7 +62,23 @@ unpack_packages() {
   rm -rf "$into"
   mkdir -p "$into"
   for file in "$state"/archives/*.deb; do dpkg-deb --extract "$file" "$into"; done
+  # The loader is found through links, which must not lead to this machine's.
+  while read -r file; do ln -srfn "$into$(readlink "$file")" "$file"; done < <(find "$into" -maxdepth 2 -type l -lname '/*')
   echo "$*" >"$into.packages"
+}
+
+# The emulator, unpacked and not installed: installing it would register it for the whole machine.
+emulator_of() {
+  local directory=$cache/emulator
+  if [[ ! -x $directory/usr/bin/qemu-$1-static ]]; then
+    mkdir -p "$directory"
+    apt_of emulator "$(dpkg --print-architecture)" update >/dev/null 2>&1 || true
+    (cd "$directory" && apt_of emulator "$(dpkg --print-architecture)" download qemu-user-static >/dev/null) ||
+      die "Debian's package qemu-user-static cannot be had"
+    dpkg-deb --extract "$directory"/qemu-user-static_*.deb "$directory"
+    rm -f "$directory"/*.deb
+  fi
+  echo "$directory/usr/bin/qemu-$1-static"
 }
 
 sysroot_of() { echo "$cache/sysroot-$1"; }
@@ -86,4 +102,30 @@ configure_for() {
       -DP11TAPE_MULTIARCH="${multiarch_of[$arch]}" -DP11TAPE_SYSROOT="$(sysroot_of "$arch")" "$@"
   fi
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" >/dev/null
+}
+
+# shipped_targets ARCH: what packages consist of.
+shipped_targets() {
+  printf '%s\n' p11tape_shim p11tape_run
+  [[ $1 == i386 ]] || printf '%s\n' p11tape_player_module p11tape p11tape-ship
+}
+
+# build_for ARCH BUILD TARGET...: builds them as they are shipped, with names of files that do not tell where that was.
+build_for() {
+  local arch=$1 build=$2 flags options=()
+  shift 2
+  flags="-O2 -g1 -DNDEBUG -ffile-prefix-map=$root=. -ffile-prefix-map=$build=build"
+  say "Building for $arch"
+  # The program of another architecture writes its manual pages when it is built.
+  [[ $arch == "$native" ]] || options=(-DP11TAPE_EMULATOR="$(emulator_of "$arch");-L;$(sysroot_of "$arch")")
+  configure_for "$arch" "$build" "${options[@]}" -DP11TAPE_TOGETHER=ON -DP11TAPE_WERROR=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="$flags" \
+    -DCMAKE_C_FLAGS_RELWITHDEBINFO="$flags"
+  make_in "$build" "$@"
+}
+
+# make_in BUILD TARGET...: what the compiler says is shown if it fails.
+make_in() {
+  local build=$1
+  shift
+  ninja -C "$build" -j "$(jobs)" "$@" >"$build/log" || { tail -n 40 "$build/log" >&2 && return 1; }
 }
