@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "tape/wide.hpp"
+
 namespace p11tape::tape {
 namespace {
-
-__extension__ using u128 = unsigned __int128;
 
 constexpr u64 one_for_one = u64{1} << 48;  // a counter of nanoseconds: for lack of anything better
 constexpr u64 fastest = ~u64{0} >> 1;
@@ -23,9 +23,9 @@ void counter_line::finish() {
       pieces_[kept++] = p;
   pieces_.resize(kept);
   for (std::size_t i = 0; i + 1 < kept; ++i) {
-    const auto rate = (static_cast<u128>(pieces_[i + 1].monotonic - pieces_[i].monotonic) << shift) /
-                      (pieces_[i + 1].counter - pieces_[i].counter);
-    pieces_[i].rate = rate < fastest ? static_cast<u64>(rate) : fastest;
+    const auto& next = pieces_[i + 1];
+    const u64 rate = ratio(next.monotonic - pieces_[i].monotonic, next.counter - pieces_[i].counter, shift);
+    pieces_[i].rate = rate < fastest ? rate : fastest;
   }
   if (kept > 0) pieces_[kept - 1].rate = kept > 1 ? pieces_[kept - 2].rate : one_for_one;
 }
@@ -41,10 +41,7 @@ u64 counter_line::at(u64 counter, std::size_t& hint) const noexcept {
     hint = behind == pieces_.begin() ? 0 : static_cast<std::size_t>(behind - pieces_.begin()) - 1;
   }
   const auto& p = pieces_[hint];
-  const auto distance = [&](u64 ticks) {
-    constexpr u128 half = u128{1} << (shift - 1);
-    return static_cast<u64>((static_cast<u128>(ticks) * p.rate + half) >> shift);
-  };
+  const auto distance = [&](u64 ticks) { return scaled(ticks, p.rate, shift, u64{1} << (shift - 1)); };
   if (counter >= p.counter) return p.monotonic + distance(counter - p.counter);
   const u64 before = distance(p.counter - counter);
   return before < p.monotonic ? p.monotonic - before : 0;

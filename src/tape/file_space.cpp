@@ -102,7 +102,7 @@ void file::warm_up(u64 from, u64 to) noexcept {
     for (auto& piece : pieces) {
       const u64 more = to - from - size < warm_step ? to - from - size : warm_step;
       if (more == 0) break;
-      piece = {const_cast<u8*>(zeros), more};
+      piece = {const_cast<u8*>(zeros), static_cast<std::size_t>(more)};
       size += more;
       ++count;
     }

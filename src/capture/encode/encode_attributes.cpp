@@ -237,7 +237,7 @@ bool encoder::holds_pin(const u8* at, u64 size) noexcept {
   if (!may_hold_pin(at, size)) return false;
   if (size > scratch::size || room_ == nullptr) return true;
   copy_from_caller(room_->bytes, at, size);
-  const bool found = cryptoki::holds_pin({reinterpret_cast<const char*>(room_->bytes), size});
+  const bool found = cryptoki::holds_pin({reinterpret_cast<const char*>(room_->bytes), static_cast<std::size_t>(size)});
   wipe(room_->bytes, size);
   return found;
 }

@@ -14,6 +14,7 @@
 #include <atomic>
 
 #include "capture/host/memory.hpp"
+#include "tape/wide.hpp"
 
 namespace p11tape::capture {
 
@@ -23,9 +24,8 @@ inline constexpr u64 most_room_bytes = 8 * 1024;
 namespace detail {
 
 inline u64 mix(u64 a, u64 b) noexcept {
-  __extension__ typedef unsigned __int128 u128;
-  const u128 product = u128{a} * b;
-  return static_cast<u64>(product) ^ static_cast<u64>(product >> 64);
+  const auto product = tape::product(a, b);
+  return product.low ^ product.high;
 }
 
 template <class T>

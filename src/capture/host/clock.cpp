@@ -19,12 +19,10 @@ constinit clock_state the_clock{};
 
 namespace {
 
-__extension__ using i128 = __int128;
-
 constexpr u64 first_due = 1000000;   // ns: at first, pairs come closer together
 constexpr u64 last_due = 100000000;  // ns
 constexpr u64 long_call = 50000;     // ns
-constexpr i128 tolerance = 150;      // ns that a stored line may be off
+constexpr u64 tolerance = 150;       // ns that a stored line may be off
 constexpr u64 sudden = 20000;        // ns that the clocks may differ more than they can drift
 constexpr u64 most_drift = 1000;     // one in so many: the kernel adjusts its clock by 500 ppm at most
 
@@ -34,7 +32,7 @@ struct pair_line {
   bool open;  // there is a pair after the anchor, stored in place
   u64 counter, monotonic;
   u64 last_counter, last_monotonic;
-  i128 low, high;  // ns a tick, in 2^-rate_shift
+  u64 low, high;  // ns a tick, in 2^-rate_shift
 };
 constinit pair_line line{};
 
@@ -88,13 +86,12 @@ bool may_read() noexcept {
 
 u64 rate_between(u64 counter, u64 monotonic, const reading& later) noexcept {
   if (later.counter <= counter || later.monotonic <= monotonic) return u64{1} << rate_shift;
-  return static_cast<u64>((static_cast<i128>(later.monotonic - monotonic) << rate_shift) /
-                          static_cast<i128>(later.counter - counter));
+  return tape::ratio(later.monotonic - monotonic, later.counter - counter, rate_shift);
 }
 
 u64 ticks_of(u64 ns) noexcept {
   const u64 rate = the_clock.rate.load(std::memory_order_relaxed);
-  return static_cast<u64>((static_cast<i128>(ns) << rate_shift) / static_cast<i128>(rate != 0 ? rate : 1));
+  return tape::ratio(ns, rate != 0 ? rate : 1, rate_shift);
 }
 
 // A new line begins at a stored pair.
@@ -103,16 +100,16 @@ void anchor_at(u64 counter, u64 monotonic) noexcept {
   line.monotonic = monotonic;
   line.open = false;
   line.low = 0;
-  line.high = i128{1} << 100;
+  line.high = ~u64{0};
 }
 
 // Narrows the slopes down to those that pass the reading within the tolerance. False if there is none.
 bool narrow(const reading& r) noexcept {
-  const auto ticks = static_cast<i128>(r.counter - line.counter);
-  const auto ns = static_cast<i128>(r.monotonic) - static_cast<i128>(line.monotonic);
-  const i128 low = ((ns - tolerance) << rate_shift) / ticks, high = ((ns + tolerance) << rate_shift) / ticks;
-  const i128 new_low = low > line.low ? low : line.low, new_high = high < line.high ? high : line.high;
-  const i128 exact = (ns << rate_shift) / ticks;
+  const u64 ticks = r.counter - line.counter, ns = r.monotonic - line.monotonic;
+  const u64 low = ns > tolerance ? tape::ratio(ns - tolerance, ticks, rate_shift) : 0;
+  const u64 high = tape::ratio(ns + tolerance, ticks, rate_shift);
+  const u64 new_low = low > line.low ? low : line.low, new_high = high < line.high ? high : line.high;
+  const u64 exact = tape::ratio(ns, ticks, rate_shift);
   if (exact < new_low || exact > new_high) return false;
   line.low = new_low;
   line.high = new_high;

@@ -12,6 +12,7 @@
 #include "tape/cpu_counter.hpp"
 #include "tape/file.hpp"
 #include "tape/kernel_clock.hpp"
+#include "tape/wide.hpp"
 
 namespace p11tape::capture {
 
@@ -60,8 +61,7 @@ inline u64 now() noexcept { return tape::clock_ns(CLOCK_MONOTONIC); }
 /// A duration of record_time() in ns.
 inline u64 duration_ns(u64 ticks, u8 flags) noexcept {
   if (flags != 0 || the_clock.source.load(std::memory_order_relaxed) != time_source::counter) return ticks;
-  __extension__ using u128 = unsigned __int128;
-  return static_cast<u64>(static_cast<u128>(ticks) * the_clock.rate.load(std::memory_order_relaxed) >> rate_shift);
+  return tape::scaled(ticks, the_clock.rate.load(std::memory_order_relaxed), rate_shift);
 }
 
 /// CLOCK_MONOTONIC in ns at a moment that record_time() gave, as well as the last pairs tell.

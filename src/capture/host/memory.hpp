@@ -57,7 +57,7 @@ bool look_whether_readable(known_pages& known, std::uintptr_t start, u64 size) n
   // What nearly always is the answer: a few bytes on pages that were found readable, and so belong to the process.
   // (Page 0 stands for none.)
   if (const u64 to_last = size - 1; to_last < page_size && start >= page_size) [[likely]] {
-    const auto first = start >> page_bits, last = (start + to_last) >> page_bits;
+    const u64 first = start >> page_bits, last = (start + to_last) >> page_bits;
     if (known.page[first % known_pages::slots] == first && known.page[last % known_pages::slots] == last) [[likely]]
       return true;
   }
