@@ -214,7 +214,9 @@ class builder {
     }
     u64 count = 0;
     const bool known = count_of(from, f, count);
-    if (!is_input(f.way)) {
+    // A tag or an IV that the module makes is an output of this call: the tape has nothing, and withholds nothing.
+    const bool is_made = f.way == flow::inout && item == nullptr && !(from.word(i) & tape::pointer_withheld);
+    if (!is_input(f.way) || is_made) {
       // A buffer whose capacity is not told, because the length pointer was NULL or bad, is never written to.
       return give(known ? count : 0, f, pointer);
     }

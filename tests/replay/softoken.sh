@@ -19,7 +19,7 @@ expect without 'return value (the tape does not contain the recorded pReserved, 
 replay with 0 "${again[@]}" --init-args "$(arguments other)"
 expect with 'SAME'
 expect with 'C_MessageDecryptInit, call'
-expect with 'the replay'\''s key is another'
+expect with 'the replay generates a different key'
 
 # A module that has no 3.0 gets the calls of 2.40, and that is said.
 make_token
