@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "diagnose/join.hpp"
 #include "diagnose/rules/aftermath.hpp"
 #include "diagnose/tables/answers.hpp"
 
@@ -10,27 +11,24 @@ namespace p11tape::diagnose {
 namespace {
 
 struct cause_row {
-  std::string_view root, consequence;
+  rule_id root, consequence;
 };
 
 constexpr cause_row causes[] = {
-#define CAUSE(root, consequence) {#root, #consequence},
+#define CAUSE(root, consequence) {rule_id::root, rule_id::consequence},
 #include "diagnose/tables/causes.def"
 #undef CAUSE
 };
 
-// P9 stands for P9g, and P12 not for P12a of another day: a letter may follow, no digit.
-bool belongs_to(std::string_view id, std::string_view family) noexcept {
-  return id == family || (family == "P9" && id.starts_with("P9") && id.size() == 3);
-}
+// P9 stands for its sub-classes, too. A sub-class is by the rule that tells it apart.
+bool belongs_to(const finding& f, rule_id id) noexcept { return f.id == row(id).id || f.by == &row(id); }
 
 bool explains(const finding& root, const finding& other) noexcept {
   if (&root == &other || root.tape != other.tape || root.level < other.level) return false;
   const auto from = root.first_call(), to = other.first_call();
   if (from != 0 && to != 0 && to < from) return false;
-  return std::any_of(std::begin(causes), std::end(causes), [&](const cause_row& c) {
-    return belongs_to(root.id, c.root) && belongs_to(other.id, c.consequence);
-  });
+  return std::any_of(std::begin(causes), std::end(causes),
+                     [&](const cause_row& c) { return belongs_to(root, c.root) && belongs_to(other, c.consequence); });
 }
 
 // A sign of the same trouble in a child, or in another process that ran at the same time, is told on its own.
@@ -52,19 +50,13 @@ void put_under_causes(std::vector<finding>& all) {
   all = std::move(roots);
 }
 
-// Rules that read durations.
-bool is_about_time(std::string_view id) noexcept {
-  for (const std::string_view slow :
-       {"P38", "P44", "P45", "P46", "P47", "P48", "P49", "P61", "P62", "P63", "P64", "P65", "P66", "P78", "P83"})
-    if (id == slow) return true;
-  return false;
-}
-
 // Findings that stand on failed calls alone, and on nothing else that was seen.
+constexpr rule_id about_calls[] = {rule_id::P27, rule_id::P37, rule_id::P38, rule_id::P57,
+                                   rule_id::P58, rule_id::P35, rule_id::P5};
+
 bool is_about_calls(const finding& f) noexcept {
   return std::all_of(f.shown.begin(), f.shown.end(), [](const evidence& e) { return e.calls.size() <= 8; }) &&
-         (f.id == "P27" || f.id == "P37" || f.id == "P38" || f.id == "P57" || f.id == "P58" || f.id == "P35" ||
-          f.id == "P5");
+         std::any_of(std::begin(about_calls), std::end(about_calls), [&](rule_id id) { return f.by == &row(id); });
 }
 
 // What a table calls a normal outcome is no error, if nothing else is behind it.
@@ -91,24 +83,38 @@ void raise_serious(const rule_input& s, std::vector<finding>& all) {
   }
 }
 
+void note_unchecked(diagnosis& d, const rule& r, unsigned lacking, bool filtered) {
+  for (const auto n : {every_call, durations, threads, inputs, outputs, pins}) {
+    if ((lacking & n) == 0) continue;
+    const bool by_filter = filtered && n == every_call;
+    auto at = std::find_if(d.silent.begin(), d.silent.end(),
+                           [&](const unchecked& u) { return u.lacking == n && u.filtered == by_filter; });
+    if (at == d.silent.end()) at = d.silent.insert(d.silent.end(), unchecked{n, by_filter, {}});
+    if (std::find(at->rules.begin(), at->rules.end(), &r) == at->rules.end()) at->rules.push_back(&r);
+    return;
+  }
+}
+
 }  // namespace
 
 diagnosis examine(std::span<const process_facts> all, const configured& set) {
   diagnosis d;
   for (const auto& one : all) {
     const rule_input s{one, all, set};
+    const auto lacking = lacking_of(one);
     for (const auto& r : rules()) {
-      if (r.look == nullptr || (one.imported && is_about_time(r.id))) continue;
-      if (r.needs_every_call && one.filtered) {
-        if (std::find(d.silent.begin(), d.silent.end(), &r) == d.silent.end()) d.silent.push_back(&r);
-        continue;
-      }
-      r.look(s, r, d.found);
+      if (r.look == nullptr) continue;
+      // Without these a rule would accuse by mistake; what else is lacking only makes it find less.
+      const bool can_run = (r.needs & lacking & (every_call | durations | threads)) == 0;
+      const auto before = d.found.size();
+      if (can_run) r.look(s, r, d.found);
+      if (d.found.size() == before) note_unchecked(d, r, r.needs & lacking, one.filtered);
     }
     lower_normal(s, d.found);
     raise_serious(s, d.found);
   }
   put_under_causes(d.found);
+  join_processes(all, d.found);
   std::stable_sort(d.found.begin(), d.found.end(), [](const finding& a, const finding& b) {
     if (a.level != b.level) return a.level > b.level;
     if (a.consequences.size() != b.consequences.size()) return a.consequences.size() > b.consequences.size();

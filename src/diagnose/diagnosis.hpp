@@ -11,9 +11,16 @@
 
 namespace p11tape::diagnose {
 
+/// Rules that a tape does not have enough for.
+struct unchecked {
+  need lacking = nothing;
+  bool filtered = false;  ///< a recording filter left it out; else the log of an imported tape does not show it
+  std::vector<const rule*> rules;
+};
+
 struct diagnosis {
   std::vector<finding> found;                       ///< in the order in which they are to be read
-  std::vector<const rule*> silent;                  ///< that stayed silent because calls were filtered
+  std::vector<unchecked> silent;                    ///< what was not checked, and why
   std::size_t errors = 0, warnings = 0, infos = 0;  ///< consequences not counted
 };
 

@@ -46,9 +46,10 @@ struct finding {
   std::string_view id;    ///< "P9g"
   std::string_view slug;  ///< "word-order"
   severity level = severity::info;
-  std::size_t tape = 0;  ///< index
-  u64 wall = 0;          ///< when it showed: ns since 1970, 0 where that is not known (finding_times.hpp)
-  std::string say;       ///< what happened, in one sentence of plain words
+  std::size_t tape = 0;              ///< index
+  std::vector<std::size_t> also_in;  ///< further tapes that show the same: see join.hpp
+  u64 wall = 0;                      ///< when it showed: ns since 1970, 0 where that is not known (finding_times.hpp)
+  std::string say;                   ///< what happened, in one sentence of plain words
   diagnose::fault fault = diagnose::fault::undecidable;
   bool harmless = false;                 ///< known not to hurt: stays as mild as it is
   std::string cause;                     ///< what is inferred from it, in a sentence; may be empty

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "clients/finding.hpp"
+#include "cryptoki/tables.hpp"
 #include "diagnose/facts/amq_log.hpp"
 #include "diagnose/report/explain.hpp"
 #include "diagnose/tables/client_messages.hpp"
@@ -70,15 +72,62 @@ TEST_CASE("ids and slugs of the rules are unique, and their words exist") {
   CHECK(topics.size() == static_cast<std::size_t>(topic::write));
 }
 
-TEST_CASE("all return values that a client may meet are explained") {
-  for (const auto* name :
-       {"CKR_PIN_LOCKED", "CKR_SESSION_HANDLE_INVALID", "CKR_DEVICE_REMOVED", "CKR_MECHANISM_INVALID"}) {
-    const auto all = explain(name);
-    INFO(name);
-    REQUIRE(all.size() == 1);
+// What the program can print, and what its users meet: each with a meaning, a cause, what to do and a command.
+TEST_CASE("every id, return value, mechanism and attribute is explained") {
+  const auto whole = [](std::string_view word) {
+    INFO(word);
+    const auto all = explain(word);
+    REQUIRE_FALSE(all.empty());
     CHECK_FALSE(all[0].what.empty());
-    CHECK_FALSE(all[0].rules.empty());
+    CHECK_FALSE(all[0].why.empty());
+    CHECK_FALSE(all[0].cure.empty());
+  };
+  for (const auto& r : rules()) {
+    whole(r.id);
+    whole(r.slug);
   }
+  for (const auto& f : clients::finding_rows()) {
+    whole(f.id);
+    CHECK(explain(f.id)[0].what == std::string(f.title) + ".");
+    CHECK_FALSE(explain(f.id)[0].command.empty());
+  }
+  for (const auto& c : cryptoki::constants()) {
+    if (c.alias || (c.group != "return_value" && c.group != "mechanism" && c.group != "attribute")) continue;
+    INFO(c.name);
+    const auto all = explain(c.name);
+    REQUIRE_FALSE(all.empty());
+    CHECK(all[0].word == c.name);
+    CHECK_FALSE(all[0].what.empty());
+    if (c.value == 0 && c.group == "return_value") continue;  // CKR_OK
+    CHECK_FALSE(all[0].why.empty());
+    CHECK_FALSE(all[0].cure.empty());
+    CHECK_FALSE(all[0].command.empty());
+  }
+  for (const auto* code : {"AMQ5530E", "AMQ7026E", "AMQ9633E", "AMQ9640E", "AMQ9716E", "CTGSK3026W",
+                           "SEC_ERROR_BAD_PASSWORD", "findSigner", "getX509Certificate"}) {
+    INFO(code);
+    const auto all = explain(code);
+    REQUIRE_FALSE(all.empty());
+    CHECK(all[0].word == code);
+    CHECK_FALSE(all[0].what.empty());
+    CHECK_FALSE(all[0].why.empty());
+  }
+  CHECK(means("-8177", "SEC_ERROR_BAD_PASSWORD"));
+  // Messages of these programs that no row is about are not taken for misspelt.
+  CHECK(means("AMQ1234E", "AMQ1234E"));
+  CHECK(means("CTGSK9999W", "CTGSK9999W"));
+  for (const auto& word : known_words()) {
+    INFO(word);
+    CHECK_FALSE(explain(word).empty());
+  }
+}
+
+TEST_CASE("a misspelt word is answered with the nearest one") {
+  CHECK(explain("CKR_PIN_INCORECT").empty());
+  CHECK(nearest_word("CKR_PIN_INCORECT") == "CKR_PIN_INCORRECT");
+  CHECK(nearest_word("ckm_rsa_pkcs_ps") == "CKM_RSA_PKCS_PSS");
+  CHECK(nearest_word("C_Logn") == "C_Login");
+  CHECK(nearest_word("completely different").empty());
 }
 
 constexpr std::string_view log_text =

@@ -22,7 +22,9 @@ int run(const explain_options& o) {
   for (const auto& word : o.words) {
     const auto all = diagnose::explain(word);
     if (all.empty()) {
-      std::fprintf(stderr, "p11tape: %s: unknown code or name\n", label::printable(word).c_str());
+      const auto near = diagnose::nearest_word(word);
+      std::fprintf(stderr, "p11tape: %s: unknown code or name%s\n", label::printable(word).c_str(),
+                   near.empty() ? "" : (" (did you mean " + near + "?)").c_str());
       status = exit_unusable;
     }
     if (o.json) {

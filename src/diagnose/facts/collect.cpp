@@ -109,6 +109,7 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
     d.session_objects.see(now);
     d.certificates.see(now);
     d.oddities.see(now);
+    d.interleaving.see(now);
     d.life.see(now);
     d.pace.see(now);
     if (!d.windows.empty()) filler.see(now);
@@ -125,6 +126,7 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
   d.objects.finish(in);
   d.life.finish(in);
   d.slots.insert(in.slots.begin(), in.slots.end());
+  d.listed_slots = in.token_list.empty() ? in.slot_list : in.token_list;
   return d;
 }
 
@@ -154,6 +156,14 @@ std::vector<process_facts> collect_all(std::span<const tape::reader* const> tape
     const auto from = d.tape->property("forked_from");
     for (std::size_t j = 0; j < all.size() && d.forked; ++j)
       if (all[j].tape->property("tape") == from || all[j].tape->path() == from) d.parent = j;
+  }
+  // What the parent knew of slots when it forked is known in the child; a grandparent's list reaches as far.
+  for (auto& d : all) {
+    const auto* ancestor = &d;
+    for (std::size_t steps = 0; ancestor->listed_slots.empty() && ancestor->parent < all.size() && steps < all.size();
+         ++steps)
+      ancestor = &all[ancestor->parent];
+    if (ancestor != &d && !ancestor->listed_slots.empty()) d.failed_calls.inherit_slots(ancestor->listed_slots);
   }
   return all;
 }

@@ -10,6 +10,7 @@
 
 #include "diagnose/facts/certificates.hpp"
 #include "diagnose/facts/failed_calls.hpp"
+#include "diagnose/facts/interleaving.hpp"
 #include "diagnose/facts/lifecycle.hpp"
 #include "diagnose/facts/logins.hpp"
 #include "diagnose/facts/objects.hpp"
@@ -49,9 +50,11 @@ struct process_facts {
   diagnose::session_objects session_objects;
   diagnose::certificates certificates;
   diagnose::oddities oddities;
+  diagnose::interleaving interleaving;
   diagnose::life life;
   diagnose::pace pace;
   std::map<u64, model::slot> slots;  ///< as last seen
+  std::vector<u64> listed_slots;     ///< as C_GetSlotList last returned them
   u64 card_reset_in = 0,
       card_resets = 0;          ///< PC/SC said that another program had reset the card: first call, how often
   std::vector<window> windows;  ///< that were asked for, in order

@@ -55,6 +55,16 @@ const failed_call* failed_calls::find(cryptoki::function f, u64 value) const noe
   return i == index_.end() || all_[i->second].which != f || all_[i->second].value != value ? nullptr : &all_[i->second];
 }
 
+void failed_calls::inherit_slots(const std::vector<u64>& listed) {
+  for (auto& i : all_)
+    for (auto& s : i.samples) {
+      if (s.slots_asked) continue;
+      s.slots_asked = true;
+      s.listed_slots = listed;
+      s.slot_listed = std::find(listed.begin(), listed.end(), s.slot) != listed.end();
+    }
+}
+
 void failed_calls::see(const call_context& now, const std::string& card) {
   if (!watched_.empty()) note_neighbours(now);
   if (now.ok)

@@ -111,6 +111,9 @@ class failed_calls {
   /// Calls that never returned, with their surroundings; at most a few.
   const std::vector<failed_call>& unreturned() const noexcept { return unreturned_; }
 
+  /// Slots that a parent had listed before it forked this process: known where this process listed none.
+  void inherit_slots(const std::vector<u64>& listed);
+
   /// The incidents with one of these return values, in the order in which they first happened.
   std::vector<const failed_call*> with(std::initializer_list<u64> values) const;
   const failed_call* find(cryptoki::function f, u64 value) const noexcept;

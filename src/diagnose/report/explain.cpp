@@ -6,14 +6,18 @@
 #include <cstdio>
 
 #include "card/status.hpp"
+#include "clients/finding.hpp"
 #include "cryptoki/extra_names.hpp"
+#include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/preconditions.hpp"
 #include "diagnose/tables/return_values.hpp"
+#include "text/nearest.hpp"
 
 namespace p11tape::diagnose {
 namespace {
 
-enum class code_kind : std::uint8_t { amq, mqrc, ctgsk, gsk };
+enum class code_kind : std::uint8_t { amq, mqrc, ctgsk, gsk, nss, text };
 constexpr bool sure = false, hint = true;
 
 struct code_row {
@@ -22,19 +26,58 @@ struct code_row {
   std::string_view name;  // of a number
   std::string_view what, why, rules;
   bool is_hint;
+  std::string_view whose;  // of a word without a code
 };
 
 constexpr code_row codes[] = {
-#define AMQ(code, certainty, what, why, rules) {code_kind::amq, #code, "", what, why, rules, certainty},
-#define MQRC(number, name, what, rules) {code_kind::mqrc, #number, #name, what, "", rules, false},
-#define CTGSK(code, what, why, rules) {code_kind::ctgsk, #code, "", what, why, rules, false},
-#define GSK(number, name, why, rules) {code_kind::gsk, #number, #name, "", why, rules, true},
+#define AMQ(code, certainty, what, why, rules) {code_kind::amq, #code, "", what, why, rules, certainty, ""},
+#define MQRC(number, name, what, rules) {code_kind::mqrc, #number, #name, what, "", rules, false, ""},
+#define CTGSK(code, what, why, rules) {code_kind::ctgsk, #code, "", what, why, rules, false, ""},
+#define GSK(number, name, why, rules) {code_kind::gsk, #number, #name, "", why, rules, true, ""},
+#define TEXT(word, whose, what, why, rules) {code_kind::text, #word, "", what, why, rules, true, whose},
+#define SEC(number, name, what, why, rules) {code_kind::nss, #number, #name, what, why, rules, true, ""},
 #include "diagnose/tables/codes.def"
+#include "diagnose/tables/nss_errors.def"
 #undef AMQ
 #undef MQRC
 #undef CTGSK
 #undef GSK
+#undef TEXT
+#undef SEC
 };
+
+#define AMQ(code, certainty, what, why, rules) static_assert(are_rules(rules));
+#define MQRC(number, name, what, rules) static_assert(are_rules(rules));
+#define CTGSK(code, what, why, rules) static_assert(are_rules(rules));
+#define GSK(number, name, why, rules) static_assert(are_rules(rules));
+#define TEXT(word, whose, what, why, rules) static_assert(are_rules(rules));
+#define SEC(number, name, what, why, rules) static_assert(are_rules(rules));
+#include "diagnose/tables/codes.def"
+#include "diagnose/tables/nss_errors.def"
+#undef AMQ
+#undef MQRC
+#undef CTGSK
+#undef GSK
+#undef TEXT
+#undef SEC
+
+struct help_row {
+  rule_id id;
+  std::string_view why, cure, command;
+};
+
+constexpr help_row helps[] = {
+#define EXPLAIN(id, why, cure, command) {rule_id::id, why, cure, command},
+#include "diagnose/tables/explanations.def"
+#undef EXPLAIN
+};
+// A row for each rule, in their order.
+static_assert([] {
+  for (std::size_t i = 0; i < std::size(helps); ++i)
+    if (helps[i].id != static_cast<rule_id>(i)) return false;
+  return true;
+}());
+static_assert(std::size(helps) == rule_count);
 
 std::string upper(std::string_view text) {
   std::string out(text);
@@ -65,6 +108,10 @@ std::string_view kind_in_words(code_kind k) noexcept {
       return "runmqakm message";
     case code_kind::gsk:
       return "GSKit return code";
+    case code_kind::nss:
+      return "NSS error";
+    case code_kind::text:
+      return "message";
   }
   return "";
 }
@@ -72,12 +119,16 @@ std::string_view kind_in_words(code_kind k) noexcept {
 explanation of(const code_row& c) {
   explanation e;
   e.word = c.name.empty() ? c.key : c.name;
-  e.kind = kind_in_words(c.kind);
+  e.kind = c.kind == code_kind::text ? cat("message of ", c.whose) : std::string(kind_in_words(c.kind));
   if (!c.name.empty()) e.value = c.key;
   e.what = c.what;
   e.why = c.why;
   e.hint = c.is_hint && !c.why.empty();
   e.rules = rules_of(c.rules);
+  if (!e.rules.empty()) {
+    e.cure = "Record the client, and diagnose the tape.";
+    e.command = c.kind == code_kind::amq ? "p11tape diagnose --amqerr AMQERR01.LOG TAPE" : "p11tape diagnose TAPE";
+  }
   if (c.kind == code_kind::amq && c.is_hint) e.facts.push_back({"text", "not IBM's own wording"});
   return e;
 }
@@ -90,6 +141,60 @@ std::string_view group_in_words(std::string_view group) noexcept {
   for (const auto& [name, text] : words)
     if (name == group) return text;
   return "";
+}
+
+void explain_mechanism(explanation& e, u64 value) {
+  std::vector<std::string> uses;
+  for (const auto& [function, use] : {std::pair{cryptoki::function::C_SignInit, "signatures"},
+                                      {cryptoki::function::C_EncryptInit, "encryption"},
+                                      {cryptoki::function::C_DigestInit, "digests"},
+                                      {cryptoki::function::C_WrapKey, "wrapping keys"},
+                                      {cryptoki::function::C_DeriveKey, "deriving keys"},
+                                      {cryptoki::function::C_GenerateKey, "generating keys"},
+                                      {cryptoki::function::C_EncapsulateKey, "encapsulation"}})
+    if (has_uses(value) && is_for(value, function)) uses.emplace_back(use);
+  e.what = uses.empty() ? "A mechanism." : cat("A mechanism for ", listed(uses, uses.size()), ".");
+  if (const auto* m = cryptoki::find_mechanism(value)) e.facts.push_back({"parameter", std::string(m->layouts)});
+  e.why =
+      "CKR_MECHANISM_INVALID: the token does not support it, or not for this use or key. CKR_MECHANISM_PARAM_INVALID: its "
+      "parameter.";
+  e.cure = "Use a mechanism that the token supports.";
+  e.command = "pkcs11-tool --module MODULE.so --list-mechanisms";
+  e.rules = rules_of("P50 P51");
+}
+
+std::string_view form_in_words(cryptoki::form f) noexcept {
+  switch (f) {
+    case cryptoki::form::flag:
+      return "a CK_BBOOL (1 byte)";
+    case cryptoki::form::number:
+      return "a CK_ULONG";
+    case cryptoki::form::date:
+      return "a CK_DATE (8 digits)";
+    case cryptoki::form::integer:
+      return "a DER INTEGER";
+    case cryptoki::form::name:
+      return "a DER Name";
+    case cryptoki::form::curve:
+      return "DER: the OID of a named curve";
+    default:
+      return "bytes";
+  }
+}
+
+void explain_attribute(explanation& e, u64 value) {
+  e.what = "An attribute of objects.";
+  if (const auto* a = cryptoki::find_attribute(value)) {
+    e.what = cat("An attribute of objects; its value is ", form_in_words(a->kind), ".");
+    if (a->meaning != "plain" && !a->meaning.empty()) e.facts.push_back({"values", std::string(a->meaning)});
+    e.facts.push_back({"on the tape", cat("class ", cryptoki::name_of(a->secret))});
+  }
+  e.why =
+      "CKR_ATTRIBUTE_TYPE_INVALID: the object or module does not have it. CKR_ATTRIBUTE_SENSITIVE: it is part of a secret. In "
+      "a template: a value that the token does not accept.";
+  e.cure = "See the calls that read or set it.";
+  e.command = "p11tape show --errors TAPE";
+  e.rules = rules_of("P28 P29");
 }
 
 // A constant of the header, with what the rows say of it.
@@ -105,6 +210,7 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
       e.why = row->why;
       e.cure = row->cure;
       e.rules = rules_of(row->rules);
+      if (value != CKR_OK) e.command = "p11tape show --errors TAPE";
       e.facts.push_back({"fault", cat("usually ", describe(row->fault))});
     }
     if (const auto word = card::typical_status(value); word != 0) {
@@ -113,7 +219,7 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
       e.facts.push_back({"on a card", cat("often ", text, ": ", card::status_meaning(word))});
     }
   } else if (group == "mechanism") {
-    if (const auto* m = cryptoki::find_mechanism(value)) e.facts.push_back({"parameter", std::string(m->layouts)});
+    explain_mechanism(e, value);
     if (name.find("PSS") != std::string_view::npos) {
       e.why =
           "TLS 1.3 needs RSA-PSS. A token that only supports CKM_RSA_PKCS cannot do it; OpenSSL 3.0.12 and later use "
@@ -121,10 +227,7 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
       e.rules = rules_of("P50 P51");
     }
   } else if (group == "attribute") {
-    if (const auto* a = cryptoki::find_attribute(value)) {
-      if (a->meaning != "plain" && !a->meaning.empty()) e.facts.push_back({"values", std::string(a->meaning)});
-      e.facts.push_back({"on the tape", cat("class ", cryptoki::name_of(a->secret))});
-    }
+    explain_attribute(e, value);
   }
   return e;
 }
@@ -152,7 +255,7 @@ void add_codes(std::vector<explanation>& out, std::string_view word) {
   for (const auto& c : codes) {
     const bool without_letter = c.kind == code_kind::amq && c.key.substr(0, 7) == word;
     const bool number_of_amq = c.kind == code_kind::amq && c.key.substr(3, 4) == word;
-    if (c.key == word || c.name == word || without_letter || number_of_amq) out.push_back(of(c));
+    if (upper(c.key) == word || c.name == word || without_letter || number_of_amq) out.push_back(of(c));
   }
 }
 
@@ -199,17 +302,86 @@ void add_rule(std::vector<explanation>& out, std::string_view word) {
   e.word = cat(r->id, " ", r->slug);
   e.kind = cat("finding of p11tape diagnose, severity ", name_of(r->level));
   e.what = cat(r->title, ".");
-  if (r->needs_every_call) e.facts.push_back({"filters", "not checked on tapes with recording filters"});
+  const auto& help = helps[static_cast<std::size_t>(r - &row(rule_id{}))];
+  e.why = help.why;
+  e.cure = help.cure;
+  e.command = help.command;
+  e.facts.push_back({"fault", cat("usually ", describe(r->fault))});
+  std::vector<std::string> needs;
+  for (const auto n : {every_call, durations, threads, inputs, outputs, pins})
+    if ((r->needs & n) != 0) needs.emplace_back(describe(n));
+  if (!needs.empty()) e.facts.push_back({"needs", cat("a tape with ", listed(needs, needs.size()))});
   out.push_back(std::move(e));
 }
 
+// A finding of doctor.
+void add_configuration(std::vector<explanation>& out, std::string_view word) {
+  for (const auto& f : clients::finding_rows()) {
+    if (f.id != word) continue;
+    explanation e;
+    e.word = f.id;
+    e.kind = cat("finding of p11tape doctor, severity ", clients::name_of(f.level));
+    e.what = cat(f.title, ".");
+    e.why = "A setting of the client's configuration, its module file or its token.";
+    e.cure = f.advice.empty() ? std::string("doctor names what to do, if anything.") : std::string(f.advice);
+    e.command = "p11tape doctor --help";
+    out.push_back(std::move(e));
+  }
+}
+
+// Messages of known programs that no row is about.
+void add_unknown_code(std::vector<explanation>& out, std::string_view word) {
+  struct {
+    std::string_view prefix, whose, command;
+  } constexpr prefixes[] = {{"AMQ", "IBM MQ", "mqrc"},   {"CTGSK", "runmqakm", ""}, {"GSK_", "GSKit", ""},
+                            {"MQRC_", "IBM MQ", "mqrc"}, {"SEC_ERROR_", "NSS", ""}, {"SSL_ERROR_", "NSS", ""}};
+  for (const auto& p : prefixes) {
+    if (!word.starts_with(p.prefix) || word.size() == p.prefix.size()) continue;
+    const bool numbered = p.prefix == "AMQ" || p.prefix == "CTGSK";
+    if (numbered && (word[p.prefix.size()] < '0' || word[p.prefix.size()] > '9')) continue;
+    explanation e;
+    e.word = word;
+    e.kind = cat("message of ", p.whose);
+    e.what = "A message that p11tape has no explanation for; it is not known to be about a token.";
+    e.cure = cat("Look it up in the documentation of ", p.whose, ".");
+    if (!p.command.empty()) e.command = cat(p.command, " ", word);
+    out.push_back(std::move(e));
+    return;
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> known_words() {
+  std::vector<std::string> all;
+  for (const auto& r : rules()) {
+    all.emplace_back(r.id);
+    all.emplace_back(r.slug);
+  }
+  for (const auto& f : clients::finding_rows()) all.emplace_back(f.id);
+  for (const auto& c : codes) all.emplace_back(c.name.empty() ? c.key : c.name);
+  for (const auto& c : cryptoki::constants()) all.emplace_back(c.name);
+  for (const auto& f : cryptoki::functions) all.emplace_back(f.name);
+  for (const auto& r : card::pcsc_results()) all.emplace_back(r.name);
+  return all;
+}
+
+std::string nearest_word(std::string_view word) {
+  const auto all = known_words();
+  std::vector<std::string> folded;
+  for (const auto& w : all) folded.push_back(upper(w));
+  const auto near = text::nearest(upper(word), folded);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (folded[i] == near && !near.empty()) return all[i];
+  return {};
+}
 
 std::vector<explanation> explain(std::string_view given) {
   std::vector<explanation> out;
   if (given.empty()) return out;
   const auto word = upper(given);
   add_rule(out, given);
+  add_configuration(out, word);
   add_codes(out, word);
   for (const auto& c : cryptoki::constants())
     if (c.name == word)
@@ -237,8 +409,10 @@ std::vector<explanation> explain(std::string_view given) {
                      "",
                      false,
                      {},
+                     "",
                      {{"modules return", code(p->return_value)}}});
   }
+  if (out.empty()) add_unknown_code(out, word);
   return out;
 }
 

@@ -20,11 +20,18 @@ struct explanation {
   std::string cure;                                        ///< what to do; may be empty
   bool hint = false;                                       ///< the text is not the vendor's
   std::vector<const rule*> rules;                          ///< that find it on a tape
+  std::string command;                                     ///< that helps; may be empty
   std::vector<std::pair<std::string, std::string>> facts;  ///< further ones: "parameter", "CK_RSA_PKCS_PSS_PARAMS"
 };
 
 /// All that the word can mean: a number means several things. Empty where it means nothing that is known here.
 std::vector<explanation> explain(std::string_view word);
+
+/// The known code or name that the word may have been meant to be; "" if none is near.
+std::string nearest_word(std::string_view word);
+
+/// Ids, names and codes that can be explained: for suggestions, and for completion.
+std::vector<std::string> known_words();
 
 void append_text(const explanation& e, std::string& out);
 void append_json(const std::vector<explanation>& all, std::string_view word, std::string& out);

@@ -21,6 +21,7 @@ void append_text(const explanation& e, std::string& out) {
   line("says", e.what, out);
   line(e.hint ? "likely" : "because", e.why, out);
   line("do", e.cure, out);
+  line("run", e.command, out);
   for (const auto& [name, text] : e.facts) line(name, text, out);
   for (std::size_t i = 0; i < e.rules.size(); ++i)
     line(i == 0 ? "see" : "", cat(e.rules[i]->id, " ", e.rules[i]->title), out);
@@ -42,6 +43,7 @@ void append_json(const std::vector<explanation>& all, std::string_view word, std
     json.field("says", e.what);
     json.field("because", e.why);
     json.field("fix", e.cure);
+    json.field("command", e.command);
     json.field("hint", e.hint);
     json.key("facts");
     json.begin_object();

@@ -35,7 +35,21 @@ class writer {
     json_.field("infos", u64{d.infos});
     json_.key("silent");
     json_.begin_array();
-    for (const auto* r : d.silent) json_.element(r->id);
+    for (const auto& u : d.silent)
+      for (const auto* r : u.rules) json_.element(r->id);
+    json_.end_array();
+    json_.key("not_checked");
+    json_.begin_array();
+    for (const auto& u : d.silent) {
+      json_.begin_object();
+      json_.field("because",
+                  u.filtered ? "recording filters left out calls" : cat("the log does not show ", describe(u.lacking)));
+      json_.key("rules");
+      json_.begin_array();
+      for (const auto* r : u.rules) json_.element(r->id);
+      json_.end_array();
+      json_.end_object();
+    }
     json_.end_array();
     if (!around_.log.empty()) tell_log();
     json_.end_object();
@@ -63,6 +77,11 @@ class writer {
     json_.field("severity", name_of(f.level));
     json_.field("title", find_rule(f.id)->title);
     json_.field("tape", u64{f.tape + 1});
+    json_.key("tapes");
+    json_.begin_array();
+    json_.element(u64{f.tape + 1});
+    for (const auto also : f.also_in) json_.element(u64{also + 1});
+    json_.end_array();
     json_.field("say", f.say);
     if (f.wall != 0) json_.field("time", utc(f.wall));
     json_.field("cause", f.cause);

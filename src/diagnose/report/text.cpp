@@ -26,6 +26,7 @@ class writer {
     for (const auto& line : f.first_lines) out_ += "  " + line + "\n";
     if (!f.labels.empty() && !f.labels.front().byte_diff.empty()) byte_diff(f.labels.front().byte_diff);
     if (around_.all.size() > 1) wrapped("In", where(f));
+    for (const auto tape : f.also_in) wrapped("", where(tape));
     const auto most = around_.brief ? brief_evidence : f.shown.size();
     for (std::size_t i = 0; i < std::min(most, f.shown.size()); ++i)
       wrapped(i == 0 ? "Evidence" : "", cat(calls(f.shown[i]), f.shown[i].text));
@@ -74,8 +75,10 @@ class writer {
     if (around_.colour) out_ += cat("\033[", colour, "m");
   }
 
-  std::string where(const finding& f) const {
-    const auto& d = around_.all[f.tape];
+  std::string where(const finding& f) const { return where(f.tape); }
+
+  std::string where(std::size_t tape) const {
+    const auto& d = around_.all[tape];
     return cat(d.program, ", process ", d.pid, ", tape ", d.tape->shown_path());
   }
 
@@ -177,10 +180,13 @@ void append_text(const diagnosis& d, const report_context& around, std::string& 
   if (around.brief && d.errors + d.warnings != 0) out += "# --verbose shows all evidence, causes and consequences\n";
   out += cat("# ", counted(calls, "call"), ", ", failed, " failed, on ", counted(around.all.size(), "tape"), "; ",
              counted(d.errors, "error"), ", ", counted(d.warnings, "warning"), ", ", counted(d.infos, "note"), "\n");
-  if (!d.silent.empty()) {
+  for (const auto& u : d.silent) {
     std::vector<std::string> ids;
-    for (const auto* r : d.silent) ids.emplace_back(r->id);
-    out += cat("# not checked, because recording filters left out calls: ", listed(ids, ids.size()), "\n");
+    for (const auto* r : u.rules) ids.emplace_back(r->id);
+    out += cat("# not checked, because ",
+               u.filtered ? std::string("recording filters left out calls")
+                          : cat("the log does not show ", describe(u.lacking)),
+               ": ", listed(ids, ids.size()), "\n");
   }
 }
 

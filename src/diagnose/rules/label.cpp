@@ -37,6 +37,8 @@ void show_what_was_read(finding& f, const rule_input& s, const std::vector<label
     f.show({}, "then it opened no session: it stopped looking for the token here");
   else if (s.d.logins.succeeded() != 0)
     f.show({s.d.logins.first_success()}, "it logged in nevertheless, so it may not use this label");
+  else if (s.d.logins.tried() != 0)
+    f.show({s.d.logins.all().front().call}, "it tried to log in nevertheless, so it may not use this label");
 }
 
 std::string shown_label(const rule_input& s) {
@@ -53,7 +55,8 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
     f.id = sub->id;
     f.slug = sub->slug;
   }
-  if (s.d.logins.succeeded() != 0) f.level = severity::warning;
+  // Who got as far as a login has found a token, by this label or another.
+  if (s.d.logins.tried() != 0) f.level = severity::warning;
   f.about = topic::label;
   f.say = cat("The token was not found because of its label: ", label::title_of(v.what), ".",
               is_mq(s) ? " IBM MQ reports this as AMQ9669E." : "");

@@ -237,9 +237,7 @@ void wrong_slot(const rule_input& s, const rule& r, findings& out) {
     if (stage_of(i->which) < 0) continue;  // a slot that is gone has no sessions left
     auto& f = add(out, s, r);
     f.about = topic::slot;
-    // A child of fork may use what its parent had listed.
-    const auto* parent = s.parent();
-    const bool asked = first.slots_asked || (parent != nullptr && parent->life.slots_listed);
+    const bool asked = first.slots_asked;
     const bool is_position = asked && !first.slot_listed && first.slot < first.listed_slots.size();
     f.say = !asked ? cat(name_of(i->which), " used slot ID ", first.slot, " before C_GetSlotList was called.")
             : is_position

@@ -56,6 +56,49 @@ constexpr anomaly_row anomalies[] = {
      "this version does not support protected passwords"},
 };
 
+// Bytes that nobody can have typed: not UTF-8, or with control characters. Tapes of older recorders have the single signs
+// only.
+bool is_not_text(const pin_use& u) noexcept {
+  constexpr u32 signs = tape::pin_nul | tape::pin_non_ascii | tape::pin_line_break;
+  const auto found = u.pin.anomalies & signs;
+  return u.pin_known && u.pin.length != 0 &&
+         ((u.pin.anomalies & tape::pin_not_text) != 0 ? found != tape::pin_line_break : (found & (found - 1)) != 0);
+}
+
+// What was passed cannot be what is configured.
+void blame_encoding(finding& f, const pin_use& u, const rule_input& s) {
+  const auto& set = s.set.password;
+  const auto bytes = counted(u.pin.length, "byte");
+  f.show({u.call}, cat("the passed PIN is ", bytes, " that are not text",
+                       u.pin.anomalies & tape::pin_nul ? ", with NUL bytes" : ""));
+  if (s.set.given && set.given && set.is_protected) {
+    f.say =
+        cat("The PIN handed to the module is not text: the configured password is protected, and was not decrypted.");
+    f.show({}, cat("the configured password is protected, ", counted(set.length, "byte"),
+                   set.damaged ? ", and damaged" : ""));
+    f.cause =
+        "likely: it was decrypted with another key file than it was protected with, or by a program that does not support it.";
+    f.advice =
+        "Protect the password again with runp11cred, and give the program the same key file (MQS_SSLCRYP_KEYFILE).";
+    f.fault = fault::configuration;
+    return;
+  }
+  if (s.set.given && set.given && !set.non_ascii && !set.control) {
+    f.say = cat("The PIN handed to the module is not the configured one: it is ", bytes, " that are not text.");
+    f.show({}, cat("the configured PIN is ", counted(set.length, "byte"), " of text"));
+    f.fault = fault::client;
+  } else {
+    f.say = cat("The PIN handed to the module is not text: ", u.slot_name, " rejected its ", bytes, ".");
+    f.fault = fault::undecidable;
+  }
+  f.cause =
+      "likely: it is not what was configured: a protected or stashed password that was not decoded, a buffer that was not "
+      "filled, or another encoding.";
+  f.advice =
+      "Stop everything that retries before the token locks. Configure the password again (stash file, runp11cred), and check "
+      "that the program which reads it supports its form.";
+}
+
 void show_pin(finding& f, const pin_use& u, const rule_input& s) {
   if (!u.card.empty()) f.show({u.call}, cat("on the card: ", u.card));
   if (!u.pin_given) {
@@ -67,6 +110,7 @@ void show_pin(finding& f, const pin_use& u, const rule_input& s) {
   f.show({u.call}, cat("the passed PIN is ", counted(u.pin.length, "byte"), " long", number));
   if (u.pin.length == 0)
     f.show({u.call}, "it is empty: the field is missing, or the file that contains it was not read");
+  if (is_not_text(u)) return;
   for (const auto& a : anomalies)
     if (u.pin.anomalies & a.bit) f.show({u.call}, cat(a.what, ": ", a.why));
   if (u.token_known && u.max_pin != 0 && u.max_pin != unknown && (u.pin.length < u.min_pin || u.pin.length > u.max_pin))
@@ -144,12 +188,10 @@ void pin_wrong(const rule_input& s, const rule& r, findings& out) {
     f.advice =
         "Stop everything that retries (channels, services) before the token locks. Test the PIN once manually, then "
         "correct it in the configuration.";
-    const auto binary = (last.pin.anomalies & (tape::pin_nul | tape::pin_non_ascii | tape::pin_line_break));
-    if (last.pin_known && (binary & (binary - 1)) != 0)
-      f.cause =
-          "likely: the bytes passed as the PIN are not text: a protected or stashed password that was not decoded, a "
-          "buffer that was not filled, or another encoding.";
-    if (s.set.label) f.advice += " The token label is right: the client reached the PIN check.";
+    if (is_not_text(last)) blame_encoding(f, last, s);
+    const auto* slot = s.d.slot(last.slot);
+    if (s.set.label && slot != nullptr && slot->token && label::unpadded(slot->token->label) == *s.set.label)
+      f.advice += " The token label is right: the client reached the PIN check.";
     for (const auto* h : habits_of(s, last.slot, last.which, last.value)) {
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
       if (h->is_cause) f.cause = cat("likely: ", h->text, ".");

@@ -359,6 +359,11 @@ bool is_for(u64 type, function which) noexcept {
   return true;
 }
 
+bool has_uses(u64 type) noexcept {
+  return std::any_of(std::begin(mechanism_uses), std::end(mechanism_uses),
+                     [&](const auto& m) { return m.type == type; });
+}
+
 std::string_view use_of(function which) noexcept {
   const auto* use = find_use(which);
   return use == nullptr ? std::string_view() : use->words;

@@ -48,6 +48,8 @@ const judgement* cause_among(const std::vector<judgement>& all) noexcept;
 
 /// Whether a mechanism is for the function, as the standard says; true where it says nothing.
 bool is_for(u64 mechanism, cryptoki::function which) noexcept;
+/// Whether the standard's table of uses has a row for the mechanism.
+bool has_uses(u64 mechanism) noexcept;
 /// "C_SignInit" -> "signing"; "" for functions that are no use of a mechanism.
 std::string_view use_of(cryptoki::function which) noexcept;
 /// CKF_SIGN of CK_MECHANISM_INFO and the like; 0 for functions without one.

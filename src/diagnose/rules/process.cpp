@@ -158,6 +158,23 @@ void finalised_by_other(const rule_input& s, const rule& r, findings& out) {
   }
 }
 
+void operation_across_threads(const rule_input& s, const rule& r, findings& out) {
+  for (const auto& i : s.d.interleaving.all()) {
+    auto& f = add(out, s, r);
+    f.level = severity::error;
+    f.about = topic::session;
+    f.say = i.value == CKR_OPERATION_ACTIVE ? cat(name_of(i.which), " of thread ", i.thread, " failed: thread ",
+                                                  i.other_thread, " had an active operation in the same session.")
+                                            : cat(name_of(i.which), " of thread ", i.thread, " failed: thread ",
+                                                  i.other_thread, " had ended its operation.");
+    f.show({i.call}, cat(name_of(i.which), " on session handle ", i.session, " returned ", code(i.value),
+                         i.count > 1 ? cat(", ", i.count, " times") : ""));
+    f.show({i.other}, cat(name_of(i.other_which), " by thread ", i.other_thread));
+    f.cause = "Two threads share a session; an operation belongs to its session, not to a thread.";
+    f.advice = "Give each thread its own session, or hold a lock from the start of an operation to its end.";
+  }
+}
+
 void not_initialised(const rule_input& s, const rule& r, findings& out) {
   if (s.d.forked && !began_with_initialize(s)) return;  // that is what fork leaves behind
   for (const auto* i : s.d.failed_calls.with({CKR_CRYPTOKI_NOT_INITIALIZED})) {
@@ -165,7 +182,22 @@ void not_initialised(const rule_input& s, const rule& r, findings& out) {
     const auto& first = i->samples.front();
     auto& f = add(out, s, r);
     f.about = topic::library;
-    const bool after = first.finalized_in != 0;
+    const bool after = first.finalized_in != 0 && !first.initialized;
+    if (first.initialized && first.login_known) {
+      f.fault = fault::module;
+      f.say = cat("The module lost its state: ", name_of(i->which), " returned ", short_code(i->value), ".");
+      for (const auto& t : s.d.life.turns)
+        if (!t.finalizes && t.ended && t.value == CKR_OK && t.call < i->first)
+          f.show({t.call}, "C_Initialize succeeded");
+      show_incident(f, *i);
+      f.show({}, "no C_Finalize lies between them");
+      f.cause =
+          "likely: the service behind the module was restarted, or the module was finalised by a path that is not on the tape.";
+      f.advice =
+          "Check the log of the module and of its service. The client must call C_Finalize and C_Initialize again.";
+      soften(f, s, *i);
+      continue;
+    }
     f.say = after ? cat(name_of(i->which), " was called after C_Finalize.")
                   : cat(name_of(i->which), " was called before C_Initialize.");
     if (after) f.show({first.finalized_in}, "C_Finalize");

@@ -11,12 +11,11 @@
 namespace p11tape::diagnose {
 namespace {
 
-enum needs : bool { any_tape = false, every_call = true };
-
 constexpr rule rows[] = {
-#define RULE(id, slug, level, whose, needs, function, title) \
-  {#id, #slug, severity::level, fault::whose, needs, title, rule_functions::function},
-#define SUBRULE(id, slug, level, whose, title) {#id, #slug, severity::level, fault::whose, false, title, nullptr},
+#define RULE(id, slug, level, whose, kind, needs, function, title) \
+  {#id, #slug, severity::level, fault::whose, diagnose::family::kind, needs, title, rule_functions::function},
+#define SUBRULE(id, slug, level, whose, kind, title) \
+  {#id, #slug, severity::level, fault::whose, diagnose::family::kind, nothing, title, nullptr},
 #include "diagnose/tables/rules.def"
 #undef RULE
 #undef SUBRULE
@@ -25,6 +24,41 @@ constexpr rule rows[] = {
 }  // namespace
 
 std::span<const rule> rules() noexcept { return rows; }
+
+const rule& row(rule_id id) noexcept { return rows[static_cast<std::size_t>(id)]; }
+
+unsigned lacking_of(const process_facts& d) noexcept {
+  unsigned lacking = d.filtered ? unsigned{every_call} : 0;
+  if (!d.imported || d.tape == nullptr) return lacking;
+  const auto source = d.tape->header().source_lacks;
+  const auto has = [&](tape::u64 bits) { return (source & bits) != 0; };
+  if (has(tape::lacks_start_times | tape::lacks_end_times)) lacking |= durations;
+  if (has(tape::lacks_threads)) lacking |= threads;
+  if (has(tape::lacks_inputs)) lacking |= inputs;
+  if (has(tape::lacks_outputs)) lacking |= outputs;
+  if (has(tape::lacks_pin_facts)) lacking |= pins;
+  if (has(tape::lacks_calls)) lacking |= every_call;
+  return lacking;
+}
+
+std::string_view describe(need n) noexcept {
+  switch (n) {
+    case every_call:
+      return "all calls";
+    case durations:
+      return "how long calls took";
+    case threads:
+      return "which thread made a call";
+    case inputs:
+      return "the arguments of calls";
+    case outputs:
+      return "what calls returned";
+    case pins:
+      return "facts about PINs";
+    default:
+      return "";
+  }
+}
 
 const rule* find_rule(std::string_view name) noexcept {
   for (const auto& r : rows)

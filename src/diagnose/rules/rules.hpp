@@ -22,16 +22,57 @@ struct rule_input {
 
 using findings = std::vector<finding>;
 
+/// What rules are about.
+enum class family : std::uint8_t { loading, label, pin, object, session, operation, device, slowness, module, general };
+
+/// What a rule needs of a tape: bits.
+enum need : std::uint8_t {
+  nothing = 0,
+  every_call = 1,
+  durations = 2,
+  threads = 4,
+  inputs = 8,
+  outputs = 16,
+  pins = 32,
+};
+
 struct rule {
   std::string_view id, slug;
   severity level;
   diagnose::fault fault;  ///< in the plain case
-  bool needs_every_call;  ///< silent where a filter left calls out
+  diagnose::family family;
+  unsigned needs;  ///< need bits
   std::string_view title;
   void (*look)(const rule_input&, const rule&, findings&);  ///< nullptr: found by the rule that it is a sub-class of
 };
 
 std::span<const rule> rules() noexcept;
+
+/// The ids as an enumeration, for tables: an id that no row has does not compile.
+enum class rule_id : std::uint8_t {
+#define RULE(id, slug, level, whose, family, needs, function, title) id,
+#define SUBRULE(id, slug, level, whose, family, title) id,
+#include "diagnose/tables/rules.def"
+#undef RULE
+#undef SUBRULE
+};
+inline constexpr std::size_t rule_count = 0
+#define RULE(id, slug, level, whose, family, needs, function, title) +1
+#define SUBRULE(id, slug, level, whose, family, title) +1
+#include "diagnose/tables/rules.def"
+#undef RULE
+#undef SUBRULE
+    ;
+const rule& row(rule_id id) noexcept;
+
+/// Whether each of the words is the id of a rule: for static_assert over tables that name several in a text.
+consteval bool are_rules(std::string_view ids);
+
+/// What a tape lacks, as need bits: calls that a recording filter left out, and what the log of an imported tape does not
+/// show.
+unsigned lacking_of(const process_facts& d) noexcept;
+/// "how long calls took"
+std::string_view describe(need n) noexcept;
 
 /// By id or slug, whatever the case; nullptr where there is none.
 const rule* find_rule(std::string_view name) noexcept;
@@ -49,9 +90,28 @@ void show_incident(finding& f, const failed_call& i);
 /// A finding covers a failed call if its evidence names one of the samples.
 bool covers(const finding& f, const failed_call& i) noexcept;
 
+consteval bool are_rules(std::string_view ids) {
+  constexpr std::string_view all[] = {
+#define RULE(id, slug, level, whose, family, needs, function, title) #id,
+#define SUBRULE(id, slug, level, whose, family, title) #id,
+#include "diagnose/tables/rules.def"
+#undef RULE
+#undef SUBRULE
+  };
+  while (!ids.empty()) {
+    const auto end = ids.find(' ') == std::string_view::npos ? ids.size() : ids.find(' ');
+    bool found = false;
+    for (const auto id : all) found = found || id == ids.substr(0, end);
+    if (!found) return false;
+    ids.remove_prefix(end < ids.size() ? end + 1 : end);
+  }
+  return true;
+}
+
 namespace rule_functions {
-#define RULE(id, slug, level, whose, needs, function, title) void function(const rule_input&, const rule&, findings&);
-#define SUBRULE(id, slug, level, whose, title)
+#define RULE(id, slug, level, whose, family, needs, function, title) \
+  void function(const rule_input&, const rule&, findings&);
+#define SUBRULE(id, slug, level, whose, family, title)
 #include "diagnose/tables/rules.def"
 #undef RULE
 #undef SUBRULE

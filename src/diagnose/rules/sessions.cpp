@@ -163,13 +163,19 @@ void session_gone(const rule_input& s, const rule& r, findings& out) {
 void session_timed_out(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with(
            {CKR_SESSION_HANDLE_INVALID, CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_DEVICE_REMOVED, CKR_SESSION_CLOSED})) {
-    const auto idle = std::find_if(i->samples.begin(), i->samples.end(),
-                                   [](const sample& x) { return x.session_open && x.idle >= long_idle; });
+    // Without an open session, too: what asks the device again had worked before the pause.
+    const auto& worked = s.d.tally.of(i->which);
+    const auto stage = stage_of(i->which);
+    const bool handle = i->value == CKR_SESSION_HANDLE_INVALID || i->value == CKR_SESSION_CLOSED;
+    const bool asks_device = !handle && stage >= 1 && stage <= 3 && worked.first_ok != 0;
+    const auto idle = std::find_if(i->samples.begin(), i->samples.end(), [&](const sample& x) {
+      return x.idle >= long_idle && (x.session_open || (asks_device && worked.first_ok < x.call));
+    });
     if (idle == i->samples.end()) continue;
     auto& f = add(out, s, r);
     f.about = topic::session;
-    f.say = cat("The device dropped the session: the first call after ", duration(idle->idle),
-                " without calls returned ", short_code(i->value), ".");
+    f.say = cat(idle->session_open ? "The device dropped the session" : "The connection to the device was lost",
+                ": the first call after ", duration(idle->idle), " without calls returned ", short_code(i->value), ".");
     f.show({idle->call}, cat(name_of(i->which), " after ", duration(idle->idle), " without calls"));
     f.advice =
         "Network HSMs, small devices and firewalls close idle connections. Keep the connection alive, reconnect with "

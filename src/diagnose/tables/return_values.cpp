@@ -2,6 +2,7 @@
 #include "diagnose/tables/return_values.hpp"
 
 #include "cryptoki/pkcs11.hpp"
+#include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -11,6 +12,10 @@ constexpr return_value_row rows[] = {
 #include "diagnose/tables/return_values.def"
 #undef RETURN
 };
+
+#define RETURN(name, who, what, why, cure, rules) static_assert(are_rules(rules));
+#include "diagnose/tables/return_values.def"
+#undef RETURN
 
 }  // namespace
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that two threads begin and continue in one session: each ends, or is refused because of, the other's.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "model/state.hpp"
+
+namespace p11tape::diagnose {
+
+/// A call that failed because of what another thread had done in its session.
+struct interleaved_call {
+  cryptoki::function which = model::unknown_function, other_which = model::unknown_function;
+  model::u64 call = 0, thread = 0, value = 0;
+  model::u64 other = 0, other_thread = 0;  ///< the call that began or ended the operation
+  model::u64 session = 0, count = 0;
+};
+
+class interleaving {
+ public:
+  void see(const model::call_context& now) {
+    if (now.role->on != model::operation::none && now.ended && now.session != nullptr) take(now);
+  }
+  const std::vector<interleaved_call>& all() const noexcept { return all_; }
+
+ private:
+  static constexpr std::size_t most = 16;
+  static constexpr std::size_t most_sessions = 4096;
+
+  // Of an operation of a session: the last calls that began it, and that ended it.
+  struct step {
+    model::u64 call = 0, thread = 0;
+    cryptoki::function which = model::unknown_function;
+  };
+  struct operation_steps {
+    step begun, ended;
+  };
+
+  void take(const model::call_context& now);
+
+  std::unordered_map<model::u64, operation_steps> steps_;
+  std::vector<interleaved_call> all_;
+};
+
+}  // namespace p11tape::diagnose
