@@ -97,6 +97,10 @@ void note_unchecked(diagnosis& d, const rule& r, unsigned lacking, bool filtered
 
 }  // namespace
 
+std::string reason(const unchecked& u) {
+  return u.filtered ? "recording filters left out calls" : "the log does not show " + std::string(describe(u.lacking));
+}
+
 diagnosis examine(std::span<const process_facts> all, const configured& set) {
   diagnosis d;
   for (const auto& one : all) {

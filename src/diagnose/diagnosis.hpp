@@ -24,6 +24,9 @@ struct diagnosis {
   std::size_t errors = 0, warnings = 0, infos = 0;  ///< consequences not counted
 };
 
+/// "recording filters left out calls", "the log does not show how long calls took"
+std::string reason(const unchecked& u);
+
 diagnosis examine(std::span<const process_facts> all, const configured& set);
 
 /// The same for people, and as one JSON object (JSON.md). `log`: messages of an MQ error log, none where there is no

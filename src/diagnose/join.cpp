@@ -79,8 +79,11 @@ void join_processes(std::span<const process_facts> all, std::vector<finding>& fo
     const auto span = last > first ? cat(" within ", duration(last - first)) : std::string();
     const auto length = f.id == row(rule_id::P12).id ? pin_length(all, group) : std::nullopt;
     if (length) f.say = cat(processes, " processes sent a wrong PIN of ", counted(*length, "byte"), span, ". ", f.say);
-    f.show({}, cat(processes, " processes of ", listed(programs), " show the same", span,
-                   calls > processes ? cat(", ", calls, " calls in all") : ""));
+    // Second, so that it is seen where only the first pieces of evidence are shown.
+    const auto place = f.shown.begin() + (f.shown.empty() ? 0 : 1);
+    f.shown.insert(place, {{},
+                           cat(processes, " processes of ", listed(programs), " show the same", span,
+                               calls > processes ? cat(", ", calls, " calls in all") : "")});
     for (const auto* g : group)
       if (g != group.front())
         for (const auto& c : g->consequences) f.consequences.push_back(c);

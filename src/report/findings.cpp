@@ -104,12 +104,10 @@ void append_findings(const source& from, html& to) {
   writer w(from, to);
   for (const auto& f : from.measured.findings.found) w.finding(f);
   if (from.measured.findings.found.empty()) to.text("p", "Nothing was found.");
-  const auto& silent = from.measured.findings.silent;
-  if (!silent.empty()) {
+  for (const auto& u : from.measured.findings.silent) {
     std::vector<std::string> ids;
-    for (const auto* r : silent) ids.emplace_back(r->id);
-    to.text("p", cat("Not checked, because the recorder's filters left calls out: ", diagnose::listed(ids, ids.size())),
-            "soft");
+    for (const auto* r : u.rules) ids.emplace_back(r->id);
+    to.text("p", cat("Not checked, because ", diagnose::reason(u), ": ", diagnose::listed(ids, ids.size())), "soft");
   }
   to.end_section();
 }

@@ -16,7 +16,7 @@ silent_on() { ! tr -s ' \n' ' ' <"$work/answer" | grep -qF -- "$1" || fail "diag
 diagnose() {
   local status=0 wanted=$1
   shift
-  "$program" diagnose "$@" "$work/tapes" >"$work/answer" 2>&1 || status=$?
+  "$program" diagnose --verbose "$@" "$work/tapes" >"$work/answer" 2>&1 || status=$?
   [[ $status -eq $wanted ]] || fail "diagnose $* ended with $status instead of $wanted"
 }
 

@@ -116,6 +116,7 @@ TEST_CASE("P21: a search by ID and label, an ID given as text, a second class") 
 }
 
 TEST_CASE("P36: C_OpenSession fails with a code that does not say that sessions are used up") {
+  const expect_general otherwise;  // with few sessions, or where it never worked, the tape shows no cause
   const auto make = [](u64 open) {
     tape_story s;
     begin(s);

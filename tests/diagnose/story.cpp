@@ -2,6 +2,7 @@
 #include "story.hpp"
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 
 #include "clients/formats/mq_sslcryp.hpp"
 #include "diagnose/synthetic.hpp"
@@ -30,6 +31,9 @@ told::told(const std::vector<std::string>& tapes, diagnose::configured set) : se
   for (const auto& path : tapes) all.push_back(readers_.emplace_back(std::make_unique<tape::reader>(path)).get());
   processes = diagnose::collect_all(all, {});
   answer = diagnose::examine(processes, set_);
+  if (expect_general::expected()) return;
+  for (const auto& f : answer.found)
+    if (f.id == "P80" && f.level == diagnose::severity::error) FAIL_CHECK("the general finding: " << f.say);
 }
 
 const diagnose::finding* told::find(std::string_view id) const { return find_in(answer.found, id); }

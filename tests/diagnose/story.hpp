@@ -17,6 +17,20 @@
 
 namespace p11tape::test {
 
+/// While one exists, stories may get the general finding (P80) as an error: those about failures of which no tape shows the
+/// cause. Every other story fails with it, because a specific rule can know the cause.
+class expect_general {
+ public:
+  expect_general() noexcept { ++expected_; }
+  expect_general(const expect_general&) = delete;
+  expect_general& operator=(const expect_general&) = delete;
+  ~expect_general() { --expected_; }
+  static bool expected() noexcept { return expected_ != 0; }
+
+ private:
+  static inline int expected_ = 0;
+};
+
 /// A diagnosis with all that it points into.
 class told {
  public:

@@ -10,14 +10,14 @@ using cryptoki::effect;
 void interleaving::take(const model::call_context& now) {
   const auto does = now.role->does;
   const bool begins = does == effect::begin || does == effect::find_begin;
-  const auto key = now.session->number << 8 ^ static_cast<model::u64>(now.role->on);
+  const auto key = now.session->number << 4 ^ static_cast<model::u64>(now.role->on);
+  auto& steps = steps_[key % remembered];
   const step here{now.call->number, now.call->thread.number, now.which};
   if (now.value == CKR_OPERATION_ACTIVE || now.value == CKR_OPERATION_NOT_INITIALIZED) {
-    const auto at = steps_.find(key);
-    if (at == steps_.end()) return;
+    if (steps.key != key) return;
     // Refused because another thread's operation is active; or because another thread ended the one begun here.
-    const auto& by = now.value == CKR_OPERATION_ACTIVE ? at->second.begun : at->second.ended;
-    const bool was_mine = now.value == CKR_OPERATION_ACTIVE || at->second.begun.thread == here.thread;
+    const auto& by = now.value == CKR_OPERATION_ACTIVE ? steps.begun : steps.ended;
+    const bool was_mine = now.value == CKR_OPERATION_ACTIVE || steps.begun.thread == here.thread;
     if (by.call == 0 || by.thread == here.thread || !was_mine) return;
     for (auto& i : all_)
       if (i.which == here.which && i.value == now.value) {
@@ -32,12 +32,11 @@ void interleaving::take(const model::call_context& now) {
   const bool ends = does == effect::single || does == effect::finish || does == effect::find_end ||
                     (!now.ok && does == effect::update);
   if (!begins && !ends) return;
-  if (!steps_.contains(key) && steps_.size() >= most_sessions) return;
-  if (begins && now.ok) steps_[key] = {here, {}};
+  if (begins && now.ok) steps = {key, here, {}};
   // A size query ends nothing.
   if (ends && now.value != CKR_BUFFER_TOO_SMALL &&
       !(now.ok && now.role->output >= 0 && !now.call->arguments().given(static_cast<std::size_t>(now.role->output))))
-    steps_[key].ended = here;
+    steps = {key, steps.key == key ? steps.begun : step{}, here};
 }
 
 }  // namespace p11tape::diagnose

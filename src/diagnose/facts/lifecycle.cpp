@@ -157,7 +157,7 @@ void life::see_slots(const call_context& now) {
     slots_listed = slots_listed || c.arguments().given(1);
     // The count stands in an output of its own, also where only the count was asked for.
     tape::item_view count;
-    if (!c.result().find(2, count)) return;
+    if (!c.result().find(2, count) || count.is_unproven()) return;
     const bool with_token = now.word(0) != 0;
     (with_token ? slots_with_token : slots_without_token) = count.number();
     if (with_token) {

@@ -36,7 +36,9 @@ bool signs(const model::call_context& now) noexcept {
 u64 written_length(const model::call_context& now) {
   tape::item_view item;
   const auto at = now.role->output_length;
-  return at >= 0 && now.call->result().find(static_cast<std::size_t>(at), item) ? item.number() : model::unknown;
+  if (at < 0 || !now.call->result().find(static_cast<std::size_t>(at), item) || item.is_unproven())
+    return model::unknown;
+  return item.number();
 }
 
 }  // namespace

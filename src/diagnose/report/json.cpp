@@ -42,8 +42,7 @@ class writer {
     json_.begin_array();
     for (const auto& u : d.silent) {
       json_.begin_object();
-      json_.field("because",
-                  u.filtered ? "recording filters left out calls" : cat("the log does not show ", describe(u.lacking)));
+      json_.field("because", reason(u));
       json_.key("rules");
       json_.begin_array();
       for (const auto* r : u.rules) json_.element(r->id);

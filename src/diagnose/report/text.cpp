@@ -183,10 +183,7 @@ void append_text(const diagnosis& d, const report_context& around, std::string& 
   for (const auto& u : d.silent) {
     std::vector<std::string> ids;
     for (const auto* r : u.rules) ids.emplace_back(r->id);
-    out += cat("# not checked, because ",
-               u.filtered ? std::string("recording filters left out calls")
-                          : cat("the log does not show ", describe(u.lacking)),
-               ": ", listed(ids, ids.size()), "\n");
+    out += cat("# not checked, because ", reason(u), ": ", listed(ids, ids.size()), "\n");
   }
 }
 

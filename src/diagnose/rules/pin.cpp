@@ -162,9 +162,10 @@ void for_each_token(const rule_input& s, const rule& r, findings& out, Wanted wa
     std::vector<u64> calls;
     for (const auto* u : uses)
       if (calls.size() < 8) calls.push_back(u->call);
-    f.show(std::move(calls),
-           cat(name_of(uses.front()->which), " for ", user_name(uses.front()->user), " on ", uses.front()->slot_name,
-               " returned ", code(uses.front()->value), uses.size() > 1 ? cat(", ", uses.size(), " times") : ""));
+    f.show(std::move(calls), cat(name_of(uses.front()->which),
+                                 uses.front()->user == unknown ? "" : cat(" for ", user_name(uses.front()->user)),
+                                 " on ", uses.front()->slot_name, " returned ", code(uses.front()->value),
+                                 uses.size() > 1 ? cat(", ", uses.size(), " times") : ""));
     fill(f, uses);
     f.commands.push_back(list_objects(s, uses.front()->slot));
   }
