@@ -33,19 +33,20 @@ bool call_stream::later(const lane* a, const lane* b) noexcept {
 }
 
 const call* call_stream::next() {
-  if (current_) {
-    if (current_->advance()) {
-      heap_.push_back(current_);
-      std::push_heap(heap_.begin(), heap_.end(), later);
-    } else {
-      lanes_[current_->order].reset();  // its buffers are of no more use
-    }
+  if (current_ != nullptr && !current_->advance()) {
+    lanes_[current_->order].reset();  // its buffers are of no more use
     current_ = nullptr;
   }
-  if (heap_.empty()) return nullptr;
-  std::pop_heap(heap_.begin(), heap_.end(), later);
-  current_ = heap_.back();
-  heap_.pop_back();
+  // Often the thread of the call before has the next one too, and stays out of the heap.
+  if (!heap_.empty() && (current_ == nullptr || later(current_, heap_.front()))) {
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    std::swap(current_, heap_.back());
+    if (heap_.back() != nullptr)
+      std::push_heap(heap_.begin(), heap_.end(), later);
+    else
+      heap_.pop_back();
+  }
+  if (current_ == nullptr) return nullptr;
   const auto number = ++counts_[current_->head.tape_index];
   current_->head.number = number;
   current_->calls.set_number(number);

@@ -66,14 +66,13 @@ call_state state_by(const record_view& leave) noexcept {
 // Looks for the LEAVE of out.enter, in the next record and, where calls are nested, further on.
 void thread_calls::find_end(call& out) {
   out.state = call_state::in_flight;
-  has_ahead_ = read(cursor_, ahead_);
-  if (!has_ahead_) return;
-  if (ahead_.kind == record_kind::leave && ahead_.call == out.enter.call) {
-    std::swap(out.leave, ahead_);
-    has_ahead_ = false;
+  if (!read(cursor_, out.leave)) return;
+  if (out.leave.kind == record_kind::leave && out.leave.call == out.enter.call) {
     out.state = state_by(out.leave);
     return;
   }
+  std::swap(out.leave, ahead_);
+  has_ahead_ = true;
 
   // What shows that the thread is no longer in the call, although it never returned.
   const auto is_behind = [&](const record_view& r) {

@@ -126,16 +126,16 @@ void state::transitions::land(recorded_process& in, const flight& f) {
   static const call nothing;
   if (f.ended) {
     in.last_end = std::max(in.last_end, f.end);
-    apply(in, f, f.kept != 0 ? kept_[f.kept - 1] : nothing);
-    if (const auto s = in.sessions.find(f.session); s != in.sessions.end()) {
-      s->second.last_used = f.end;
-      ++s->second.calls;
+    if (auto* s = apply(in, f, f.kept != 0 ? kept_[f.kept - 1] : nothing)) {
+      s->last_used = f.end;
+      ++s->calls;
     }
   }
   if (f.kept != 0) free_.push_back(f.kept);
 }
 
-void state::transitions::apply(recorded_process& in, const flight& f, const call& c) {
+// Answers the session of the call, if it is open afterwards.
+session* state::transitions::apply(recorded_process& in, const flight& f, const call& c) {
   const bool ok = f.value == CKR_OK;
   auto* s = [&]() -> session* {
     const auto i = in.sessions.find(f.session);
@@ -151,7 +151,7 @@ void state::transitions::apply(recorded_process& in, const flight& f, const call
       break;
     case effect::finalize:
       if (ok) finalize(in, f);
-      break;
+      return nullptr;
     case effect::describe_token:
       if (ok) describe_token(in, c);
       break;
@@ -160,10 +160,10 @@ void state::transitions::apply(recorded_process& in, const flight& f, const call
       break;
     case effect::close_session:
       if (ok) close_sessions(in, f, unknown, f.session, ending::closed);
-      break;
+      return ok ? nullptr : s;
     case effect::close_all_sessions:
       if (ok) close_sessions(in, f, f.slot, unknown, ending::closed_all);
-      break;
+      return nullptr;
     case effect::init_token:
       if (ok) std::erase_if(in.objects, [&](const auto& o) { return o.second.slot == f.slot; });
       break;
@@ -214,6 +214,7 @@ void state::transitions::apply(recorded_process& in, const flight& f, const call
     default:
       break;
   }
+  return s;
 }
 
 // Whether an operation goes on after a call: the rules of section 5.2 about lengths, and "a call that fails ends it".

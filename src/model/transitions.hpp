@@ -24,7 +24,7 @@ class state::transitions {
 
  private:
   void land(recorded_process& in, const flight& f);
-  void apply(recorded_process& in, const flight& f, const call& c);
+  session* apply(recorded_process& in, const flight& f, const call& c);
   void apply_to_operation(session& s, const flight& f);
 
   void initialize(recorded_process& in, const call& c);

@@ -19,7 +19,7 @@ u64 version_of(const model::object& o) noexcept {
          (o.object_class << 32 ^ o.key_type << 40);
 }
 
-u64 version_of(const model::slot& s) noexcept { return s.token ? std::hash<std::string>()(s.token->label) | 2 : 1; }
+u64 version_of(const model::slot& s) noexcept { return s.token ? 2 + s.token->seen_in : 1; }
 
 std::string name_of_slot(const model::recorded_process& in, u64 id) {
   const auto* s = in.find_slot(id);

@@ -79,9 +79,15 @@ namespace detail {
   return at + (-(at - start) & 7);
 }
 
-/// Unpacks a body to `into`, which has room for largest_packed_body + 64 bytes. Answers how many there are, or
-/// `malformed`.
+/// Unpacks a body to `into`, which has room for unpacked_room() bytes. Answers how many there are, or `malformed`. Up to
+/// `behind` bytes after the body may be read, which is faster if there are 64; they decide nothing.
 inline constexpr std::size_t malformed = ~std::size_t{0};
-std::size_t unpack(const std::byte* from, std::size_t size, std::byte* into) noexcept;
+std::size_t unpack(const std::byte* from, std::size_t size, std::byte* into, std::size_t behind = 0) noexcept;
+
+/// Bytes that unpack() may touch for a packed body of so many bytes: four of them say how large eight words are.
+constexpr std::size_t unpacked_room(std::size_t size) noexcept {
+  const std::size_t most = size / 4 * 64;
+  return (most < largest_packed_body ? most : largest_packed_body) + 64;
+}
 
 }  // namespace p11tape::tape

@@ -7,6 +7,12 @@
 #include "tape/reader_file.hpp"
 
 namespace p11tape::tape {
+namespace {
+
+constexpr std::size_t behind_body = 64;  // bytes behind each body that may be read: see unpack()
+
+}  // namespace
+
 namespace detail {
 
 // The thread's chunks of one kind, as one line of records. What is read is copied first, a window of a chunk at a time,
@@ -120,7 +126,7 @@ struct strand {
     limit_ = std::max<u64>(limit_, position_);
     const auto size = std::min<u64>(limit_ - position_, std::max(wanted, window_bytes));
     if (size == 0) return false;
-    auto buffer = std::make_shared_for_overwrite<std::byte[]>(size);
+    auto buffer = std::make_shared_for_overwrite<std::byte[]>(size + behind_body);
     const auto have = tape_->read(buffer.get(), size, chunk_at + position_);
     if (!is_same_chunk(chunk_at, chunk)) return false;
     if (have < size) limit_ = position_ + have;
@@ -256,40 +262,49 @@ bool cursor::next(record_view& out) {
 
 // Makes an ENTER of a CALL, and a LEAVE that comes next. False if the body makes no sense.
 bool cursor::split(record_view& out) {
+  auto& end = second_;
+  end.time = out.time;
+  end.body = out.body;
   if (!out.body_lost) {
     const auto fields = load<u64>(out.body, offsetof(call_head, fields_size));
     if (out.body.size() < sizeof(call_head) + 8 || fields > out.body.size() - sizeof(call_head) - 8 || fields % 8 != 0)
       return false;
-    second_ = out;
-    second_.time = from_->end_of(load<u64>(out.body, offsetof(call_head, duration)), out.flags);
-    second_.body = out.body.subspan(sizeof(call_head) + fields);
+    end.time = std::max(out.time, from_->end_of(load<u64>(out.body, offsetof(call_head, duration)), out.flags));
+    end.body = out.body.subspan(sizeof(call_head) + fields);
     out.body = out.body.subspan(sizeof(call_head), fields);
-  } else {
-    second_ = out;
   }
   out.kind = record_kind::enter;
-  second_.kind = record_kind::leave;
-  if (second_.time < out.time) second_.time = out.time;
-  second_.wall = out.wall + (second_.time - out.time);
-  second_.gap = false;
-  second_.stored = 0;
+  end.kind = record_kind::leave;
+  end.depth = out.depth;
+  end.flags = out.flags;
+  end.function = out.function;
+  end.call = out.call;
+  end.ordinal = out.ordinal;
+  end.wall = out.wall + (end.time - out.time);
+  end.stored = 0;
+  end.gap = false;
+  end.body_lost = out.body_lost;
+  if (end.keep != out.keep) end.keep = out.keep;
   has_second_ = true;
   return true;
 }
 
-// Bodies are unpacked into memory that they share: records that are still held keep theirs.
+// Bodies are unpacked into memory that they share: records that are still held keep theirs. A small piece at a time, which
+// stays in the cache.
 bool cursor::unpack_body(record_view& out) {
-  constexpr std::size_t most = largest_packed_body + 64, room = 4 * most;
+  constexpr std::size_t room = std::size_t{32} << 10;
   if ((out.flags & record_packed) == 0 || out.body_lost) return true;
-  if (unpacked_ == nullptr || room - unpacked_used_ < most) {
-    unpacked_ = std::make_shared_for_overwrite<std::byte[]>(room);
+  const auto most = unpacked_room(out.body.size());
+  const bool is_large = most > room;
+  if (is_large || unpacked_ == nullptr || room - unpacked_used_ < most) {
+    unpacked_ = std::make_shared_for_overwrite<std::byte[]>(std::max(most, room));
     unpacked_used_ = 0;
   }
   auto* const at = unpacked_.get() + unpacked_used_;
-  const auto size = unpack(out.body.data(), out.body.size(), at);
+  const auto size = unpack(out.body.data(), out.body.size(), at, behind_body);
   if (size == malformed) return false;
-  unpacked_used_ += size;
   out.body = {at, size};
+  unpacked_used_ = is_large ? room : unpacked_used_ + size;
   if (out.keep != unpacked_) out.keep = unpacked_;
   return true;
 }
@@ -362,7 +377,7 @@ bool cursor::join_parts(record_view& out, bool first_time) {
     out.keep.reset();
     return true;
   }
-  auto whole = std::make_shared_for_overwrite<std::byte[]>(parts_.size());
+  auto whole = std::make_shared_for_overwrite<std::byte[]>(parts_.size() + behind_body);
   std::copy(parts_.begin(), parts_.end(), whole.get());
   out.body = {whole.get(), parts_.size()};
   out.keep = std::move(whole);

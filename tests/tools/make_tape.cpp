@@ -3,9 +3,10 @@
 //
 // Each thread opens a session, logs in, and then does rounds of nine calls: look up a key (3), read its attributes (2),
 // ask for the length of a signature and sign (3), digest (1). Calls that change the state are in kept chunks, the
-// others in ring chunks, as the recorder does it; every chunk has 16 KiB. Every sixteenth round is another one: a
-// second session, the token's info, a login that had been made already, an attribute that may not be read. Durations
-// vary, as a generator with a fixed seed has it. Written by FORMAT.md, not by the recorder's code.
+// others in ring chunks, as the recorder does it: each call is one packed CALL, and times are those of a CPU's counter.
+// Every chunk has 64 KiB. Every sixteenth round is another one: a second session, the token's info, a login that had been
+// made already, an attribute that may not be read. Durations vary, as a generator with a fixed seed has it. Written by
+// FORMAT.md, not by the recorder's code.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -17,15 +18,19 @@ namespace {
 
 using p11tape::test::body;
 using p11tape::test::function_number;
+using p11tape::test::packed_by_hand;
+using p11tape::test::tape_builder;
 using p11tape::test::u16;
 using p11tape::test::u32;
 using p11tape::test::u64;
 using p11tape::test::u8;
 using p11tape::test::unavailable;
 
-constexpr std::size_t chunk_size = 16 * 1024;
+constexpr std::size_t chunk_size = 64 * 1024;
 constexpr u16 header_size = 96;
 constexpr u64 given = 1;
+constexpr u64 ticks_per_ns = 2, first_tick = 1000000;
+constexpr u8 call_kind = 7, is_packed = 1;
 
 struct file_closer {
   void operator()(std::FILE* f) const { std::fclose(f); }
@@ -43,7 +48,11 @@ struct pattern {
 class writer {
  public:
   writer(std::FILE* file, u64 threads) : file_(file), lanes_(threads) {
-    const auto header = p11tape::test::tape_builder().bytes();
+    tape_builder empty;
+    empty.clock_kind = 2;
+    empty.counter = first_tick;
+    empty.properties += "apdu=not used by this module\n";
+    const auto header = empty.bytes();
     std::fwrite(header.data(), 1, header.size(), file_);
     for (u64 t = 0; t < threads; ++t) {
       lanes_[t].number = t + 1;
@@ -53,11 +62,20 @@ class writer {
 
   void call(u64 thread, const pattern& p) {
     auto& l = lanes_[thread];
-    ++l.calls;
-    record(l, p.kept, 1, p.function, p.arguments, nullptr);
-    clock_ += p.duration * (64 + noise() % 128) / 96;
-    record(l, p.kept, 2, p.function, p.results, &p.value);
-    clock_ += 200;
+    const u64 duration = p.duration * (64 + noise() % 128) / 96;
+    body whole;
+    whole.put(static_cast<u64>(p.arguments.size())).put(duration * ticks_per_ns);
+    whole.text(p.arguments).put(p.value).text(p.results);
+    body content;
+    content.text(packed_by_hand(whole.str())).pad();
+    const auto size = 24 + content.str().size();
+    auto& chunk = l.chunks[p.kept ? 0 : 1];
+    if (header_size + chunk.size() + size > chunk_size) flush(l, p.kept);
+    body r;
+    r.put(static_cast<u32>(size) | u32{is_packed} << 24).put(call_kind).put(u8{0}).put(p.function);
+    r.put(++l.calls).put(++l.ordinal).put(ticks()).text(content.str());
+    chunk += r.str();
+    clock_ += duration + 200;
   }
 
   void finish() {
@@ -79,16 +97,7 @@ class writer {
     return noise_ ^= noise_ << 17;
   }
 
-  void record(lane& l, bool kept, u8 kind, u16 function, const std::string& content, const u64* value) {
-    const auto size = 24 + content.size() + (value != nullptr ? 8 : 0);
-    auto& chunk = l.chunks[kept ? 0 : 1];
-    if (header_size + chunk.size() + size > chunk_size) flush(l, kept);
-    body r;
-    r.put(static_cast<u32>(size)).put(kind).put(u8{0}).put(function).put(l.calls).put(++l.ordinal).put(clock_);
-    if (value != nullptr) r.put(*value);
-    chunk += r.str();
-    chunk += content;
-  }
+  u64 ticks() const { return first_tick + (clock_ - tape_builder::started_monotonic) * ticks_per_ns; }
 
   void flush(lane& l, bool kept) {
     auto& chunk = l.chunks[kept ? 0 : 1];
@@ -103,8 +112,8 @@ class writer {
     h.put(1000 + l.number)
         .put(l.number)
         .put(clock_)
-        .put(p11tape::test::tape_builder::started_wall + clock_ - p11tape::test::tape_builder::started_monotonic);
-    h.put(u64{header_size + chunk.size()}).words({0, 0, 0, 0});
+        .put(tape_builder::started_wall + clock_ - tape_builder::started_monotonic);
+    h.put(u64{header_size + chunk.size()}).words({ticks(), 0, 0, 0});
     chunk.resize(chunk_size - header_size);
     std::fwrite(h.str().data(), 1, h.str().size(), file_);
     std::fwrite(chunk.data(), 1, chunk.size(), file_);
@@ -113,7 +122,7 @@ class writer {
 
   std::FILE* file_;
   std::vector<lane> lanes_;
-  u64 clock_ = p11tape::test::tape_builder::started_monotonic + 1000, sequence_ = 0, noise_ = 88172645463325252;
+  u64 clock_ = tape_builder::started_monotonic + 1000, sequence_ = 0, noise_ = 88172645463325252;
 };
 
 pattern of(const char* name, bool kept, u64 duration, const body& arguments, const body& results, u64 value = CKR_OK) {

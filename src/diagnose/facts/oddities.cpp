@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diagnose/facts/oddities.hpp"
 
+#include <map>
+
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/tables/answers.hpp"
 #include "model/extract.hpp"
@@ -39,6 +41,29 @@ u64 written_length(const model::call_context& now) {
   if (at < 0 || !now.call->result().find(static_cast<std::size_t>(at), item) || item.is_unproven())
     return model::unknown;
   return item.number();
+}
+
+// The same key signs again and again, and the same call fails again and again: names are compared for the first of them.
+u64 known_signature_size(u64 mechanism, const model::object& key) {
+  struct known {
+    u64 mechanism = model::unknown;
+    model::u32 bits = 0;
+    std::string curve;
+    u64 size = 0;
+  };
+  thread_local known last;
+  if (last.mechanism != mechanism || last.bits != key.bits || last.curve != key.ec_params)
+    last = {mechanism, key.bits, key.ec_params, signature_size(mechanism, key)};
+  return last.size;
+}
+
+bool is_known_answer(function f, u64 value) {
+  constexpr std::size_t most = 1024;
+  thread_local std::map<std::pair<function, u64>, bool> all;
+  if (all.size() >= most) all.clear();
+  const auto [at, is_new] = all.try_emplace({f, value}, true);
+  if (is_new) at->second = is_listed_answer(f, value);
+  return at->second;
 }
 
 }  // namespace
@@ -103,7 +128,7 @@ void oddities::see(const model::call_context& now) {
     }
     if (!given && asked_.size() < most_asked) asked_[now.session_handle << 8 ^ static_cast<u64>(now.which)] = length;
     if (given && signs(now) && now.key != nullptr) {
-      const auto wanted = signature_size(now.mechanism, *now.key);
+      const auto wanted = known_signature_size(now.mechanism, *now.key);
       if (wanted != 0 && length != wanted)
         if (auto* o = note(oddity_kind::signature_length, now)) {
           o->given = length;
@@ -131,7 +156,7 @@ void oddities::see(const model::call_context& now) {
     if (length != model::unknown && asked_.size() < most_asked) asked_[key] = length;
     return;
   }
-  if (!is_listed_answer(now.which, now.value)) note(oddity_kind::unlisted_answer, now);
+  if (!is_known_answer(now.which, now.value)) note(oddity_kind::unlisted_answer, now);
 }
 
 }  // namespace p11tape::diagnose

@@ -13,26 +13,6 @@ using namespace p11tape::test;
 
 namespace {
 
-// A body, packed as FORMAT.md says, byte by byte.
-std::string packed_by_hand(const std::string& words) {
-  std::string out, bytes;
-  for (std::size_t group = 0; group <= words.size() / 64; ++group) {
-    u32 control = 0;
-    for (std::size_t i = 0; i < 8; ++i) {
-      const auto at = 64 * group + 8 * i;
-      u32 n = 15;
-      if (at < words.size()) {
-        for (n = 8; n > 0 && words[at + n - 1] == 0; --n) {
-        }
-        bytes += words.substr(at, n);
-      }
-      control |= n << (4 * i);
-    }
-    out += body().put(control).str();
-  }
-  return out + bytes;
-}
-
 std::string packed(const std::string& words) {
   std::vector<tape::u8> room(tape::packed_room(words.size()) + 8);
   const auto* const end = tape::pack(room.data(), reinterpret_cast<const tape::u8*>(words.data()), words.size());

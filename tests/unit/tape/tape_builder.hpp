@@ -99,6 +99,26 @@ inline u16 function_number(std::string_view name) {
   throw std::logic_error("no such function");
 }
 
+/// The words of a body, packed as FORMAT.md says, byte by byte; without the padding behind them.
+inline std::string packed_by_hand(const std::string& words) {
+  std::string out, bytes;
+  for (std::size_t group = 0; group <= words.size() / 64; ++group) {
+    u32 control = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      const auto at = 64 * group + 8 * i;
+      u32 n = 15;
+      if (at < words.size()) {
+        for (n = 8; n > 0 && words[at + n - 1] == 0; --n) {
+        }
+        bytes += words.substr(at, n);
+      }
+      control |= n << (4 * i);
+    }
+    out += body().put(control).str();
+  }
+  return out + bytes;
+}
+
 /// CK_UNAVAILABLE_INFORMATION
 inline constexpr u64 unavailable = ~u64{0};
 
