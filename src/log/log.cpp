@@ -101,6 +101,18 @@ render::options options_of() noexcept {
   return o;
 }
 
+// The wall clock at a moment of CLOCK_MONOTONIC. Both are read once a second: somebody may set the one of them.
+std::uint64_t wall_time_of(std::uint64_t time) noexcept {
+  constexpr std::uint64_t second = 1000000000;
+  constinit static std::atomic<std::uint64_t> offset{0}, read_at{0};
+  const auto since = time - read_at.load(std::memory_order_acquire);
+  if (since < second) return time + offset.load(std::memory_order_relaxed);
+  const auto between = tape::clock_ns(CLOCK_REALTIME) - tape::clock_ns(CLOCK_MONOTONIC);
+  offset.store(between, std::memory_order_relaxed);
+  read_at.store(time, std::memory_order_release);
+  return time + between;
+}
+
 }  // namespace
 
 bool start(const setup& how) noexcept {
@@ -125,7 +137,7 @@ void begin_call(thread_room*& room, const beginning& call) noexcept {
     auto& mine = room->open[call.depth];
     mine.number = log->calls.fetch_add(1, std::memory_order_relaxed) + 1;
     mine.begun = call;
-    mine.wall = tape::clock_ns(CLOCK_REALTIME) - (tape::clock_ns(CLOCK_MONOTONIC) - call.time);
+    mine.wall = wall_time_of(call.time);
     const auto bytes = view_of(call.body, call.body_size);
     mine.body.assign(bytes.begin(), bytes.end());
     if (!log->how.entry || !call.announce) return;

@@ -28,6 +28,20 @@ std::string_view words_of(tape::call_state s, bool stopped, bool imported) noexc
   }
 }
 
+// The kinds of the groups that are open. Allocates nothing for the depths that calls have: this runs in the recorded
+// process for each call of a live log.
+class small_stack {
+ public:
+  bool empty() const noexcept { return kinds_.empty(); }
+  std::size_t size() const noexcept { return kinds_.size(); }
+  group_kind back() const noexcept { return static_cast<group_kind>(kinds_.back()); }
+  void push_back(group_kind k) { kinds_.push_back(static_cast<char>(k)); }
+  void pop_back() noexcept { kinds_.pop_back(); }
+
+ private:
+  std::string kinds_;  // short ones are inside the object
+};
+
 class text_writer : public visitor {
  public:
   text_writer(const options& how, std::string& out) : how_(how), out_(out) {}
@@ -69,7 +83,7 @@ class text_writer : public visitor {
   void section(way direction) override { direction_ = direction; }
 
   void leaf(const label& which, const value& v) override {
-    if (!groups_.empty() && groups_.back().kind == group_kind::numbers) {
+    if (!groups_.empty() && groups_.back() == group_kind::numbers) {
       std::string words;
       const bool meant = append_meant(which, v, words);
       named_ |= meant || !v.name.empty();
@@ -96,11 +110,11 @@ class text_writer : public visitor {
       numbers_.clear();
       named_ = false;
     }
-    groups_.push_back(g);
+    groups_.push_back(g.kind);
   }
 
   void close() override {
-    const auto kind = groups_.back().kind;
+    const auto kind = groups_.back();
     groups_.pop_back();
     if (kind == group_kind::numbers) write_numbers();
   }
@@ -211,7 +225,7 @@ class text_writer : public visitor {
   const options& how_;
   std::string& out_;
   way direction_ = way::in;
-  std::vector<group> groups_;
+  small_stack groups_;
   std::vector<std::string> numbers_;
   bool named_ = false;
 };
@@ -245,7 +259,11 @@ void append_thread_name(const call_view& call, std::string& out) {
 void append_heading(const call_view& call, std::string& out) {
   append_call_name(call.tape, call.number, out);
   out += ": ";
-  out += function_name(call);
+  if (const auto* f = call.function()) {
+    out += f->name;
+  } else {
+    out += function_name(call);
+  }
   if (call.outer != 0) {
     out += " (in call ";
     append_call_name(call.tape, call.outer, out);

@@ -126,17 +126,24 @@ void render_number(const label& which, std::uint64_t number, unsigned word_size,
   v.kind = value_kind::number;
   v.number = number;
   v.marks = marks;
-  std::string name;
+  std::string_view name;
+  std::string made;  // a name that is in no table
+  const auto look_up = [&] {
+    name = cryptoki::name_of(which.meaning, number);
+    if (!name.empty()) return;
+    made = cryptoki::display_name(which.meaning, number);
+    name = made;
+  };
   if (which.meaning == "boolean") {
     v.kind = value_kind::boolean;
-    name = cryptoki::display_name(which.meaning, number);
+    look_up();
   } else if (which.meaning == "session" || which.meaning == "object" || which.meaning == "slot") {
     v.kind = value_kind::handle;
     if (number == 0 && which.meaning != "slot") name = "CK_INVALID_HANDLE";
   } else if (cryptoki::is_flags(which.meaning)) {
     v.kind = value_kind::flags;
   } else if (which.meaning != "plain" && !which.meaning.empty()) {
-    name = cryptoki::display_name(which.meaning, number);
+    look_up();
   }
   if (name.empty() && v.kind != value_kind::boolean && is_unavailable(number, word_size)) {
     v.kind = value_kind::number;

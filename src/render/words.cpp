@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/words.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "text/safe.hpp"
 
 namespace p11tape::render {
@@ -11,7 +14,31 @@ void append_quoted(tape::byte_view text, std::string& out) {
   out += '"';
 }
 
+namespace {
+
+// True for text of which text::append_safe() would change nothing: printable ASCII without quotes and backslashes. Looks at
+// eight characters at a time, since the names of a call's arguments are such text, and the live log writes them for each
+// call.
+bool is_plain(std::string_view text) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & highs; };
+  for (std::size_t i = 0; i < text.size(); i += 8) {
+    std::uint64_t word = ones * 'x';
+    std::memcpy(&word, text.data() + i, std::min<std::size_t>(8, text.size() - i));
+    const auto below_space = (word - ones * 0x20) & ~word & highs;
+    const auto others = has_zero(word ^ ones * 0x7f) | has_zero(word ^ ones * '"') | has_zero(word ^ ones * '\\');
+    if (((word & highs) | below_space | others) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 void append_safe(std::string_view text, std::string& out) {
+  if (is_plain(text)) {
+    out += text;
+    return;
+  }
   text::append_safe(as_decode(std::as_bytes(std::span(text))), out);
 }
 
