@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "diagnose/join.hpp"
-#include "diagnose/rules/aftermath.hpp"
-#include "diagnose/tables/answers.hpp"
+#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/tables/permitted_results.hpp"
 
 namespace p11tape::diagnose {
 namespace {

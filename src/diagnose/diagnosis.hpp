@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "diagnose/facts/amq_log.hpp"
+#include "diagnose/facts/mq_error_log.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose {

@@ -5,7 +5,7 @@
 
 #include "clients/finding.hpp"
 #include "cryptoki/tables.hpp"
-#include "diagnose/facts/amq_log.hpp"
+#include "diagnose/facts/mq_error_log.hpp"
 #include "diagnose/report/explain.hpp"
 #include "diagnose/tables/client_messages.hpp"
 

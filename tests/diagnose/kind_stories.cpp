@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kinds of failures whose cause is not in the return value, each with a story in which nothing is wrong.
-#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/module_habits.hpp"
 #include "story.hpp"
 #include "synthetic.hpp"
 

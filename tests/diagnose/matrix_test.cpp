@@ -3,10 +3,10 @@
 // gives up. Where the tables say that it is a normal outcome, nothing is an error.
 #include <algorithm>
 
-#include "diagnose/rules/aftermath.hpp"
-#include "diagnose/rules/habits.hpp"
-#include "diagnose/rules/preconditions.hpp"
-#include "diagnose/tables/answers.hpp"
+#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/call_preconditions.hpp"
+#include "diagnose/rules/module_habits.hpp"
+#include "diagnose/tables/permitted_results.hpp"
 #include "diagnose/tables/return_values.hpp"
 #include "story.hpp"
 #include "synthetic.hpp"

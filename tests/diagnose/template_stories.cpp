@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // P29 and P51: templates and mechanism parameters, held against the standard.
-#include "diagnose/rules/parameters.hpp"
-#include "diagnose/rules/templates.hpp"
+#include "diagnose/rules/attribute_templates.hpp"
+#include "diagnose/rules/mechanism_parameters.hpp"
 #include "story.hpp"
 #include "synthetic.hpp"
 

@@ -2,7 +2,7 @@
 #include "cli/support/amq_extract.hpp"
 
 #include "clients/files.hpp"
-#include "diagnose/facts/amq_log.hpp"
+#include "diagnose/facts/mq_error_log.hpp"
 #include "label/label.hpp"
 #include "text/lines.hpp"
 #include "text/times.hpp"

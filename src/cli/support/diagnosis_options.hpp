@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/support/client_options.hpp"
-#include "diagnose/facts/configured.hpp"
+#include "diagnose/facts/client_config.hpp"
 
 namespace p11tape::cli {
 

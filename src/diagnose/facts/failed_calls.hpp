@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "diagnose/facts/templates.hpp"
+#include "diagnose/facts/attribute_templates.hpp"
 #include "model/state.hpp"
 
 namespace p11tape::diagnose {

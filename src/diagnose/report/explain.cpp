@@ -10,7 +10,7 @@
 #include "cryptoki/extra_names.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/preconditions.hpp"
+#include "diagnose/rules/call_preconditions.hpp"
 #include "diagnose/tables/return_values.hpp"
 #include "text/nearest.hpp"
 
@@ -36,7 +36,7 @@ constexpr code_row codes[] = {
 #define GSK(number, name, why, rules) {code_kind::gsk, #number, #name, "", why, rules, true, ""},
 #define TEXT(word, whose, what, why, rules) {code_kind::text, #word, "", what, why, rules, true, whose},
 #define SEC(number, name, what, why, rules) {code_kind::nss, #number, #name, what, why, rules, true, ""},
-#include "diagnose/tables/codes.def"
+#include "diagnose/tables/client_codes.def"
 #include "diagnose/tables/nss_errors.def"
 #undef AMQ
 #undef MQRC
@@ -52,7 +52,7 @@ constexpr code_row codes[] = {
 #define GSK(number, name, why, rules) static_assert(are_rules(rules));
 #define TEXT(word, whose, what, why, rules) static_assert(are_rules(rules));
 #define SEC(number, name, what, why, rules) static_assert(are_rules(rules));
-#include "diagnose/tables/codes.def"
+#include "diagnose/tables/client_codes.def"
 #include "diagnose/tables/nss_errors.def"
 #undef AMQ
 #undef MQRC

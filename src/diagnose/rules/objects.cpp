@@ -4,12 +4,12 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/aftermath.hpp"
-#include "diagnose/rules/commands.hpp"
-#include "diagnose/rules/habits.hpp"
-#include "diagnose/rules/object_words.hpp"
-#include "diagnose/rules/parameters.hpp"
-#include "diagnose/rules/templates.hpp"
+#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/attribute_templates.hpp"
+#include "diagnose/rules/mechanism_parameters.hpp"
+#include "diagnose/rules/module_habits.hpp"
+#include "diagnose/rules/object_phrases.hpp"
+#include "diagnose/rules/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

@@ -6,7 +6,7 @@
 #include "clients/reading.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/after_failure.hpp"
 
 namespace p11tape::diagnose {
 namespace {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "diagnose/facts/configured.hpp"
+#include "diagnose/facts/client_config.hpp"
 #include "diagnose/facts/facts.hpp"
 #include "diagnose/finding.hpp"
 

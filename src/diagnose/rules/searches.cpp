@@ -4,8 +4,8 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/commands.hpp"
-#include "diagnose/rules/object_words.hpp"
+#include "diagnose/rules/object_phrases.hpp"
+#include "diagnose/rules/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

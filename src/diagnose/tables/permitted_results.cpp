@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/tables/answers.hpp"
+#include "diagnose/tables/permitted_results.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -20,7 +20,7 @@ constexpr answer_row rows[] = {
 #define NORMAL(which, code, section, why)
 #define NORMAL_ANY(code, section, why)
 #define GONE(which, code)
-#include "diagnose/tables/answers.def"
+#include "diagnose/tables/permitted_results.def"
 #undef ANSWERS
 #undef NORMAL
 #undef NORMAL_ANY
@@ -34,7 +34,7 @@ constexpr function order[] = {
 #define NORMAL(which, code, section, why)
 #define NORMAL_ANY(code, section, why)
 #define GONE(which, code)
-#include "diagnose/tables/answers.def"
+#include "diagnose/tables/permitted_results.def"
 #undef ANSWERS
 #undef NORMAL
 #undef NORMAL_ANY
@@ -59,7 +59,7 @@ constexpr normal_row normals[] = {
 #define NORMAL(which, code, section, why) {function::which, code, {section, why}},
 #define NORMAL_ANY(code, section, why) {any, code, {section, why}},
 #define GONE(which, code) {function::which, code, {"5.1", ""}},
-#include "diagnose/tables/answers.def"
+#include "diagnose/tables/permitted_results.def"
 #undef ANSWERS
 #undef NORMAL
 #undef NORMAL_ANY

@@ -4,11 +4,11 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/aftermath.hpp"
-#include "diagnose/rules/habits.hpp"
-#include "diagnose/rules/parameters.hpp"
-#include "diagnose/rules/preconditions.hpp"
-#include "diagnose/tables/answers.hpp"
+#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/call_preconditions.hpp"
+#include "diagnose/rules/mechanism_parameters.hpp"
+#include "diagnose/rules/module_habits.hpp"
+#include "diagnose/tables/permitted_results.hpp"
 #include "diagnose/tables/return_values.hpp"
 
 namespace p11tape::diagnose::rule_functions {

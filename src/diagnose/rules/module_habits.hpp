@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is publicly known of the module and device on the tape. Rows: tables/habits.def.
+// What is publicly known of the module and device on the tape. Rows: tables/module_habits.def.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/templates.hpp"
+#include "diagnose/rules/attribute_templates.hpp"
 
 #include <algorithm>
 
@@ -29,7 +29,7 @@ constexpr required_row required[] = {
 #define REQUIRED(way, object_class, key_type, attribute) {how::way, object_class, key_type, attribute},
 #define FORBIDDEN(way, object_class, attribute)
 #define TOKEN_ONLY(attribute)
-#include "diagnose/tables/templates.def"
+#include "diagnose/tables/attribute_templates.def"
 #undef REQUIRED
 #undef FORBIDDEN
 #undef TOKEN_ONLY
@@ -38,7 +38,7 @@ constexpr forbidden_row forbidden[] = {
 #define REQUIRED(way, object_class, key_type, attribute)
 #define FORBIDDEN(way, object_class, attribute) {how::way, object_class, attribute},
 #define TOKEN_ONLY(attribute)
-#include "diagnose/tables/templates.def"
+#include "diagnose/tables/attribute_templates.def"
 #undef REQUIRED
 #undef FORBIDDEN
 #undef TOKEN_ONLY
@@ -47,7 +47,7 @@ constexpr u64 token_only[] = {
 #define REQUIRED(way, object_class, key_type, attribute)
 #define FORBIDDEN(way, object_class, attribute)
 #define TOKEN_ONLY(attribute) attribute,
-#include "diagnose/tables/templates.def"
+#include "diagnose/tables/attribute_templates.def"
 #undef REQUIRED
 #undef FORBIDDEN
 #undef TOKEN_ONLY

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/oddities.hpp"
+#include "diagnose/facts/module_violations.hpp"
 
 #include <map>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/tables/answers.hpp"
+#include "diagnose/tables/permitted_results.hpp"
 #include "model/extract.hpp"
 
 namespace p11tape::diagnose {

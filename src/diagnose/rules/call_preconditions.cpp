@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/preconditions.hpp"
+#include "diagnose/rules/call_preconditions.hpp"
 
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/parameters.hpp"
+#include "diagnose/rules/mechanism_parameters.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -16,7 +16,7 @@ constexpr precondition_row rows[] = {
 #define PRECONDITION(id, who, section, text, codes, advice) \
   {precondition::id, #id, fault::who, section, text, codes, advice},
 #define NEEDS(function, ids)
-#include "diagnose/tables/preconditions.def"
+#include "diagnose/tables/call_preconditions.def"
 #undef PRECONDITION
 #undef NEEDS
 };
@@ -24,7 +24,7 @@ constexpr precondition_row rows[] = {
 constexpr std::string_view needs[] = {
 #define PRECONDITION(id, who, section, text, codes, advice)
 #define NEEDS(function, ids) ids,
-#include "diagnose/tables/preconditions.def"
+#include "diagnose/tables/call_preconditions.def"
 #undef PRECONDITION
 #undef NEEDS
 };
@@ -308,7 +308,7 @@ answer look(precondition p, function f, const sample& s) {
   case precondition::id:                                    \
     return look_##id(f, s);
 #define NEEDS(function, ids)
-#include "diagnose/tables/preconditions.def"
+#include "diagnose/tables/call_preconditions.def"
 #undef PRECONDITION
 #undef NEEDS
   }

@@ -2,8 +2,8 @@
 // P19, P20 and P20c: who is logged in, and who must be.
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/aftermath.hpp"
-#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/module_habits.hpp"
 
 #include <algorithm>
 
@@ -13,7 +13,7 @@ constexpr bool cause = true, note = false;
 constexpr habit_row rows[] = {
 #define HABIT(kind, library, manufacturer, model, functions, codes, text, source) \
   {kind, library, manufacturer, model, functions, codes, text, source},
-#include "diagnose/tables/habits.def"
+#include "diagnose/tables/module_habits.def"
 #undef HABIT
 };
 

@@ -4,10 +4,10 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/aftermath.hpp"
-#include "diagnose/rules/commands.hpp"
-#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
+#include "diagnose/rules/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

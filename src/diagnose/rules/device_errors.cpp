@@ -7,7 +7,7 @@
 #include "cryptoki/extra_names.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/habits.hpp"
+#include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {

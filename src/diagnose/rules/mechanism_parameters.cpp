@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/parameters.hpp"
+#include "diagnose/rules/mechanism_parameters.hpp"
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ struct hash_row {
 
 constexpr hash_row hashes[] = {
 #define HASH(type, mask, size, word) {type, mask, size, word},
-#include "diagnose/tables/hashes.def"
+#include "diagnose/tables/hash_mechanisms.def"
 #undef HASH
 };
 

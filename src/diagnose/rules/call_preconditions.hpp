@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a failed call needed, and whether it had it: the rows of tables/preconditions.def, held against the tape.
+// What a failed call needed, and whether it had it: the rows of tables/call_preconditions.def, held against the tape.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@ namespace p11tape::diagnose {
 enum class precondition : std::uint8_t {
 #define PRECONDITION(id, fault, section, text, codes, advice) id,
 #define NEEDS(function, ids)
-#include "diagnose/tables/preconditions.def"
+#include "diagnose/tables/call_preconditions.def"
 #undef PRECONDITION
 #undef NEEDS
 };

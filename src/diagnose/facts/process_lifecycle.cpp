@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/lifecycle.hpp"
+#include "diagnose/facts/process_lifecycle.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/aftermath.hpp"
+#include "diagnose/rules/after_failure.hpp"
 
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/tables/answers.hpp"
+#include "diagnose/tables/permitted_results.hpp"
 
 namespace p11tape::diagnose {
 

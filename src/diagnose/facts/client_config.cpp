@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/configured.hpp"
+#include "diagnose/facts/client_config.hpp"
 
 namespace p11tape::diagnose {
 

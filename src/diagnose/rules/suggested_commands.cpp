@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/commands.hpp"
+#include "diagnose/rules/suggested_commands.hpp"
 
 #include "diagnose/phrase.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/templates.hpp"
+#include "diagnose/facts/attribute_templates.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/amq_log.hpp"
+#include "diagnose/facts/mq_error_log.hpp"
 
 #include <algorithm>
 #include <cctype>
