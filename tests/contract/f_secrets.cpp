@@ -19,6 +19,9 @@ namespace {
 
 constexpr char mask = 0x55;
 
+// The same for code that unmasks: the compiler must not do it in advance, or the text would be in the program's file.
+const volatile char unmask = mask;
+
 // A text that is in memory only where somebody copied it: this one is masked by the compiler already.
 template <std::size_t size>
 consteval std::array<char, size - 1> masked(const char (&text)[size]) {
@@ -96,9 +99,12 @@ TEST_CASE("F1: key material and PINs do not outlive the host's own wiping") {
     auto& control = script();
     static constexpr auto key = masked("KEY-MATERIAL-THAT-NOBODY-KEEPS-1");
     static constexpr auto pin = masked("PIN-THAT-NOBODY-KEEPS-314159");
+    // Also binds what the search calls: the dynamic linker saves vector registers, and with them bytes that were just
+    // copied, on the stack when it binds a function at its first call.
+    EXPECT_EQ(copies_of(key), 0);
     // The module gives the key into a buffer that is wiped at once.
     static char made[32], buffer[32];
-    for (std::size_t i = 0; i < key.size(); ++i) made[i] = static_cast<char>(key[i] ^ mask);
+    for (std::size_t i = 0; i < key.size(); ++i) made[i] = static_cast<char>(key[i] ^ unmask);
     const mock::output_write write{buffer, made, sizeof made};
     auto& attributes = control[function::C_GetAttributeValue];
     attributes.writes = &write;
@@ -111,7 +117,7 @@ TEST_CASE("F1: key material and PINs do not outlive the host's own wiping") {
     explicit_bzero(buffer, sizeof buffer);
     explicit_bzero(made, sizeof made);
     static char given[64];
-    for (std::size_t i = 0; i < pin.size(); ++i) given[i] = static_cast<char>(pin[i] ^ mask);
+    for (std::size_t i = 0; i < pin.size(); ++i) given[i] = static_cast<char>(pin[i] ^ unmask);
     list->C_Login(session, CKU_USER, reinterpret_cast<CK_UTF8CHAR_PTR>(given), pin.size());
     explicit_bzero(given, sizeof given);
     EXPECT_EQ(copies_of(key), 0);

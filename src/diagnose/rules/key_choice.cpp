@@ -15,8 +15,8 @@ using model::object;
 
 // Programs that are there to use a private key: that they looked and used none is a failure.
 bool signs(std::string_view program) noexcept {
-  for (const std::string_view name :
-       {"jarsigner", "osslsigncode", "openssl", "nginx", "httpd", "apache2", "stunnel", "jsign", "cosign", "sbsign"})
+  for (const std::string_view name : {"jarsigner", "osslsigncode", "openssl", "nginx", "httpd", "apache2", "stunnel",
+                                      "jsign", "cosign", "sbsign", "curl", "openvpn", "wpa_supplicant"})
     if (program.starts_with(name)) return true;
   return false;
 }
