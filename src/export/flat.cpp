@@ -30,7 +30,7 @@ class file_receiver : public row_receiver {
 
 }  // namespace
 
-bool write_rows(query::tape_list tapes, row_format format, const flat_options& o, std::FILE* to) {
+bool write_rows(query::tape_list tapes, row_format format, const format_options& o, std::FILE* to) {
   const auto wanted = parse_tables(o.tables);
   if (format == row_format::csv && wanted.size() != 1)
     throw std::runtime_error("CSV takes one table (use jsonl for several)");

@@ -4,17 +4,13 @@
 
 #include <cstdio>
 
+#include "export/formats.hpp"
 #include "export/rows.hpp"
 
 namespace p11tape::exporting {
 
-struct flat_options {
-  std::string tables = "calls";  ///< names, separated by commas; CSV takes one
-  std::string state_file;        ///< "": all rows, every time
-};
-
 /// Returns false if the output cannot be written. Throws std::runtime_error for a table that there is not, or a state
 /// file that cannot be used.
-bool write_rows(query::tape_list tapes, row_format format, const flat_options& o, std::FILE* to);
+bool write_rows(query::tape_list tapes, row_format format, const format_options& o, std::FILE* to);
 
 }  // namespace p11tape::exporting

@@ -147,7 +147,8 @@ class strand {
 copied write_copy(const tape::reader& from, const std::string& to, std::size_t profile) {
   std::string properties;
   for (const auto& [key, value] : from.properties()) properties += key + "=" + escaped(shown(value)) + "\n";
-  properties += "scrubbed=" + std::string{profile == 1 ? "strict" : profile == 2 ? "payload" : "default"} + "\n";
+  for (const auto& [name, number] : profiles)
+    if (number == profile) properties += "scrubbed=" + name + "\n";
   const auto& was = from.header();
   const std::string schema = from.stored_schema();
 

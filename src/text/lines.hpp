@@ -45,6 +45,16 @@ constexpr bool same_word(std::string_view a, std::string_view b) noexcept {
   return true;
 }
 
+/// Calls `each` with every word of a list in which a space stands between two words.
+template <typename Each>
+constexpr void for_each_word(std::string_view words, Each each) {
+  while (!words.empty()) {
+    const auto space = words.find(' ');
+    each(words.substr(0, space));
+    words.remove_prefix(space == std::string_view::npos ? words.size() : space + 1);
+  }
+}
+
 /// Where `part`, a view into `whole`, begins.
 inline std::size_t offset_of(std::string_view part, std::string_view whole) noexcept {
   return static_cast<std::size_t>(part.data() - whole.data());

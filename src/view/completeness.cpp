@@ -16,6 +16,18 @@ std::string program_of(const tape::reader& tape) {
   return path.empty() ? "unknown program" : fs::path(path).filename().string();
 }
 
+std::string_view profile_of(const tape::reader& tape) noexcept {
+  switch (static_cast<tape::profile>(tape.header().profile)) {
+    case tape::profile::standard:
+      return "default";
+    case tape::profile::strict:
+      return "strict";
+    case tape::profile::payload:
+      return "payload";
+  }
+  return {};
+}
+
 namespace {
 
 // ", a log that does not show how long calls took and which thread made them"

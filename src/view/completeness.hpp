@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "p11tape/tape.hpp"
@@ -11,6 +12,9 @@ namespace p11tape::view {
 
 /// The file name of the recorded program, or "unknown program".
 std::string program_of(const tape::reader& tape);
+
+/// The redaction profile that the tape was recorded with: "default", "strict" or "payload"; "" if it is none of these.
+std::string_view profile_of(const tape::reader& tape) noexcept;
 
 /// The tool whose log an imported tape was made from, and the file: "pkcs11-spy (spy.log)"; "" for a recording.
 std::string imported_from(const tape::reader& tape);

@@ -54,9 +54,8 @@ constexpr function_plan make_function_plan(std::span<const step> steps, const fu
               : authenticated         ? layout::where::wrap
                                       : layout::where::call;
   p.begins = row.does == effect::begin;
-  p.mixes_key = row.name == "C_DigestKey";
   p.restores = row.does == effect::restore_state;
-  p.changes_mechanism = p.begins || p.mixes_key || p.restores;
+  p.changes_mechanism = p.begins || p.restores || row.name == "C_DigestKey";
   if (changes_state(row.does)) p.goes = retention::kept;
   if (row.does == effect::describe_token) p.goes = retention::kept_half;
   return p;

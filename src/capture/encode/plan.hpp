@@ -81,9 +81,8 @@ struct function_plan : plan {
   operation part_of;
   layout::where context;   ///< the layouts that its mechanism's parameter has
   bool decrypts;           ///< takes what another call has sealed: IVs and tags are inputs
-  bool changes_mechanism;  ///< one of the following
+  bool changes_mechanism;  ///< begins, restores, or C_DigestKey: what the operation returns then depends on a key
   bool begins;             ///< starts the operation: its mechanism is the second argument
-  bool mixes_key;          ///< C_DigestKey: what the operation returns from now on depends on a key
   bool restores;           ///< C_SetOperationState: the session's operations are others from now on
 };
 

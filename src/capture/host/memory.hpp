@@ -77,19 +77,9 @@ P11TAPE_NOT_JUDGED inline void copy_from_caller(void* to, const void* from, u64 
   const auto* in = static_cast<const volatile u8*>(from);
   for (u64 i = 0; i < size; ++i) out[i] = in[i];
 }
-
-/// memchr in the caller's memory.
-P11TAPE_NOT_JUDGED inline const u8* find_in_caller(const u8* from, u8 byte, u64 size) noexcept {
-  for (const volatile u8* at = from; at != from + size; ++at)
-    if (*at == byte) return const_cast<const u8*>(at);
-  return nullptr;
-}
 #undef P11TAPE_NOT_JUDGED
 #else
 inline void copy_from_caller(void* to, const void* from, u64 size) noexcept { __builtin_memcpy(to, from, size); }
-inline const u8* find_in_caller(const u8* from, u8 byte, u64 size) noexcept {
-  return static_cast<const u8*>(__builtin_memchr(from, byte, size));
-}
 #endif
 
 }  // namespace p11tape::capture

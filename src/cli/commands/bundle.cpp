@@ -11,7 +11,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,8 +34,6 @@ namespace p11tape::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-const std::map<std::string, std::size_t> profiles = {{"default", 0}, {"strict", 1}, {"payload", 2}};
 
 struct bundle_options {
   tape_options tapes;
@@ -77,10 +74,10 @@ void scrub_all(const open_tapes& tapes, const bundle_options& o, const fs::path&
   std::vector<std::string> paths;
   for (std::size_t i = 0; i < tapes.tapes.size(); ++i) {
     auto name = fs::path(tapes.tapes[i]->path()).filename().string();
-    if (name.size() > 60 || !used.insert(name).second) name = std::to_string(i + 1) + ".p11tape";
-    used.insert(name);
+    if (name.size() > 60) name = std::to_string(i + 1) + ".p11tape";
+    for (auto n = i + 1; !used.insert(name).second; ++n) name = std::to_string(n) + ".p11tape";
     const auto copy = (work / name).string();
-    scrub::write_copy(*tapes.tapes[i], copy, profiles.at(o.profile));
+    scrub::write_copy(*tapes.tapes[i], copy, scrub::profiles.at(o.profile));
     all.files.emplace_back("tapes/" + name, copy);
     paths.push_back(copy);
   }
@@ -230,7 +227,7 @@ void add_bundle(CLI::App& app, status& result) {
       ->type_name("FILE");
   o->tapes.add_to(*command);
   command->add_option("--profile", o->profile, "Redaction profile of the copies")
-      ->check(CLI::IsMember(profiles))
+      ->check(CLI::IsMember(scrub::profiles))
       ->capture_default_str();
   command
       ->add_option(

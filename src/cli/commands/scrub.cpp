@@ -2,7 +2,6 @@
 // p11tape scrub: a tape with less in it. p11tape verify-clean: is a secret in it, or in what is shown of it?
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <memory>
 
 #include "cli/support/commands.hpp"
@@ -16,16 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::map<std::string, std::size_t> profiles = {{"default", 0}, {"strict", 1}, {"payload", 2}};
-
 struct scrub_options {
   std::string in, out;
   std::string profile = "strict";
 };
 
-void scrub_one(const std::string& in, const std::string& out, const std::string& profile) {
-  const tape::reader tape(in);
-  const auto done = scrub::write_copy(tape, out, profiles.at(profile));
+void scrub_one(const tape::reader& tape, const std::string& out, const std::string& profile) {
+  const auto done = scrub::write_copy(tape, out, scrub::profiles.at(profile));
   std::printf("%s contains what profile %s allows: %llu records", out.c_str(), profile.c_str(),
               static_cast<unsigned long long>(done.records));
   if (done.dropped != 0)
@@ -46,14 +42,14 @@ int scrub_directory(const scrub_options& o) {
   }
   fs::permissions(o.out, fs::perms::owner_all, error);
   for (const auto& t : tapes.tapes)
-    scrub_one(t->path(), (fs::path(o.out) / fs::path(t->path()).filename()).string(), o.profile);
+    scrub_one(*t, (fs::path(o.out) / fs::path(t->path()).filename()).string(), o.profile);
   return tapes.troubles.empty() ? exit_fine : exit_unusable;
 }
 
 int run_scrub(const scrub_options& o) {
   std::error_code error;
   if (fs::is_directory(o.in, error)) return scrub_directory(o);
-  scrub_one(o.in, o.out, o.profile);
+  scrub_one(tape::reader(o.in), o.out, o.profile);
   return exit_fine;
 }
 
@@ -91,7 +87,7 @@ void add_scrub(CLI::App& app, status& result) {
   c->add_option("IN", o->in, "Tape to copy, or a directory of tapes")->required();
   c->add_option("OUT", o->out, "Path of the copy, or of the directory of copies; it must not exist")->required();
   c->add_option("--profile", o->profile, "Redaction profile of the copy")
-      ->check(CLI::IsMember(profiles))
+      ->check(CLI::IsMember(scrub::profiles))
       ->capture_default_str();
   c->callback([o, &result] { result = run_scrub(*o); });
 }

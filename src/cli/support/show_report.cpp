@@ -18,16 +18,10 @@ void line(std::string_view what, std::string_view value, std::string& out) {
   out += '\n';
 }
 
-std::string_view profile_of(const tape::reader& tape) {
-  switch (static_cast<tape::profile>(tape.header().profile)) {
-    case tape::profile::standard:
-      return "default";
-    case tape::profile::strict:
-      return "strict";
-    case tape::profile::payload:
-      return "payload";
-  }
-  return "unknown";
+// "unknown" if the number is none of the profiles.
+std::string_view shown_profile(const tape::reader& tape) {
+  const auto name = view::profile_of(tape);
+  return name.empty() ? "unknown" : name;
 }
 
 std::string zone_of(tape::u64 wall) {
@@ -68,7 +62,7 @@ void append_tape_text(const tape::reader& tape, std::size_t number, std::string&
        out);
   line("the module could not be loaded: ", tape.property("module.error"), out);
   line("child of fork; its parent's tape is ", tape.property("forked_from"), out);
-  if (profile_of(tape) != "default") line("redaction profile: ", profile_of(tape), out);
+  if (shown_profile(tape) != "default") line("redaction profile: ", shown_profile(tape), out);
   if (h.features & tape::feature_filtered)
     line("", "some calls were left out by recording filters: " + std::to_string(filtered_calls(tape)), out);
   for (const auto& [key, value] : tape.properties())
@@ -101,7 +95,7 @@ void append_tape_json(const tape::reader& tape, std::size_t number, std::string&
   std::string time;
   text::append_utc_time(h.wall, time);
   json.field("time", time);
-  json.field("profile", profile_of(tape));
+  json.field("profile", shown_profile(tape));
   json.field("word_size", tape.word_size());
   json.field("filtered", filtered_calls(tape));
   json.key("properties");

@@ -12,6 +12,7 @@
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/call_preconditions.hpp"
 #include "diagnose/tables/return_values.hpp"
+#include "text/lines.hpp"
 #include "text/nearest.hpp"
 
 namespace p11tape::diagnose {
@@ -90,11 +91,9 @@ std::string both_ways(u64 n) { return cat(hex(n), " (", n, ")"); }
 
 std::vector<const rule*> rules_of(std::string_view ids) {
   std::vector<const rule*> found;
-  while (!ids.empty()) {
-    const auto end = std::min(ids.find(' '), ids.size());
-    if (const auto* r = find_rule(ids.substr(0, end))) found.push_back(r);
-    ids.remove_prefix(std::min(end + 1, ids.size()));
-  }
+  text::for_each_word(ids, [&](std::string_view id) {
+    if (const auto* r = find_rule(id)) found.push_back(r);
+  });
   return found;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "diagnose/phrase.hpp"
+#include "text/lines.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -17,26 +18,15 @@ constexpr habit_row rows[] = {
 #undef HABIT
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 bool contains(std::string_view text, std::string_view part) {
-  return part.empty() || lower(text).find(lower(part)) != std::string::npos;
+  return part.empty() || text::lower(text).find(text::lower(part)) != std::string::npos;
 }
 
 template <class Matches>
 bool any_word(std::string_view words, Matches matches) {
-  if (words.empty()) return true;
-  while (!words.empty()) {
-    const auto end = std::min(words.find(' '), words.size());
-    if (matches(words.substr(0, end))) return true;
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return false;
+  bool matched = words.empty();
+  text::for_each_word(words, [&](std::string_view word) { matched = matched || matches(word); });
+  return matched;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "diagnose/facts/client_config.hpp"
 #include "diagnose/facts/facts.hpp"
 #include "diagnose/finding.hpp"
+#include "text/lines.hpp"
 
 namespace p11tape::diagnose {
 
@@ -98,14 +99,13 @@ consteval bool are_rules(std::string_view ids) {
 #undef RULE
 #undef SUBRULE
   };
-  while (!ids.empty()) {
-    const auto end = ids.find(' ') == std::string_view::npos ? ids.size() : ids.find(' ');
+  bool known = true;
+  text::for_each_word(ids, [&](std::string_view word) {
     bool found = false;
-    for (const auto id : all) found = found || id == ids.substr(0, end);
-    if (!found) return false;
-    ids.remove_prefix(end < ids.size() ? end + 1 : end);
-  }
-  return true;
+    for (const auto id : all) found = found || id == word;
+    known = known && found;
+  });
+  return known;
 }
 
 namespace rule_functions {

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <string>
 
+#include "text/lines.hpp"
+
 namespace p11tape::diagnose {
 namespace {
 
@@ -90,15 +92,6 @@ constexpr u64 general[] = {CKR_GENERAL_ERROR,          CKR_HOST_MEMORY,       CK
                            CKR_TOKEN_NOT_PRESENT,      CKR_FUNCTION_CANCELED, CKR_CANCEL,
                            CKR_FUNCTION_REJECTED,      CKR_BUFFER_TOO_SMALL};
 
-template <class Take>
-void for_each_word(std::string_view words, Take take) {
-  while (!words.empty()) {
-    const auto end = std::min(words.find(' '), words.size());
-    take(words.substr(0, end));
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-}
-
 u64 value_of(std::string_view word) {
   u64 value = 0;
   return cryptoki::value_of("CKR_" + std::string(word), value) ? value : 0;
@@ -113,11 +106,11 @@ std::string_view section_of(function f) noexcept {
 std::vector<u64> listed_answers(function f) {
   std::vector<u64> all;
   if (f >= any) return all;
-  for_each_word(rows[static_cast<std::size_t>(f)].words, [&](std::string_view word) {
+  text::for_each_word(rows[static_cast<std::size_t>(f)].words, [&](std::string_view word) {
     const auto group =
         std::find_if(std::begin(groups), std::end(groups), [&](const auto& g) { return g.name == word; });
     if (group == std::end(groups)) return all.push_back(value_of(word));
-    for_each_word(group->words, [&](std::string_view member) { all.push_back(value_of(member)); });
+    text::for_each_word(group->words, [&](std::string_view member) { all.push_back(value_of(member)); });
   });
   return all;
 }

@@ -10,6 +10,7 @@
 #include "decode/decode.hpp"
 #include "model/extract.hpp"
 #include "render/words.hpp"
+#include "view/completeness.hpp"
 
 namespace p11tape::query {
 namespace {
@@ -18,18 +19,6 @@ using cryptoki::effect;
 using model::unknown;
 
 constexpr std::size_t most_objects = 65536;  // of one tape
-
-std::string_view profile_name(u64 profile) noexcept {
-  switch (static_cast<tape::profile>(profile)) {
-    case tape::profile::standard:
-      return "default";
-    case tape::profile::strict:
-      return "strict";
-    case tape::profile::payload:
-      return "payload";
-  }
-  return {};
-}
 
 // "2031-12-31T23:59:59Z"
 u64 ns_of(const std::string& time) {
@@ -330,7 +319,7 @@ void tape_collector::finish() {
   text(col::module, resolved.empty() ? tape_->property("module") : resolved);
   text(col::module_build, tape_->property("module.build_id"));
   text(col::recorder, tape_->property("version"));
-  text(col::profile, profile_name(tape_->header().profile));
+  text(col::profile, view::profile_of(*tape_));
   number(col::filtered, (tape_->header().features & tape::feature_filtered) != 0 ? 1 : 0);
   std::string moment;
   append_moment(words.started, moment);
