@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "capture/host/clock.hpp"
-#include "capture/host/memory.hpp"
 #include "capture/host/message.hpp"
+#include "capture/host/valgrind.hpp"
 #include "capture/settings/filter.hpp"
 #include "cryptoki/tables.hpp"
 
@@ -58,7 +58,7 @@ bool make_tape(tape::file& tape, const settings& s, const recorded_module& m) no
   c.limit = s.number(setting::limit);
   // Its search for leaks looks at all that is mapped, word by word, and takes minutes over a tape that has still to grow.
   constexpr u64 most_under_memcheck = u64{8} << 20;
-  if (under_memcheck() && c.limit > most_under_memcheck) c.limit = most_under_memcheck;
+  if (valgrind::is_memcheck() && c.limit > most_under_memcheck) c.limit = most_under_memcheck;
   c.keep = {s.number(setting::keep_size), s.number(setting::keep_age), static_cast<u32>(s.number(setting::keep))};
   c.ring = s.number(setting::when_full) == 0;
   c.reserve_all = s.number(setting::reserve) == 1;

@@ -108,7 +108,8 @@ diagnosis examine(std::span<const process_facts> all, const configured& set) {
     const auto lacking = lacking_of(one);
     for (const auto& r : rules()) {
       if (r.look == nullptr) continue;
-      // Without these a rule would accuse by mistake; what else is lacking only makes it find less.
+      // Without these a rule would accuse by mistake. An argument that a log leaves out is unknown to the rule call by
+      // call: logs show some of them.
       const bool can_run = (r.needs & lacking & (every_call | durations | threads)) == 0;
       const auto before = d.found.size();
       if (can_run) r.look(s, r, d.found);

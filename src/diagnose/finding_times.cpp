@@ -31,7 +31,8 @@ void add_times(diagnosis& d, std::span<const process_facts> all) {
     const auto last = calls[i].rbegin()->first;
     model::call_stream stream(*all[i].tape);
     while (const auto* call = stream.next()) {
-      if (const auto at = calls[i].find(call->number); at != calls[i].end()) at->second = call->start_wall();
+      if (const auto at = calls[i].find(call->number); at != calls[i].end())
+        at->second = call->has_start() ? call->start_wall() : 0;
       if (call->number >= last) break;
     }
   }

@@ -155,12 +155,12 @@ bool export_tape(const tape::reader& tape, query::symbols& pool, const std::set<
   std::unique_ptr<query::tape_collector> collector;
   query::call_cells none(tape, pool);  // for a tape without calls
   held_back held(is_growing(tape));
-  u64 calls = 0;
+  u64 seen = 0;  // grows when a call begins, and when one ends
   while (scan.next()) {
     const auto& c = scan.call();
     if (!collector) collector = std::make_unique<query::tape_collector>(tape, scan.cells(), collected);
     collector->see(*scan.now());
-    ++calls;
+    seen += c.ended() ? 2 : 1;
     const auto exchanges = out.exchanges_of(c);
     const auto id = query::id_of(c);
     if (held.is(c)) continue;
@@ -173,7 +173,7 @@ bool export_tape(const tape::reader& tape, query::symbols& pool, const std::set<
   }
   if (!collector) collector = std::make_unique<query::tape_collector>(tape, none, collected);
   collector->finish();
-  if (calls == progress.revision && calls != 0) return true;
+  if (seen == progress.revision && seen != 0) return true;
   for (const auto& [which, rows] :
        {std::pair{table::tapes, &collected.tapes}, std::pair{table::sessions, &collected.sessions},
         std::pair{table::objects, &collected.objects}})
@@ -183,7 +183,7 @@ bool export_tape(const tape::reader& tape, query::symbols& pool, const std::set<
     query::collect_findings(std::span(&one, 1), pool, findings);
     if (!out.give_stored(table::findings, findings)) return false;
   }
-  progress.revision = calls;
+  progress.revision = seen;
   return true;
 }
 

@@ -33,9 +33,7 @@ constexpr call_field fields[] = {
     {"returned", field_kind::flag, "", false, "The end of the call is on the tape",
      [](const call& c, const call_context*) { return number(c.ended()); }},
     {"duration", field_kind::duration, "", false, "Time in the module: 5ms, 2.5s",
-     [](const call& c, const call_context*) {
-       return c.state == tape::call_state::returned ? number(c.duration()) : value();
-     }},
+     [](const call& c, const call_context*) { return c.has_duration() ? number(c.duration()) : value(); }},
     {"call", field_kind::number, "", false, "Number of the call on its tape",
      [](const call& c, const call_context*) { return number(c.number); }},
     {"tape", field_kind::number, "", false, "Number of the tape among those that are read",

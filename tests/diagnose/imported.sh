@@ -59,3 +59,11 @@ rm -r "$work/tapes"
 "$program" import -o "$work/tapes" "$here/../reports/logs/pin-longer-than-allowed.log" >"$work/answer" 2>&1 || fail "import failed"
 diagnose 1
 silent_on 'not text'
+
+# A log without arguments: nothing is said of a handle that it does not show, and the failed call is named nevertheless.
+rm -r "$work/tapes"
+"$program" import -o "$work/tapes" "$here/../reports/logs/no-login-in-the-child-provider.log" >"$work/answer" 2>&1 || fail "import failed"
+diagnose 1
+says 'C_SignInit returned CKR_KEY_HANDLE_INVALID'
+silent_on 'ERROR P27'
+silent_on '18446744073709551615'

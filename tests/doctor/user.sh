@@ -67,6 +67,15 @@ if [[ $(id -u) -eq 0 ]] && setpriv --reuid nobody --regid nogroup --clear-groups
   FRONT_WHO=$work/who expect 1 doctor --module "$front" --user nobody
   [[ $(sort -u who) == "$(id -u nobody) " ]] || fail "the module ran as $(cat who), not as nobody"
   says 'User nobody.'
+  # The group of a unit is that of its process.
+  printf '[Service]\nUser=nobody\nGroup=daemon\nEnvironment=FRONT_MODULE=%s SOFTHSM2_CONF=%s\n' \
+    "$module" "$SOFTHSM2_CONF" >group.service
+  chgrp daemon front.so && chmod 640 front.so
+  expect 1 doctor --module "$front" --unit "$work/group.service"
+  says '"mytoken (UserPIN)"'
+  sed -i 's/^Group=.*/Group=no-such-group/' group.service
+  expect 2 doctor --module "$front" --unit "$work/group.service"
+  says 'group no-such-group of unit'
 elif [[ $(id -u) -ne 0 ]]; then
   expect 1 doctor --module "$module" --user nobody
   says 'CFG622'

@@ -16,6 +16,15 @@ check 'new errors' "$(query --format csv new-errors "$directory/tapes" | tail -n
   'HSM 7,2.1,C_Sign,CKR_DEVICE_ERROR,1,1'
 check 'slow start' "$(query --format csv slow-starts "$directory/tapes" | sed -n 2p | cut -d, -f2,3)" 'payd,1'
 
+# A finding that several processes share is a row of each, as it is if their hosts send them one by one.
+mkdir "$directory/shared"
+cp "$directory/tapes/host007.p11tape" "$directory/shared/a.p11tape"
+cp "$directory/tapes/host007.p11tape" "$directory/shared/b.p11tape"
+count_findings() { query --format csv 'SELECT count(*) FROM findings' "$@" | tail -1; }
+alone=$(count_findings "$directory/shared/a.p11tape")
+[[ $alone -gt 0 ]] || check 'findings' "$alone" 'at least one'
+check 'findings of two processes' "$(count_findings "$directory/shared")" $((2 * alone))
+
 sql="SELECT host, count(*) AS calls, NULL AS none, 1.5 AS half FROM calls WHERE host < 'host002' GROUP BY host"
 check 'csv' "$(query --format csv "$sql" "$directory/tapes")" $'host,calls,none,half\nhost000,19,,1.5\nhost001,19,,1.5'
 check 'json' "$(query --format json "$sql" "$directory/tapes" | python3 -c 'import json,sys; print(json.load(sys.stdin)[1])')" \

@@ -71,17 +71,23 @@ void give_slot(thread_state& t) noexcept {
 
 namespace {
 
+// Fingerprints of the caller's memory, pages that it has: neither a core dump nor a child of fork gets them.
+void* map_states(std::size_t size, int more_flags) noexcept {
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  madvise(memory, size, MADV_DONTDUMP);
+  madvise(memory, size, MADV_WIPEONFORK);
+  return memory;
+}
+
 thread_state* thread_for(process_state& p) noexcept {
   const u32 me = thread_id();
   u32 id_before = 0;
   thread_state* t = take_over(me, id_before);
   const bool fresh = t == nullptr;
   if (fresh) {
-    void* memory = mmap(nullptr, sizeof(thread_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
-    // Fingerprints of the caller's memory, pages that it has: neither a core dump nor a child of fork gets them.
-    madvise(memory, sizeof(thread_state), MADV_DONTDUMP);
-    madvise(memory, sizeof(thread_state), MADV_WIPEONFORK);
+    void* memory = map_states(sizeof(thread_state), 0);
+    if (memory == nullptr) return nullptr;
 #ifdef __SANITIZE_ADDRESS__
     __lsan_register_root_region(memory, sizeof(thread_state));  // what it points at is no leak
 #endif
@@ -150,9 +156,8 @@ void forget_threads() noexcept {
 }
 
 void reserve_threads() noexcept {
-  constexpr std::size_t size = reserved_threads * sizeof(thread_state);
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  reserved_states.store(memory != MAP_FAILED ? static_cast<thread_state*>(memory) : nullptr);
+  void* memory = map_states(reserved_threads * sizeof(thread_state), MAP_POPULATE);
+  reserved_states.store(static_cast<thread_state*>(memory));
   reserved_taken.store(0);
   constexpr std::size_t rooms = (reserved_threads + 1) * largest_record_body;
   memory = mmap(nullptr, rooms, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape doctor: a client's configuration, the module that it names, and the token.
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
@@ -142,6 +140,11 @@ void take_unit(const doctor_command& c, doctor_options& o, std::vector<std::stri
   const auto user = user_named(unit->user.empty() ? "root" : unit->user);
   if (!user) throw std::runtime_error("user " + unit->user + " of unit " + c.unit + " does not exist on this machine");
   o.user = *user;
+  if (unit->group.empty()) return;
+  const auto group = group_named(unit->group);
+  if (!group)
+    throw std::runtime_error("group " + unit->group + " of unit " + c.unit + " does not exist on this machine");
+  o.user.groups.insert(o.user.groups.begin(), *group);  // the first is the one that the process gets
 }
 
 int run(doctor_command& c) {
@@ -155,7 +158,6 @@ int run(doctor_command& c) {
     o.timeout = std::chrono::seconds(c.timeout);
     o.openssl = {!value_of("PKCS11_MODULE_PATH").empty(), !value_of("PKCS11_PROVIDER_MODULE").empty()};
     secret_buffer pin;
-    bool logged_in = false;
     std::vector<std::string> tried;
     o.tried = &tried;
     if (c.pin == "configured") {
@@ -163,13 +165,6 @@ int run(doctor_command& c) {
     } else if (!c.pin.empty()) {
       pin = read_secret(c.pin, "PIN");
       o.pin = &pin;
-      o.logged_in = &logged_in;
-    }
-    // No core holds a PIN: neither this process's nor that of the module's.
-    if (!c.pin.empty()) {
-      const rlimit none{0, 0};
-      setrlimit(RLIMIT_CORE, &none);
-      prctl(PR_SET_DUMPABLE, 0);
     }
     std::vector<std::string> problems;
     if (!c.unit.empty()) take_unit(c, o, problems);

@@ -97,13 +97,13 @@ class chooser {
   std::deque<std::string> before_, held_;
 };
 
-void show_calls(const show_options& o, const open_tapes& tapes, call_counts& counts, output& out) {
+void show_calls(const show_options& o, const open_tapes& tapes, bool colour, call_counts& counts, output& out) {
   const bool several = tapes.tapes.size() > 1;
   std::vector<std::string> programs;
   for (const auto& t : tapes.tapes) programs.push_back(program_of(*t));
   render::options how;
   how.name_process = several;
-  how.colour = !o.json && wants_colour(o.colour);
+  how.colour = colour;
   if (o.full) how.most_bytes = ~std::size_t{0};
   how.decoder = decode::attribute;
   const auto readers = tapes.readers();
@@ -174,6 +174,7 @@ int show(show_options& o) {
   if (tapes.tapes.empty()) return status;
   if (const auto trouble = o.filter.prepare(tapes.readers(), o.tapes.since()); !trouble.empty()) return wrong(trouble);
 
+  const bool colour = !o.json && wants_colour(o.colour);  // asked before a pager takes the terminal's place
   const pager paged(!o.json);
   output out;
   call_counts counts;
@@ -181,7 +182,7 @@ int show(show_options& o) {
   for (std::size_t i = 0; framed && i < tapes.tapes.size(); ++i)
     o.json ? append_tape_json(*tapes.tapes[i], i + 1, out.text())
            : append_tape_text(*tapes.tapes[i], tapes.tapes.size() > 1 ? i + 1 : 0, out.text());
-  show_calls(o, tapes, counts, out);
+  show_calls(o, tapes, colour, counts, out);
   if (framed && !out.closed())
     o.json ? append_end_json(tapes, counts, out.text()) : append_end_text(tapes, counts, out.text());
   out.flush();

@@ -47,12 +47,13 @@ void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_o
       out.add(code::CFG616, "A PIN was already tried on this token, and doctor never makes more than one attempt.");
       return;
     }
+    if (!options.pin_configured && !options.tried->empty()) {
+      out.add(
+          code::CFG616,
+          "One login was already tried, and doctor never makes more than one. Check this configuration separately.");
+      return;
+    }
     options.tried->push_back(identity);
-  }
-  if (options.logged_in != nullptr && std::exchange(*options.logged_in, true)) {
-    out.add(code::CFG616,
-            "One login was already tried, and doctor never makes more than one. Check this configuration separately.");
-    return;
   }
   auto request = request_for(m, options);
   request.login_slot = token.slot;

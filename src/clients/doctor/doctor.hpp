@@ -16,11 +16,10 @@
 namespace p11tape::clients {
 
 struct doctor_options {
-  file_user user;                      ///< who runs the client: for permissions, and to load the module
-  bool load = true;                    ///< false: no module is loaded
-  const secret_buffer* pin = nullptr;  ///< log in with it
-  bool pin_configured = false;         ///< log in with the PIN that the configuration has
-  bool* logged_in = nullptr;           ///< set by the one login that all examinations together may try with `pin`
+  file_user user;                             ///< who runs the client: for permissions, and to load the module
+  bool load = true;                           ///< false: no module is loaded
+  const secret_buffer* pin = nullptr;         ///< log in with it
+  bool pin_configured = false;                ///< log in with the PIN that the configuration has
   std::vector<std::string>* tried = nullptr;  ///< tokens that got a PIN in this run: none gets a second one
   bool yes_final_try = false;                 ///< log in even if wrong PINs were given, or one try is left
   std::vector<std::string> environment;       ///< of the client's process; empty: this process's own

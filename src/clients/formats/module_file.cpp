@@ -167,6 +167,11 @@ std::optional<file_user> user_named(const std::string& name) {
   return u;
 }
 
+std::optional<gid_t> group_named(const std::string& name) {
+  const group* entry = getgrnam(name.c_str());
+  return entry != nullptr ? std::optional(entry->gr_gid) : std::nullopt;
+}
+
 bool may_read(const std::string& path, const file_user& user) {
   struct stat st {};
   findings directories;

@@ -22,6 +22,7 @@ struct file_user {
 
 file_user current_user();
 std::optional<file_user> user_named(const std::string& name);
+std::optional<gid_t> group_named(const std::string& name);
 
 struct module_file {
   std::string real_path;  ///< links resolved; empty where the file is not there

@@ -2,7 +2,6 @@
 // The unit of a systemd service, as far as it decides who loads a module, and with which environment variables.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "text/shell.hpp"
+
 namespace p11tape::clients {
 namespace {
 
@@ -22,7 +24,7 @@ bool may_write(const struct stat& st, const file_user& user) {
 }
 
 std::string command_for(const std::string& path, const std::string& user) {
-  return "install -d -o " + user + " -m 0700 " + path;
+  return "install -d -o " + text::shell_word(user) + " -m 0700 " + text::shell_word(path);
 }
 
 }  // namespace
@@ -36,10 +38,12 @@ std::string tape_directory_conflict(const swap_request& request) {
   if (!request.user)
     return there ? "" : path + ": does not exist, and who runs the client is not known (name the user with --user).";
   const auto& user = *request.user;
-  if (there)
-    return may_write(st, user) ? ""
-                               : path + ": user " + user.name + ", who runs the client, cannot write there (chown " +
-                                     user.name + " " + path + ").";
+  if (there) {
+    if (may_write(st, user)) return "";
+    const auto mend = st.st_uid == user.uid ? "chmod u+wx " : "chown " + text::shell_word(user.name) + " ";
+    return path + ": user " + user.name + ", who runs the client, cannot write there (" + mend +
+           text::shell_word(path) + ").";
+  }
   if (!exists(folder_of(path))) return path + ": the directory above it does not exist.";
   const auto above = locate(path).where;
   if (!is_root() && user.uid != ::geteuid())

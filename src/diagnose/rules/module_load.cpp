@@ -235,6 +235,7 @@ void wrong_slot(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_SLOT_ID_INVALID})) {
     const auto& first = i->samples.front();
     if (stage_of(i->which) < 0) continue;  // a slot that is gone has no sessions left
+    if (first.slot == unknown) continue;   // the log does not show it
     auto& f = add(out, s, r);
     f.about = topic::slot;
     const bool asked = first.slots_asked;

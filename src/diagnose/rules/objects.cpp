@@ -22,6 +22,7 @@ using model::object;
 void handle_stale(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID})) {
     const auto& first = i->samples.front();
+    if (first.object_handle == unknown) continue;  // the log does not show it
     auto& f = add(out, s, r);
     f.about = topic::key_use;
     std::string why;

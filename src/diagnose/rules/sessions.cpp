@@ -133,6 +133,7 @@ void session_gone(const rule_input& s, const rule& r, findings& out) {
     if (login && (first.logged_in || s.d.logins.first_success() == 0 || s.d.logins.first_success() > i->first))
       continue;
     if (!login && first.finalized_in != 0 && !first.initialized) continue;  // C_Finalize: other rules
+    if (!login && first.session_handle == unknown) continue;                // the log does not show it
     auto& f = add(out, s, r);
     f.about = topic::session;
     if (login) {

@@ -55,7 +55,7 @@ class flattener {
     std::map<u64, evidence_call> found;
     model::call_stream calls(tape);
     while (const auto* c = wanted_.empty() ? nullptr : calls.next()) {
-      if (wanted_.erase(c->number) != 0) found[c->number] = {id_of(*c), c->start_wall()};
+      if (wanted_.erase(c->number) != 0) found[c->number] = {id_of(*c), c->has_start() ? c->start_wall() : 0};
     }
     for (const auto& [row, number] : rows_) {
       const auto i = found.find(number);
@@ -78,14 +78,12 @@ class flattener {
 }  // namespace
 
 void collect_findings(tape_list tapes, symbols& pool, stored_table& into) {
-  const auto processes = diagnose::collect_all(tapes, {});
-  const auto diagnosis = diagnose::examine(processes, {});
   flattener flat(pool, into);
+  // Tape by tape, as the fleet's hosts do it: together, processes with the same finding would share one row.
   for (std::size_t i = 0; i < tapes.size(); ++i) {
+    const auto process = diagnose::collect_all(tapes.subspan(i, 1), {});
     const auto words = words_of(*tapes[i], pool);
-    const auto revision = processes[i].tally.total().calls;
-    for (const auto& f : diagnosis.found)
-      if (f.tape == i) flat.add(f, words, revision, {});
+    for (const auto& f : diagnose::examine(process, {}).found) flat.add(f, words, process[0].tally.total().calls, {});
     flat.find_calls(*tapes[i]);
   }
 }
