@@ -24,6 +24,11 @@ void explain(const tape::file& tape, tape::create_error error, const char* folde
           "the sticky bit, and the default directory must belong to you, have mode 0700 and not be a symbolic link. %s",
           folder, instead);
       break;
+    case tape::create_error::folder_by_link:
+      say("the path %s (setting `dir`) leads through a symbolic link of user ID %u, which this process does not follow "
+          "because it runs %s (set `dir` to the directory itself, or chown -h the link to root). %s",
+          folder, tape.link_owner(), geteuid() == 0 ? "as root" : "setuid", instead);
+      break;
     case tape::create_error::no_memory:
       say("not enough address space for a tape (check ulimit -v). %s", instead);
       break;

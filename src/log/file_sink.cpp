@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "log/write.hpp"
+#include "tape/open_directory.hpp"
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::log {
@@ -21,6 +22,11 @@ file_sink::file_sink(const char* path, std::uint64_t size, unsigned files, compl
   char here[PATH_MAX];
   const bool relative = path[0] != '/' && getcwd(here, sizeof here) != nullptr;
   std::snprintf(path_, sizeof path_, "%s%s%s", relative ? here : "", relative ? "/" : "", path);
+  file_ = std::strrchr(path_, '/');
+  file_ = file_ != nullptr ? file_ + 1 : path_;
+  const auto size_of_directory = static_cast<int>(file_ - path_);
+  std::snprintf(directory_, sizeof directory_, "%.*s", size_of_directory, path_);
+  if (size_of_directory == 0) std::snprintf(directory_, sizeof directory_, ".");
 }
 
 std::shared_ptr<file_sink> file_sink::open(const char* path, std::uint64_t size, unsigned files, complaint complain) {
@@ -38,14 +44,31 @@ std::shared_ptr<file_sink> file_sink::open(const char* path, std::uint64_t size,
   return nullptr;
 }
 
+// The file's directory; -1, and errno.
+int file_sink::open_directory() noexcept {
+  const auto opened = tape::open_directory({directory_, false, true});
+  if (opened.descriptor < 0) errno = opened.error;
+  return opened.descriptor;
+}
+
 // Opens the file of that name, now, in place of the one before. 0, or errno.
 int file_sink::open_file() noexcept {
-  int fd = kernel::open(path_, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+  const int directory = open_directory();
+  if (directory < 0) return errno;
+  const int error = open_file_in(directory);
+  kernel::close(directory);
+  return error;
+}
+
+int file_sink::open_file_in(int directory) noexcept {
+  constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  int fd = kernel::openat(directory, file_, flags, 0600);
   if (fd < 0) return errno;
   struct stat st {};
   fstat(fd, &st);
   int error = 0;
   if (S_ISREG(st.st_mode) && st.st_uid != geteuid() && st.st_uid != 0) error = EPERM;
+  if (S_ISREG(st.st_mode) && st.st_nlink > 1 && tape::is_privileged()) error = EMLINK;
   if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) error = ENXIO;
   // Out of the way of programs that count on getting low descriptor numbers.
   const int high = error == 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 256) : -1;
@@ -104,20 +127,27 @@ int file_sink::write(const char* text, std::size_t size) noexcept {
 void file_sink::put_aside() noexcept {
   const int fd = descriptor_.load();
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) return;  // another process is at it
-  struct stat named {};
-  const bool ours = lstat(path_, &named) == 0 && named.st_dev == device_.load() && named.st_ino == inode_.load();
-  if (ours) {
-    char from[sizeof path_ + 16], to[sizeof path_ + 16];
-    for (unsigned i = files_; i > 0; --i) {
-      std::snprintf(to, sizeof to, "%s.%u", path_, i);
-      std::snprintf(from, sizeof from, i > 1 ? "%s.%u" : "%s", path_, i - 1);
-      rename(from, to);
-    }
-    if (files_ == 0) unlink(path_);
+  const int directory = open_directory();
+  if (directory >= 0) {
+    rename_files(directory);
+    kernel::close(directory);
   }
   // The lock ends here, whether the number leads to another file after this or not.
   flock(fd, LOCK_UN);
   open_file();
+}
+
+void file_sink::rename_files(int directory) noexcept {
+  struct stat named {};
+  if (fstatat(directory, file_, &named, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (named.st_dev != device_.load() || named.st_ino != inode_.load()) return;  // another process has done it
+  char from[NAME_MAX + 16], to[NAME_MAX + 16];
+  for (unsigned i = files_; i > 0; --i) {
+    std::snprintf(to, sizeof to, "%s.%u", file_, i);
+    std::snprintf(from, sizeof from, i > 1 ? "%s.%u" : "%s", file_, i - 1);
+    renameat(directory, from, directory, to);
+  }
+  if (files_ == 0) unlinkat(directory, file_, 0);
 }
 
 }  // namespace p11tape::log

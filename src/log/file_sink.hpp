@@ -3,6 +3,9 @@
 //
 // Several processes may write to the same file: each line is one append, whoever finds the file full puts it aside
 // while it holds a lock on it, and whoever finds that the name belongs to another file by now goes over to that one.
+//
+// The directory is opened first, and the names in it are relative to it: a process of root may log into another user's
+// directory, who must not choose by a link which file grows (tape/open_directory.hpp).
 #pragma once
 
 #include <sys/types.h>
@@ -24,11 +27,16 @@ class file_sink : public plain_sink {
   int write(const char* text, std::size_t size) noexcept override;
   const char* name() const noexcept override { return path_; }
 
+  int open_directory() noexcept;
   int open_file() noexcept;
+  int open_file_in(int directory) noexcept;
   bool still_ours(std::uint64_t& size) const noexcept;
   void put_aside() noexcept;
+  void rename_files(int directory) noexcept;
 
   char path_[2 * PATH_MAX];
+  char directory_[2 * PATH_MAX];
+  const char* file_;  // the last component of path_
   std::uint64_t most_;
   unsigned files_;
   std::atomic<int> descriptor_{-1};

@@ -16,6 +16,7 @@
 #include "tape/cpu_counter.hpp"
 #include "tape/kernel_clock.hpp"
 #include "tape/liveness.hpp"
+#include "tape/open_directory.hpp"
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::tape {
@@ -53,15 +54,20 @@ create_error file::create(const creation& how) noexcept {
   obstacle_ = obstacle::none;
   reserve_all_ = false;
 
-  if (mkdir(how.folder, 0700) != 0 && errno != EEXIST) {
-    error_number_ = errno;
-    return errno == ENOENT ? create_error::folder_missing : create_error::folder_denied;
+  const auto opened = open_directory({how.folder, true, !how.own_folder});
+  error_number_ = opened.error;
+  int folder = -1;
+  if (opened.descriptor >= 0) {
+    folder = kernel::openat(opened.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) error_number_ = errno;
+    kernel::close(opened.descriptor);
   }
-  const int folder = kernel::open(how.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (how.own_folder ? O_NOFOLLOW : 0));
   if (folder < 0) {
-    error_number_ = errno;
-    return how.own_folder && (errno == ELOOP || errno == ENOTDIR) ? create_error::folder_unsafe
-                                                                  : create_error::folder_denied;
+    link_owner_ = opened.link_owner;
+    if (opened.foreign_link) return create_error::folder_by_link;
+    if (error_number_ == ENOENT) return create_error::folder_missing;
+    return how.own_folder && (error_number_ == ELOOP || error_number_ == ENOTDIR) ? create_error::folder_unsafe
+                                                                                  : create_error::folder_denied;
   }
   struct stat st {};
   fstat(folder, &st);

@@ -52,7 +52,16 @@ struct creation {
   clock_pair beginning;  ///< a pair from some moments before; counter 0: none
 };
 
-enum class create_error : u8 { none, folder_missing, folder_unsafe, folder_denied, file_denied, no_space, no_memory };
+enum class create_error : u8 {
+  none,
+  folder_missing,
+  folder_unsafe,
+  folder_by_link,  ///< the path has a link of another user, link_owner(), that this process must not follow
+  folder_denied,
+  file_denied,
+  no_space,
+  no_memory,
+};
 
 /// Why a tape could not go on, for people.
 enum class obstacle : u8 {
@@ -79,6 +88,7 @@ class file {
   /// True once the tape has been found to be cut or unreadable: it is not touched again.
   bool lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
   int error_number() const noexcept { return error_number_; }
+  unsigned link_owner() const noexcept { return link_owner_; }
   obstacle stopped_by() const noexcept { return obstacle_.load(std::memory_order_relaxed); }
 
   /// The maximum size that the tape was given, which may be less than was asked for.
@@ -195,6 +205,7 @@ class file {
   bool counts_ = false;
   bool reserve_all_ = false;
   int error_number_ = 0;
+  unsigned link_owner_ = 0;
   u64 limit_ = 0, kept_limit_ = 0, largest_extent_ = 0;
   std::atomic<u64> next_{0};      // first byte that no chunk has
   std::atomic<u64> reserved_{0};  // bytes that chunks may be taken from: allocated, and in memory

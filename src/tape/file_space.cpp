@@ -43,7 +43,8 @@ bool file::is_tape(int descriptor) const noexcept {
 
 bool file::reopen() noexcept {
   int before = descriptor_.load();
-  const int fd = kernel::open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  // Whatever the name leads to by now must not hold up the host: a lease, or a FIFO.
+  const int fd = kernel::open(path_, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return hindered(obstacle::no_descriptor, errno);
   const int high = fcntl(fd, F_DUPFD_CLOEXEC, 256);
   kernel::close(fd);

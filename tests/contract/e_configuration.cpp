@@ -281,6 +281,65 @@ TEST_CASE("E6: a tape is never written through a link that was laid where it wou
   CHECK(read_file(victim) == "precious");
 }
 
+namespace {
+
+constexpr uid_t somebody = 12345;
+
+struct stat state_of(const std::filesystem::path& path) {
+  struct stat st {};
+  REQUIRE(lstat(path.c_str(), &st) == 0);
+  return st;
+}
+
+}  // namespace
+
+// Queue managers run as a user of their own, who has the directory prepared; root's commands use the same settings.
+TEST_CASE("E6: root records into another user's directory, past whatever was laid there") {
+  if (geteuid() != 0) SKIP("only root can give a directory away");
+  const scratch files;
+  const auto dir = files / "theirs";
+  const auto victim = files / "victim";
+  std::ofstream(victim) << "precious";
+  std::filesystem::create_directory(dir);
+  std::filesystem::create_symlink(victim, dir / "tape.p11tape");
+  REQUIRE(mkfifo((dir / "tape.1.p11tape").c_str(), 0666) == 0);
+  std::filesystem::create_hard_link(victim, dir / "tape.2.p11tape");
+  std::filesystem::create_directory(dir / "tape.3.p11tape");
+  REQUIRE(chown(dir.c_str(), somebody, somebody) == 0);
+  chmod(dir.c_str(), 0755);
+  const auto result = run(setup{.dir = dir, .env = {{"P11TAPE_NAME", "tape"}}}, [] { use(shim()); });
+  INFO(result.describe());
+  CHECK(result.clean());
+  CHECK(messages(result.err) == 0);
+  CHECK(read_file(victim) == "precious");
+  const auto tape = state_of(dir / "tape.4.p11tape");
+  CHECK((S_ISREG(tape.st_mode) && tape.st_uid == 0 && tape.st_nlink == 1 && (tape.st_mode & 07777) == 0600));
+  CHECK(calls_of(dir / "tape.4.p11tape").size() > 2);
+}
+
+TEST_CASE("E6: root's tapes do not go where a link of another user leads") {
+  if (geteuid() != 0) SKIP("only root can give a link away");
+  const bool theirs = GENERATE(true, false);
+  const bool middle = GENERATE(true, false);
+  const scratch files;
+  std::filesystem::create_directories(files / "root/dir");
+  const auto link = files / (middle ? "root/link" : "link");
+  std::filesystem::create_directory_symlink(middle ? "." : "root/dir", link);
+  REQUIRE(lchown(link.c_str(), theirs ? somebody : 0, theirs ? somebody : 0) == 0);
+  const auto dir = middle ? link / "dir" : link;
+  const auto result = run(setup{.dir = dir}, [&] {
+    if (!private_var_tmp()) _exit(77);
+    use(shim());
+    EXPECT_EQ(tapes("/var/tmp/p11tape-0").size(), std::size_t{theirs ? 1U : 0U});
+  });
+  if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 77) SKIP("no private mounts here");
+  INFO(result.describe());
+  CHECK(result.clean());
+  CHECK(tapes(files / "root/dir").size() == (theirs ? 0 : 1));
+  CHECK(messages(result.err) == (theirs ? 1 : 0));
+  CHECK((result.err.find("a symbolic link of user ID 12345") != std::string::npos) == theirs);
+}
+
 TEST_CASE("E5: limits of the host: file size, descriptors, address space") {
   const int kind = GENERATE(0, 1, 2, 3);
   if (kind == 3 && sanitized) SKIP("sanitizers need a large address space");

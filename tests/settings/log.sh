@@ -53,6 +53,25 @@ for where in "$work/folder" "$work/none/log" "$work/link" /dev/full; do
 done
 [[ ! -e $work/elsewhere ]] || fail "a link was followed"
 
+# Root logs into another user's directory, but not into a file that this user chooses.
+if [[ $EUID -eq 0 ]]; then
+  mkdir "$work/theirs" "$work/roots"
+  : >"$work/roots/log"
+  ln "$work/roots/log" "$work/theirs/hard"
+  ln -s "$work/roots" "$work/theirs/link"
+  chown -h 12345 "$work/theirs" "$work/theirs/link"
+  for where in theirs/hard theirs/link/log; do
+    record P11TAPE_LOG="$work/$where" >/dev/null 2>"$work/err" || fail "the host ended with $?"
+    expect_text "$work/$where (setting \`log\`)" "$work/err"
+  done
+  [[ ! -s $work/roots/log ]] || fail "a file was written through another user's link"
+  record P11TAPE_LOG="$work/theirs/log" >/dev/null 2>"$work/err" || fail "the host ended with $?"
+  [[ $(stat -c '%u %a' "$work/theirs/log") == '0 600' && -s $work/theirs/log ]] || fail "no log in another user's directory: $(cat "$work/err")"
+  ln -s "$work/theirs" "$work/roots/link"
+  record P11TAPE_LOG="$work/roots/link/second" >/dev/null || fail "the host ended with $?"
+  [[ -s $work/theirs/second ]] || fail "root's own link was not followed"
+fi
+
 # stderr: a pipe whose reader has gone must not end the host, nor one that does not read hold it up.
 record P11TAPE_LOG=stderr 2>&1 >/dev/null | /usr/bin/python3 "$here/calls.py" text >"$work/logged" || fail "stderr does not parse"
 [[ $(wc -l <"$work/logged") -eq 86 ]] || fail "$(wc -l <"$work/logged") calls on stderr"
