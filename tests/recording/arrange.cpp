@@ -118,8 +118,25 @@ std::vector<std::uint64_t> arranger::arguments(cryptoki::function f, std::uint64
   std::vector<std::uint64_t> words(row.arguments.size());
   std::vector<cryptoki::place> places;
   for (std::size_t i = 0; i < words.size(); ++i) places.push_back({static_cast<std::uint16_t>(8 * i), 8});
+  const auto first = placed_.size();
   fill({row.arguments, places, reinterpret_cast<unsigned char*>(words.data())}, std::string{row.name}, 0);
+  if (pin_texts_) hide_pins(first);
   return words;
+}
+
+// Puts the beginning of what has a PIN behind it over the beginning of each name.
+void arranger::hide_pins(std::size_t first) {
+  static constexpr std::string_view beginnings[] = {"<P11>!", "pin-value=", "%50in%2DvaLue=", "GSK_PKCS11="};
+  constexpr std::size_t window = 8;  // of what is searched for, so much has to remain
+  for (auto i = first; i < placed_.size(); ++i) {
+    auto& c = placed_[i];
+    if (c.secret != redaction_class::identity || c.bytes.size() < beginnings[0].size() + window) continue;
+    auto beginning = beginnings[i % std::size(beginnings)];
+    if (c.bytes.size() < beginning.size() + window) beginning = beginnings[0];
+    std::memcpy(const_cast<unsigned char*>(c.at), beginning.data(), beginning.size());
+    c.bytes.erase(0, beginning.size());
+    c.secret = redaction_class::pin;
+  }
 }
 
 void arranger::fill(const target& t, const std::string& where, int depth) {
@@ -215,6 +232,7 @@ void arranger::fill(const target& t, const std::string& where, int depth) {
 std::uint64_t arranger::pointer_to(const field& f, const std::string& where, std::size_t count, int depth) {
   switch (f.kind) {
     case shape::bytes:
+      if (f.terminated && pin_texts_) return word_of(place_canary(where, redaction_class::identity));
       if (f.terminated || f.count >= 0) return word_of(place_canary(where, f.secret));
       if (f.fixed >= 8) {
         std::string bytes = make_canary() + make_canary();

@@ -53,6 +53,8 @@ class arranger {
   void message_struct(std::string_view name) { message_ = name; }
   /// Templates get CKA_CLASS = CKO_CERTIFICATE and a CKA_VALUE, instead of one of each attribute.
   void certificates(bool on) { certificates_ = on; }
+  /// Names (labels, ids, texts) hold a PIN as configuration strings do; as a PIN nothing of them may be recorded.
+  void pin_texts(bool on) { pin_texts_ = on; }
   /// The field `type` of CK_OTP_PARAM and CK_PRF_DATA_PARAM.
   void parameter_type(std::uint64_t type) { parameter_type_ = type; }
 
@@ -83,6 +85,7 @@ class arranger {
   void fill(const target& t, const std::string& where, int depth);
   bool is_output(const target& t, std::size_t field) const;
   void stale(const output& o);
+  void hide_pins(std::size_t first);
   void set(const target& t, std::size_t field, std::uint64_t value);
   std::uint64_t pointer_to(const cryptoki::field& f, const std::string& where, std::size_t count, int depth);
   std::uint64_t records(std::size_t record, std::size_t count, const std::string& where, int depth);
@@ -102,6 +105,7 @@ class arranger {
   std::string_view layout_;
   std::string_view message_;
   bool certificates_ = false;
+  bool pin_texts_ = false;
   std::uint64_t parameter_type_ = 0;
 };
 

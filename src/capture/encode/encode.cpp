@@ -172,7 +172,8 @@ void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool al
         u8* item = out.begin_item(i, item_form::numbers);
         for (u64 k = 0; k < s.fixed; ++k) out.number(number_at(at + k * sizeof(CK_ULONG), sizeof(CK_ULONG)));
         out.end_item(item);
-      } else if (cryptoki::treat(how_.profile, s.secret) == treatment::whole) {
+      } else if (cryptoki::treat(how_.profile, s.secret) == treatment::whole &&
+                 !(s.secret == redaction_class::identity && holds_pin(at, s.fixed))) {
         copy(out, i, item_form::bytes, at, s.fixed, s.fixed);
       }
     } else if (!cryptoki::is_pointer(s.kind)) {
