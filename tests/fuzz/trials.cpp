@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ namespace p11tape::fuzz {
 namespace {
 
 constexpr unsigned per_child = 500;
-constexpr unsigned seconds_per_trial = 20;        // a sanitizer on a busy machine is slow; nothing takes one
+constexpr unsigned seconds_per_trial = 20;        // of CPU time, with a sanitizer; nothing takes one
+constexpr unsigned patience = 300;                // for what waits for something that never comes, on a busy machine
 constexpr std::uint64_t most_memory = 512 << 20;  // resident, of a child; the largest input is a few MiB
 
 struct progress {
@@ -47,7 +49,9 @@ std::uint64_t resident() {
   prepare();
   for (auto n = first; n < first + count; ++n) {
     p.current = n;
-    alarm(seconds_per_trial);
+    const itimerval most{{0, 0}, {seconds_per_trial, 0}};
+    setitimer(ITIMER_PROF, &most, nullptr);
+    alarm(patience);
     std::mt19937_64 random(n);
     auto wrong = t(random);
     if (wrong.empty() && resident() > most_memory) wrong = "it takes more memory than its input is worth";
@@ -99,7 +103,9 @@ int run(const options& o, const char* program, const std::function<void()>& prep
     if (status != 0) {
       if (p->wrong[0] == 0 && WIFSIGNALED(status))
         std::snprintf(p->wrong, sizeof p->wrong, "signal %d (%s)", WTERMSIG(status),
-                      WTERMSIG(status) == SIGALRM ? "it takes too long" : strsignal(WTERMSIG(status)));
+                      WTERMSIG(status) == SIGPROF   ? "it takes too long"
+                      : WTERMSIG(status) == SIGALRM ? "it waits"
+                                                    : strsignal(WTERMSIG(status)));
       const auto n = static_cast<unsigned long long>(p->current.load());
       std::fprintf(stderr, "%s: trial %llu: %s\nTo see it again: %s --only %llu\n", program, n, p->wrong, program, n);
       return 1;
