@@ -168,6 +168,7 @@ bool display_lines::parameter(call& c, std::string_view text, bool out) {
   const int i = find_argument(c.row(), path);
   if (i < 0 && path == "flags" && c.function == cryptoki::function::C_Initialize)
     return initialize_flags(c, rest.substr(std::min(rest.find_first_not_of(" ="), rest.size())));
+  if (i < 0 && unnamed_mechanism_part(c, path, rest)) return true;
   if (i < 0) return path == "fakeVersion" || path == "pReserved" || path == "[compat]";
   if (!out && c.row().arguments[static_cast<std::size_t>(i)].kind == shape::attributes) {  // pTemplate[3]
     scanner s(path.substr(std::min(path.find('['), path.size())));
@@ -222,7 +223,14 @@ bool display_lines::argument_value(call& c, std::size_t index, bool out, bool st
     v.set_number(n);
     return true;
   }
-  if (f.kind == shape::bytes) return bytes_header(c.row().arguments, out ? c.out : c.in, index, s.rest);
+  if (f.kind == shape::bytes) {
+    if (!bytes_header(c.row().arguments, out ? c.out : c.in, index, s.rest)) return false;
+    // What is asked for is the input that counts it: C_GenerateRandom's is shown nowhere else.
+    if (out && v.what == kind::bytes && f.count >= 0 && !c.in[static_cast<std::size_t>(f.count)].known() &&
+        !cryptoki::is_pointer(c.row().arguments[static_cast<std::size_t>(f.count)].kind))
+      c.in[static_cast<std::size_t>(f.count)].set_number(v.length);
+    return true;
+  }
   if (!s.character(':') || !s.at_end()) return false;
   switch (f.kind) {
     case shape::attributes:
@@ -275,6 +283,16 @@ bool display_lines::bytes_header(std::span<const cryptoki::field> row, std::vect
   set_count(row, values, index, length);
   if (!null) expect_dump(v, is_secret(row[index].secret));
   return true;
+}
+
+// libpkcs11shim: "[in] pParameter[ulParameterLen]" and "[out] pSourceData[...]", below the line that names the mechanism.
+bool display_lines::unnamed_mechanism_part(call& c, std::string_view path, std::string_view rest) {
+  for (std::size_t i = 0; i < c.in.size(); ++i) {
+    if (c.row().arguments[i].kind != shape::mechanism || c.in[i].what != kind::mechanism) continue;
+    if (path.starts_with("pParameter")) return mechanism_part(c.in[i], path, rest);
+    return mechanism_part(c.in[i], "pParameter->" + std::string(path), rest);
+  }
+  return false;
 }
 
 bool display_lines::mechanism_part(value& m, std::string_view path, std::string_view rest) {

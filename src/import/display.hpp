@@ -37,6 +37,7 @@ class display_lines {
   bool parameter(call& c, std::string_view text, bool out);
   bool argument_value(call& c, std::size_t index, bool out, bool star, std::string_view rest);
   bool mechanism_part(value& m, std::string_view path, std::string_view rest);
+  bool unnamed_mechanism_part(call& c, std::string_view path, std::string_view rest);
   bool bytes_header(std::span<const cryptoki::field> row, std::vector<value>& values, std::size_t index,
                     std::string_view rest);
   bool attribute(std::string_view text);

@@ -91,6 +91,13 @@ void not_known(body& out, std::size_t field) {
   const item i(out, static_cast<u16>(field), item_form::none, tape::item_unknown);
 }
 
+// What counts the room at a NULL pointer means nothing, and may be whatever lay in the client's memory.
+bool counts_null(std::span<const field> fields, const std::vector<value>& values, std::size_t index) noexcept {
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (fields[i].count == static_cast<int>(index) && values[i].what == kind::null) return true;
+  return false;
+}
+
 const u8* as_bytes(std::string_view s) noexcept { return reinterpret_cast<const u8*>(s.data()); }
 
 void put_bytes(body& out, u16 field, std::string_view bytes, bool cut) {
@@ -225,6 +232,7 @@ u64 encoder::pointer(body& out, row fields, const std::vector<value>& values, st
     }
     case shape::numbers:
       if (v.what == kind::number) {
+        if (v.number != 0 && counts_null(fields, values, i)) return tape::pointer_given | tape::pointer_withheld;
         const item n(out, index, item_form::number);
         put_number(out, v.number);
       }
@@ -294,9 +302,13 @@ void encoder::output(body& out, row fields, const std::vector<value>& values, st
         const item n(out, index, item_form::number);
         put_number(out, v.number);
       } else if (v.what == kind::numbers) {
-        const bool cut = v.numbers.size() > most_elements || (v.length_known && v.length > v.numbers.size());
+        // Some loggers show the whole buffer, whatever the call has said of how much of it is filled.
+        u64 size = v.numbers.size();
+        if (f.count >= 0 && values[static_cast<std::size_t>(f.count)].what == kind::number)
+          size = std::min(size, values[static_cast<std::size_t>(f.count)].number);
+        const bool cut = size > most_elements || (v.length_known && v.length > v.numbers.size());
         const item n(out, index, item_form::numbers, cut ? tape::item_cut : 0);
-        for (std::size_t k = 0; k < v.numbers.size() && k < most_elements; ++k) put_number(out, v.numbers[k]);
+        for (std::size_t k = 0; k < size && k < most_elements; ++k) put_number(out, v.numbers[k]);
       }
       return;
     case shape::bytes:
@@ -394,7 +406,8 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth, 
     }
   } else if (a.what != kind::pointer || a.length != unavailable) {
     // Whether the log hides the value or the recorder would have: secret is said where both hold.
-    flags |= is_secret_attribute(a.type, false) ? unsigned{tape::item_withheld} : unsigned{tape::item_unknown};
+    flags |= a.length_known && is_secret_attribute(a.type, false) ? unsigned{tape::item_withheld}
+                                                                  : unsigned{tape::item_unknown};
   }
   h.length = tape::le(stored_length(length));
   h.flags = static_cast<u8>(flags);

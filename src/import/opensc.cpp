@@ -119,17 +119,34 @@ class opensc_reader final : public reader {
     return line_use::masked;
   }
 
+  // Of the others there is a line when they begin, and none when they return.
+  static bool logs_result(function f) noexcept {
+    switch (f) {
+      case function::C_Finalize:
+      case function::C_GetInfo:
+      case function::C_GetTokenInfo:
+      case function::C_CloseSession:
+      case function::C_CloseAllSessions:
+      case function::C_Logout:
+      case function::C_SetPIN:
+      case function::C_CreateObject:
+      case function::C_SetAttributeValue:
+      case function::C_DestroyObject:
+      case function::C_FindObjectsInit:
+      case function::C_GenerateKeyPair:
+        return false;
+      default:
+        return true;
+    }
+  }
+
   // Hands a call on whose end is known, or with `returned` one whose result the log does not show.
   void settle(entry& e, bool returned) {
     if (e.state.finished) {
       open_.end_current(e.state.result, e.c.end_line);
       return;
     }
-    if (!returned) {
-      open_.give_up(false);
-      return;
-    }
-    e.c.result_lost = true;
+    e.c.result_lost = returned || !logs_result(e.c.function);
     open_.drop_current();
   }
 
@@ -258,7 +275,7 @@ class opensc_reader final : public reader {
       const auto at = text.rfind(mark);
       return at == std::string_view::npos ? std::string_view{} : text.substr(at + mark.size());
     };
-    if (const auto name = after(" = "); !name.empty() && text.starts_with("C_")) {
+    if (const auto name = after("= "); !name.empty() && text.starts_with("C_")) {
       scanner s(name);
       if (name.starts_with("CKR_") ? find_constant(s.name(), n) : name.starts_with("0x") && s.hex(n)) result = n;
     }

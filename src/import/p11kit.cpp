@@ -110,7 +110,7 @@ class p11kit_reader final : public reader {
                e != nullptr && (e->state.structure != nullptr || e->state.mechanism != nullptr)) {
       ok = s.rest == "}" ? (e->state = {}, true) : nested(e->state, s.rest);
     }
-    if (!ok) return line_use::unknown;
+    if (!ok) return behind_text(text, l.number);
     if (secrets_.empty()) return line_use::used;
     // Lengths stay; the text does not.
     cleaned_.clear();
@@ -143,6 +143,16 @@ class p11kit_reader final : public reader {
     }
     open_.end_current(result, at);
     return line_use::used;
+  }
+
+  // "Signing using RSA-SHA256... C_SignInit": the program had not ended its line.
+  line_use behind_text(std::string_view text, u64 at) {
+    const auto name = text.substr(text.find_last_of(" \t.:>") + 1);
+    cryptoki::function f{};
+    if (name.size() == text.size() || !name.starts_with("C_") || !find_function(name, f)) return line_use::unknown;
+    open_.begin(f, at);
+    cleaned_ = name;
+    return line_use::masked;
   }
 
   bool string_value(scanner& s, u64 length, value& v, bool secret) {
@@ -346,6 +356,7 @@ class p11kit_reader final : public reader {
     // Flags of slots and tokens are decimal, of modules, mechanisms and sessions hexadecimal.
     const bool decimal =
         v.id == cryptoki::record_named("CK_SLOT_INFO") || v.id == cryptoki::record_named("CK_TOKEN_INFO");
+    if (f.name == "flags" && s.rest.starts_with('=')) return true;  // of C_Initialize some names alone, not the number
     if (f.name == "flags" && !decimal) {
       if (!s.hex(n)) return false;
     } else if (!number_of(s.rest, n)) {

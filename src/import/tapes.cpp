@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <unordered_map>
 
 #include "capture/encode/exchange.hpp"
@@ -24,6 +25,36 @@ struct thread_of {
   u32 call = 0, ordinal = 0;
 };
 
+// A call whose end stands above the line where another begins had ended by then. Times do not always say so: many logs
+// count in milliseconds or seconds and do not show when calls end, and readers of tapes go by time.
+class line_order {
+ public:
+  /// A call has ended on that line, and its end got that time.
+  void ended(u64 line, u64 time) {
+    if (!ends_.empty()) {
+      line = std::max(line, ends_.back().line);
+      time = std::max(time, ends_.back().time);
+    }
+    ends_.push_back({line, time});
+    if (ends_.size() <= most) return;
+    before_all_ = ends_.front().time;
+    ends_.pop_front();
+  }
+  /// The latest end of what had ended above the line; 0 for nothing.
+  u64 latest_above(u64 line) const noexcept {
+    const auto i = std::lower_bound(ends_.begin(), ends_.end(), line, [](const end& e, u64 l) { return e.line < l; });
+    return i == ends_.begin() ? before_all_ : std::prev(i)->time;
+  }
+
+ private:
+  struct end {
+    u64 line, time;
+  };
+  static constexpr std::size_t most = 1024;
+  std::deque<end> ends_;  // both grow
+  u64 before_all_ = 0;
+};
+
 }  // namespace
 
 struct tapes::process {
@@ -33,6 +64,7 @@ struct tapes::process {
   encoder encode;
   std::optional<u64> id;
   std::unordered_map<u64, thread_of> threads;  // by the log's thread id, or by lane
+  line_order order;                            // of the calls whose end got a time here
   u64 first_time = 0, last_time = 0;
   u64 used = 0;  // when it was last written to
   bool exchanges = false;
@@ -116,7 +148,9 @@ void tapes::add(call& c) {
   r.call = ++t.call;
   r.ordinal = ++t.ordinal;
   r.flags = c.start ? 0 : tape::record_no_start;
-  r.time = r.wall = c.start.value_or(p.last_time);
+  r.time = std::max(c.start.value_or(p.last_time), p.order.latest_above(c.line));
+  r.wall = c.start.value_or(r.time);
+  const u64 start = r.time;
   const u64 thread_id = c.thread.value_or(0);
   p.encode.enter(c, p.room);
   p.file.add(t.number, thread_id, r, p.room);
@@ -144,7 +178,9 @@ void tapes::add(call& c) {
   if (c.result || c.result_lost) {
     r.kind = tape::record_kind::leave;
     r.ordinal = ++t.ordinal;
-    r.time = r.wall = c.end.value_or(std::max(p.last_time, c.start.value_or(0)));
+    r.time = std::max(c.end.value_or(p.last_time), start);
+    r.wall = c.end.value_or(r.time);
+    if (!c.end) p.order.ended(c.end_line, r.time);
     r.flags = static_cast<u8>((c.end ? 0 : tape::record_no_end) |
                               (c.result ? 0 : tape::record_no_result | tape::record_no_outputs));
     p.encode.leave(c, p.room);

@@ -190,6 +190,8 @@ class walker {
       if (item.payload.size() < 8) return false;
       count = item.number();
     } else if (fields.has_word(counter)) {
+      item_view item;
+      if (fields.find(counter, item) && item.has(tape::item_unknown)) return false;
       count = fields.word(counter);
     } else {
       return false;

@@ -5,54 +5,12 @@
 One program run is recorded twice: pkcs11-tool calls OpenSC's pkcs11-spy, which calls p11tape.so, which calls SoftHSM. The
 imported log must say of each call what our own tape says, or nothing; and exported and imported again, the same.
 """
-import glob, json, os, subprocess, sys, tempfile
+import glob, os, sys, tempfile
+
+from compare import calls, compare, run
 
 P11TAPE, SHIM = sys.argv[1:3]
 PIN = "invented-pin-4711"
-
-
-def run(*command, **variables):
-    return subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
-
-
-def calls(tape):
-    shown = run(P11TAPE, "show", "--json", tape)
-    lines = [json.loads(line) for line in shown.stdout.splitlines()]
-    return [line for line in lines if line.get("kind") == "call"]
-
-
-def unknown(value):
-    return isinstance(value, dict) and (value.get("missing") or value.get("unknown") or value == {"hex": "", "length": 0})
-
-
-def differences(theirs, ours, where):
-    """What `theirs` says and `ours` does not."""
-    if unknown(theirs):
-        return []
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        if theirs == {"given": True} and ours.get("given", True):
-            return []
-        found = []
-        for key, value in theirs.items():
-            if key == "recorded" or unknown(value):
-                continue
-            found += [f"{where}.{key}: {value}, ours has none"] if key not in ours else differences(value, ours[key], f"{where}.{key}")
-        return found
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        return [d for i, (t, o) in enumerate(zip(theirs, ours)) for d in differences(t, o, f"{where}[{i}]")]
-    return [] if theirs == ours else [f"{where}: {theirs}, ours: {ours}"]
-
-
-def compare(theirs, ours, what):
-    names = [c["function"] for c in theirs], [c["function"] for c in ours]
-    assert names[0] == names[1], f"{what}: other calls: {names}"
-    found = []
-    for t, o in zip(theirs, ours):
-        assert t["rv"]["value"] == o["rv"]["value"], f"{what}: {t['function']}: another result"
-        for part in ("in", "out"):
-            found += differences(t.get(part, {}), o.get(part, {}), f"{what}: {t['number']} {t['function']} {part}")
-    assert not found, "\n".join(found)
-    print(f"{what}: {len(theirs)} calls say the same")
 
 
 def main():
@@ -76,7 +34,7 @@ def main():
                 P11TAPE_MODULE=softhsm, P11TAPE_DIR=f"{folder}/ours{n}", **softhsm_conf)
             imported = run(P11TAPE, "import", "-o", f"{folder}/theirs{n}", f"{folder}/spy{n}.log")
             assert imported.returncode == 0 and "not understood" not in imported.stdout, imported.stdout + imported.stderr
-            ours, theirs = calls(f"{folder}/ours{n}"), calls(f"{folder}/theirs{n}")
+            ours, theirs = calls(P11TAPE, f"{folder}/ours{n}"), calls(P11TAPE, f"{folder}/theirs{n}")
             assert len(ours) > 3
             compare(theirs, ours, f"imported, {action[-1] if n > 2 else action[3]}")
             with open(f"{folder}/again{n}.log", "w", encoding="utf-8") as again:
@@ -85,21 +43,21 @@ def main():
             assert exported.returncode == 0 and PIN not in exported.stdout
             imported = run(P11TAPE, "import", "-o", f"{folder}/again{n}", f"{folder}/again{n}.log")
             assert imported.returncode == 0 and "not understood" not in imported.stdout, imported.stdout + imported.stderr
-            compare(calls(f"{folder}/again{n}"), ours, "exported and imported")
+            compare(calls(P11TAPE, f"{folder}/again{n}"), ours, "exported and imported")
             with open(f"{folder}/case{n}.xml", "w", encoding="utf-8") as case:
                 exported = run(P11TAPE, "export", "--format", "oasis-xml", f"{folder}/ours{n}")
                 case.write(exported.stdout)
             assert exported.returncode == 0 and PIN not in exported.stdout
             imported = run(P11TAPE, "import", "-o", f"{folder}/case{n}", f"{folder}/case{n}.xml")
             assert imported.returncode == 0 and "not understood" not in imported.stdout, imported.stdout + imported.stderr
-            compare([{**c, "in": {}, "out": {}} for c in calls(f"{folder}/case{n}")],
+            compare([{**c, "in": {}, "out": {}} for c in calls(P11TAPE, f"{folder}/case{n}")],
                     [c for c in ours if c["function"] != "C_GetFunctionList"], "written as a test case and imported")
             cleaned = run(P11TAPE, "import", "--clean", f"{folder}/spy{n}.log").stdout
             assert len(cleaned) > 100 and PIN not in cleaned and PIN.encode().hex(" ").upper()[:47] not in cleaned
             with open(f"{folder}/clean{n}.log", "w", encoding="utf-8") as clean:
                 clean.write(cleaned)
             run(P11TAPE, "import", "-o", f"{folder}/cleaned{n}", f"{folder}/clean{n}.log")
-            compare([{**c, "in": {}, "out": {}} for c in calls(f"{folder}/cleaned{n}")], theirs, "cleaned and imported")
+            compare([{**c, "in": {}, "out": {}} for c in calls(P11TAPE, f"{folder}/cleaned{n}")], theirs, "cleaned and imported")
 
 
 main()

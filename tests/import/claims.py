@@ -57,3 +57,31 @@ with tempfile.TemporaryDirectory() as folder:
     # libpkcs11shim has ends, too.
     run("import", "-o", f"{folder}/shim", f"{HERE}/logs/shim-1.9.log")
     assert all("duration_ns" in call for call in calls(f"{folder}/shim"))
+
+    # Calls of one second, in a log without ends: each ends before the next one begins. The list of objects is as long as the
+    # call says, whatever lies in the rest of the buffer; what counts the room at a NULL pointer is nothing.
+    with open(f"{folder}/second.log", "w", encoding="ascii") as log:
+        for n in range(600):
+            log.write("****************************** 2026-11-29 00:24:53 ***\n")
+            if n % 2 == 0:
+                log.write("Calling C_FindObjects\nInput\n hSession: 1\n phObject: 0x7ffd1000\n ulMaxObjectCount: 2\n"
+                          " pulObjectCount: 0x7ffd1008\nOutput\n phObject: 0x7ffd1000\n phObject[0]: 5\n phObject[1]: 6\n"
+                          f" pulObjectCount: 0x7ffd1008\n *pulObjectCount: {n % 4 // 2}\nReturning 0 (CKR_OK)\n")
+            else:
+                log.write("Calling C_Digest\nInput\n hSession: 1\n pData: 0x7ffd1000\n ulDataLen: 1\n pDigest: (nil)\n"
+                          " pulDigestLen: 0x7ffd1008\n *pulDigestLen: 140731608251040\nOutput\n pDigest: (nil)\n"
+                          " pulDigestLen: 0x7ffd1008\n *pulDigestLen: 16\nReturning 0 (CKR_OK)\n")
+    run("import", "-o", f"{folder}/second", f"{folder}/second.log")
+    seen = calls(f"{folder}/second")
+    assert [call["function"] for call in seen] == ["C_FindObjects", "C_Digest"] * 300
+    for n, call in enumerate(seen):
+        assert call["state"] == "returned" and call["time"].startswith("2026-11-29T00:24:53.00000"), call
+        if n % 2 == 0:
+            assert [o["value"] for o in call["out"]["phObject"]["items"]] == [5] * (n % 4 // 2), call
+        else:
+            assert call["in"]["pulDigestLen"] == {"recorded": False} and call["out"]["pulDigestLen"] == {"value": 16}, call
+    # How much was asked for is not in pkcs11-spy's log of a failed C_GenerateRandom.
+    with open(f"{folder}/random.log", "w", encoding="ascii") as log:
+        log.write("0: C_GenerateRandom\n2026-11-29 00:24:53.000\n[in] hSession = 0x1\nReturned:  5 CKR_GENERAL_ERROR\n")
+    run("import", "-o", f"{folder}/random", f"{folder}/random.log")
+    assert "room" not in calls(f"{folder}/random")[0]["in"]["RandomData"]

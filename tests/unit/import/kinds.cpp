@@ -102,6 +102,90 @@ C_WaitForSlotEvent
   CHECK_FALSE(log.at("C_WaitForSlotEvent").result);
 }
 
+TEST_CASE("p11-kit: a call behind a program's unended line, flags without their number, templates of types alone") {
+  const collected log(R"(C_Initialize
+  IN: pInitArgs = {
+	CreateMutex: 0x00000000
+	flags:  = CKF_OS_LOCKING_OK
+	reserved: 0x00000000
+      }
+C_Initialize = CKR_OK
+Signing with an invented key... C_SignInit
+  IN: hSession = S1
+  IN: pMechanism = {
+	mechanism: CKM_ECDSA
+	pParameter: (0) NULL
+      }
+  IN: hKey = H3
+C_SignInit = CKR_OK
+C_CreateObject
+  IN: hSession = S1
+  IN: pTemplate = (2) [ CKA_CLASS, CKA_VALUE ]
+ OUT: phObject = 0x7FFD41D3 = H4
+C_CreateObject = CKR_OK
+)");
+  CHECK(log.result.unknown_lines == 0);
+  // Which other flags were set is not shown.
+  CHECK_FALSE(part(in(log.at("C_Initialize"), "pInitArgs"), "flags").known());
+  CHECK(in(log.at("C_SignInit"), "hKey").number == 3);
+  CHECK(log.cleaned.find("invented") == std::string::npos);
+  CHECK_FALSE(attribute(in(log.at("C_CreateObject"), "pTemplate"), CKA_VALUE).length_known);
+}
+
+TEST_CASE("libpkcs11shim: parameters without the mechanism in front, and what was asked for") {
+  const collected log(R"(
+[cnt] 0000000000000000 - C_EncryptInit
+[pid] 6669
+[ppd] unforked
+[tid] 6669
+[tic] 2026-11-29 00:24:58.852099
+[in ] hSession = 0x1
+      pMechanism->type=CKM_AES_CBC_PAD              
+[in ] pParameter[ulParameterLen] 000055f241370dc0 / 16
+      00000000  01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10  ................
+[in ] hKey = 0x2
+[toc] 2026-11-29 00:24:58.852202
+[lap] 0.000103
+[ret] 0 CKR_OK
+
+[cnt] 0000000000000001 - C_DecryptInit
+[pid] 6669
+[ppd] unforked
+[tid] 6669
+[tic] 2026-11-29 00:24:58.853099
+[in ] hSession = 0x1
+      pMechanism->type=CKM_RSA_PKCS_OAEP            
+      pMechanism->pParameter->hashAlg=CKM_SHA256                   
+      pMechanism->pParameter->mgf=CKG_MGF1_SHA256
+      pMechanism->pParameter->source=CKZ_DATA_SPECIFIED
+[out] pSourceData[ulSourceDalaLen] 000055c569e4ec65 / 3
+      00000000  41 42 43                                         ABC             
+[in ] hKey = 0x3
+[toc] 2026-11-29 00:24:58.853202
+[lap] 0.000103
+[ret] 7 CKR_ARGUMENTS_BAD
+
+[cnt] 0000000000000002 - C_GenerateRandom
+[pid] 6669
+[ppd] unforked
+[tid] 6669
+[tic] 2026-11-29 00:24:58.854099
+[in ] hSession = 0x1
+[out] RandomData[ulRandomLen] 00007ffc3d45c690 / 10
+      00000000  D5 95 CA A6 ED 2A 46 3B EF D7                    .....*F;..      
+[toc] 2026-11-29 00:24:58.854202
+[lap] 0.000103
+[ret] 0 CKR_OK
+)");
+  CHECK(log.result.unknown_lines == 0);
+  const auto& iv = in(log.at("C_EncryptInit"), "pMechanism").parts.at(0);
+  CHECK(iv.bytes.size() == 16);
+  const auto& oaep = in(log.at("C_DecryptInit"), "pMechanism").parts.at(0);
+  CHECK(part(oaep, "hashAlg").number == CKM_SHA256);
+  CHECK(part(oaep, "ulSourceDataLen").number == 3);
+  CHECK(in(log.at("C_GenerateRandom"), "ulRandomLen").number == 10);
+}
+
 TEST_CASE("logs that name functions and codes alone") {
   const struct {
     const char* kind;
