@@ -98,6 +98,19 @@ oddity* oddities::note(oddity_kind what, const model::call_context& now) {
   return &o;
 }
 
+// Bytes or a list are asked for with NULL, and their number with the pointer behind it.
+static bool is_size_query(const model::call_context& now) {
+  if (!now.call->begun()) return false;
+  const auto arguments = cryptoki::row(now.which).arguments;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& f = arguments[i];
+    if (f.way == cryptoki::flow::out && f.count >= 0 && cryptoki::is_pointer(f.kind) &&
+        cryptoki::is_pointer(arguments[static_cast<std::size_t>(f.count)].kind) && !now.call->arguments().given(i))
+      return true;
+  }
+  return false;
+}
+
 void oddities::see(const model::call_context& now) {
   if (!now.ended || now.which == model::unknown_function) return;
   const auto& c = *now.call;
@@ -137,14 +150,14 @@ void oddities::see(const model::call_context& now) {
     }
     return;
   }
+  if (now.value == CKR_BUFFER_TOO_SMALL && is_size_query(now)) {
+    note(oddity_kind::small_for_query, now);
+    return;
+  }
   if (now.value == CKR_BUFFER_TOO_SMALL && r.output_length >= 0 && c.begun()) {
     tape::item_view passed;
     if (!c.arguments().find(static_cast<std::size_t>(r.output_length), passed)) return;
     const auto room = passed.number();
-    if (!c.arguments().given(static_cast<std::size_t>(r.output))) {
-      note(oddity_kind::small_for_query, now);
-      return;
-    }
     const auto key = now.session_handle << 8 ^ static_cast<u64>(now.which);
     const auto asked = asked_.find(key);
     if (asked != asked_.end() && room >= asked->second)

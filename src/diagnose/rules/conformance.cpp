@@ -62,6 +62,7 @@ void describe_oddity(finding& f, const rule_input& s, const oddity& o) {
     }
     case oddity_kind::unlisted_answer:
       f.level = severity::info;
+      f.fault = fault::undecidable;  // of the failure
       f.say = cat(name, " returned ", short_code(o.value), ", which the standard does not list for it.");
       f.show({o.call}, cat("section ", section_of(o.which)));
       f.cause = "The code may not mean what its name says: modules use such codes for their own reasons.";

@@ -144,7 +144,6 @@ void call_failed(const rule_input& s, const rule& r, findings& out) {
     show_judgements(f, judge(i.which, i.value, first), nullptr);
     f.advice = "Enable the module's own log and repeat the call.";
     if (meaning != nullptr) {
-      f.fault = meaning->fault;
       if (!meaning->why.empty()) f.cause = cat("possible: ", meaning->why);
       if (!meaning->cure.empty()) f.advice = meaning->cure;
     }

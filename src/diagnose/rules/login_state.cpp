@@ -9,9 +9,44 @@
 namespace p11tape::diagnose::rule_functions {
 namespace {
 
+using cryptoki::function;
+
 std::string user_type(u64 user) {
   const auto name = cryptoki::display_name("user_type", user);
   return name.empty() ? cat("user type ", hex(user)) : name;
+}
+
+// True if a login that succeeded before the call must still hold, whatever token it was for: nothing on the tape ends one.
+bool login_must_hold(const rule_input& s, u64 call) {
+  if (s.d.logins.first_success() == 0 || s.d.logins.first_success() > call) return false;
+  for (const auto f :
+       {function::C_Logout, function::C_CloseSession, function::C_CloseAllSessions, function::C_Finalize})
+    if (const auto first_end = s.d.tally.of(f).first_ok; first_end != 0 && first_end < call) return false;
+  return true;
+}
+
+// The call that started the operation which the failed call was to continue for a user who was logged in; 0 for none. A log
+// that does not show sessions shows at least what the thread called before.
+u64 operation_begun_before(const rule_input& s, const failed_call& i) {
+  const auto& first = i.samples.front();
+  if (first.user == CKU_SO) return 0;
+  if (first.operation.active) return first.logged_in ? first.operation.begun_in : 0;
+  if (first.session_open || !login_must_hold(s, first.call) || i.which == model::unknown_function) return 0;
+  const auto& row = cryptoki::row(i.which);
+  for (auto b = first.before.rbegin(); b != first.before.rend(); ++b) {
+    if (b->which == model::unknown_function || !b->ended || b->value != CKR_OK) continue;
+    const auto& other = cryptoki::row(b->which);
+    if (other.family == row.family && other.does == cryptoki::effect::begin) return b->call;
+  }
+  return 0;
+}
+
+// The latest login for an operation between its start and the call; nullptr for none.
+const pin_use* login_for_the_operation(const rule_input& s, u64 begun, u64 call) {
+  const pin_use* last = nullptr;
+  for (const auto& u : s.d.logins.all())
+    if (u.user == CKU_CONTEXT_SPECIFIC && u.call > begun && u.call < call) last = &u;
+  return last;
 }
 
 }  // namespace
@@ -73,24 +108,64 @@ void other_user(const rule_input& s, const rule& r, findings& out) {
     apply_habits(f, s, *i);
     soften(f, s, *i);
   }
+  for (const auto* i : s.d.failed_calls.with({CKR_USER_NOT_LOGGED_IN})) {
+    const auto& first = i->samples.front();
+    if (first.user != CKU_SO) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::pin_state;
+    f.say = cat("The security officer is logged in, and ", name_of(i->which), " needs the user.");
+    show_incident(f, *i);
+    f.cause = "Private objects belong to the user: the security officer can set PINs, and cannot use or create them.";
+    f.advice = "Log in as CKU_USER.";
+    apply_habits(f, s, *i);
+    soften(f, s, *i);
+  }
 }
 
 void login_for_operation(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_USER_NOT_LOGGED_IN})) {
     const auto& first = i->samples.front();
     const bool wants = first.key && first.key->is(model::bit_always_authenticate);
-    const bool in_operation = first.operation.active && first.logged_in;
-    if (!wants && !(in_operation && s.d.logins.context_specific() == 0)) continue;
+    const auto begun = operation_begun_before(s, *i);
+    if (!wants && begun == 0) continue;
+    const auto* consent = login_for_the_operation(s, begun, first.call);
     auto& f = add(out, s, r);
     f.about = topic::key_use;
-    f.say = cat("The key ", first.key ? first.key_name : std::string("that is used"),
-                " needs a login for each operation, which the client does not do.");
+    if (consent == nullptr) {
+      if (wants) {
+        f.say = cat("The key ", first.key_name, " needs a login for each operation, which the client does not do.");
+      } else {
+        f.say = cat(name_of(i->which), " needs another login, although the user is logged in.");
+        f.cause =
+            "likely: the key needs a login for each operation (CKA_ALWAYS_AUTHENTICATE), which the client does not do.";
+      }
+      show_incident(f, *i);
+      if (wants) f.show({}, "the key has CKA_ALWAYS_AUTHENTICATE");
+      f.show({}, "there was no C_Login with CKU_CONTEXT_SPECIFIC between the start and the end of the operation");
+      f.advice =
+          "Use a key without CKA_ALWAYS_AUTHENTICATE (on PIV cards: slot 9A instead of 9C), or a client that supports "
+          "it.";
+      continue;
+    }
+    f.fault = fault::undecidable;
+    if (!consent->ok()) {
+      f.say = cat("The login for the operation failed, so ", name_of(i->which), " was not allowed.");
+      f.show({consent->call}, cat("C_Login with CKU_CONTEXT_SPECIFIC returned ", code(consent->value)));
+      show_incident(f, *i);
+      f.advice = "Find out why that login failed: its PIN may be another one, or the card is in another state.";
+      continue;
+    }
+    f.say = cat("The login for the operation was lost before ", name_of(i->which), ".");
+    f.show({consent->call}, "C_Login with CKU_CONTEXT_SPECIFIC had succeeded");
+    for (const auto& b : first.before)
+      if (b.call > consent->call) f.show({b.call}, cat(name_of(b.which), " was called in between"));
     show_incident(f, *i);
-    if (wants) f.show({}, "the key has CKA_ALWAYS_AUTHENTICATE");
-    f.show({}, "there was no C_Login with CKU_CONTEXT_SPECIFIC between the start and the end of the operation");
+    f.cause =
+        "likely: a command reached the card between the PIN and the use of the key, from another call, another program "
+        "or the module itself. Such keys allow nothing in between.";
     f.advice =
-        "Use a key without CKA_ALWAYS_AUTHENTICATE (on PIV cards: slot 9A instead of 9C), or a client that supports "
-        "it.";
+        "Call the function that uses the key right after C_Login with CKU_CONTEXT_SPECIFIC. If nothing is called in "
+        "between, the commands in the module's own log show what it sends.";
   }
 }
 

@@ -152,6 +152,7 @@ void mechanism_unsupported(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_MECHANISM_INVALID})) {
     if (i->which == function::C_GetMechanismInfo) continue;  // that is an answer
     const auto& first = i->samples.front();
+    if (first.mechanism == unknown && stage_of(i->which) < 5) continue;  // the code does not fit the function
     auto& f = add(out, s, r);
     f.about = topic::mechanism;
     show_incident(f, *i);
@@ -241,9 +242,19 @@ void key_use_forbidden(const rule_input& s, const rule& r, findings& out) {
       s, r, out, {CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_ACTION_PROHIBITED}, topic::key_use,
       [](finding& f, const failed_call& i, const sample& first) {
         f.say = cat("The key's attributes do not allow ", name_of(i.which), ": ", key_of(first), ".");
-        for (const auto& u : uses)
-          if (u.which == i.which && first.key && first.key->is_not(u.bit))
-            f.show({}, cat("the key has ", u.attribute, " = false"));
+        for (const auto& u : uses) {
+          if (u.which != i.which || !first.key) continue;
+          if (first.key->is_not(u.bit)) f.show({}, cat("the key has ", u.attribute, " = false"));
+          if (!first.key->is(u.bit) || !first.key->allowed_mechanisms.empty()) continue;
+          f.say = cat(name_of(i.which), " is not permitted with ", key_of(first), ", although the key has ",
+                      u.attribute, " = true.");
+          f.fault = fault::undecidable;
+          f.cause = "The attributes of the key are not the reason: the module or the token has another one.";
+          f.advice =
+              "Check whether the module supports this type of key and this mechanism, and the token's own policy for the "
+              "key. Try another key.";
+          return;
+        }
         if (first.key && !first.key->allowed_mechanisms.empty()) {
           std::vector<std::string> names;
           for (const auto m : first.key->allowed_mechanisms) names.push_back(mechanism(m));
@@ -350,6 +361,16 @@ void buffer_too_small(const rule_input& s, const rule& r, findings& out) {
       f.advice = "Compare the length that the first call returned with the length that the second call passed.";
       return;
     }
+  for (const auto* i : s.d.failed_calls.with({CKR_BUFFER_TOO_SMALL})) {
+    if (i->which != function::C_GetAttributeValue || aftermath_of(s, *i) != aftermath::gave_up) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::object;
+    f.fault = fault::undecidable;
+    f.say = "C_GetAttributeValue returned CKR_BUFFER_TOO_SMALL, and the client gave up.";
+    show_incident(f, *i);
+    f.cause = "likely: the client passed a buffer that is shorter than the attribute, or did not ask for its length.";
+    f.advice = "The length of each attribute comes from a call with NULL as its buffer. Compare both calls.";
+  }
   if (p.small_buffers < 2) return;
   auto& f = add(out, s, r);
   f.about = topic::key_use;

@@ -4,6 +4,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
+#include "diagnose/rules/after_failure.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -15,6 +16,19 @@ using cryptoki::function;
 bool began_with_initialize(const rule_input& s) noexcept {
   const auto* t = s.d.life.turns.empty() ? nullptr : &s.d.life.turns.front();
   return t != nullptr && !t->finalizes && (s.d.life.first_other == 0 || t->call < s.d.life.first_other);
+}
+
+// Modules that count how often they were initialised go on working after the first C_Finalize.
+bool works_after_finalize(const rule_input& s, const sample& x) noexcept {
+  if (std::any_of(x.before.begin(), x.before.end(), [&](const brief_call& b) {
+        return b.call > x.finalized_in && b.ended && b.value == CKR_OK && stage_of(b.which) >= 1;
+      }))
+    return true;
+  if (s.d.tally.of(function::C_Initialize).last_ok > x.finalized_in) return false;
+  for (std::size_t n = 0; n < cryptoki::function_count; ++n)
+    if (const auto f = static_cast<function>(n); stage_of(f) >= 1 && s.d.tally.of(f).last_ok > x.finalized_in)
+      return true;
+  return false;
 }
 
 // What only tidies up; that the library is gone by then hurts nobody.
@@ -204,6 +218,23 @@ void not_initialised(const rule_input& s, const rule& r, findings& out) {
     show_incident(f, *i);
     f.advice = "The program, or a library that it uses, makes calls in the wrong order. Look for a newer version.";
     soften(f, s, *i);
+  }
+  // Modules that return another code for it.
+  for (const auto& i : s.d.failed_calls.all()) {
+    if (i.value == CKR_CRYPTOKI_NOT_INITIALIZED || i.samples.empty() || tidies_up(i.which) || stage_of(i.which) < 1)
+      continue;
+    const auto& first = i.samples.front();
+    if (first.initialized || first.finalized_in == 0 || works_after_finalize(s, first)) continue;
+    auto& f = add(out, s, r);
+    f.about = topic::library;
+    f.say = cat(name_of(i.which), " was called after C_Finalize.");
+    f.show({first.finalized_in}, "C_Finalize");
+    show_incident(f, i);
+    f.cause = cat("likely: the module returned ", short_code(i.value), " because it was finalised.");
+    f.advice =
+        "Two parts of the program use the module, and one finalises it for both; or the program makes calls in the wrong "
+        "order. Call C_Finalize once, at the end.";
+    soften(f, s, i);
   }
 }
 

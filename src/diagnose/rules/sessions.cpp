@@ -129,8 +129,10 @@ void session_gone(const rule_input& s, const rule& r, findings& out) {
     if (closes(i->which)) continue;
     const auto& first = i->samples.front();
     const bool login = i->value == CKR_USER_NOT_LOGGED_IN;
-    // The login ended with the session that held it; where nobody ever logged in there is nothing to lose.
-    if (login && (first.logged_in || s.d.logins.first_success() == 0 || s.d.logins.first_success() > i->first))
+    // The login ended with the session that held it; where nobody ever logged in there is nothing to lose, and of a call
+    // whose token is not known nobody can say who was logged in.
+    if (login && (first.logged_in || first.slot == unknown || s.d.logins.first_success() == 0 ||
+                  s.d.logins.first_success() > i->first))
       continue;
     if (!login && first.finalized_in != 0 && !first.initialized) continue;  // C_Finalize: other rules
     if (!login && first.session_handle == unknown) continue;                // the log does not show it
