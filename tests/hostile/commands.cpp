@@ -56,10 +56,25 @@ TEST_CASE("hostile tapes cost little") {
       check(tape, other, {"show", "--meaning", "TAPE"}, text::checked);
       check(tape, other, {"summary", "TAPE"}, text::checked);
       check(tape, other, {"diagnose", "TAPE"});
+      check(tape, other, {"diagnose", "--verbose", "TAPE"});
+      check(tape, other, {"diagnose", "--json", "TAPE"});
       check(tape, other, {"profile", "TAPE"}, text::checked);
       check(tape, other, {"diff", "OTHER", "TAPE"});
       check(tape, other, {"diff", "TAPE", "TAPE"});
       check(tape, other, {"replay", "--dry-run", "TAPE"});
+      check(tape, other, {"metrics", "TAPE"}, text::checked);
+      for (const auto* table : {"calls", "attributes", "logins", "sessions", "objects", "findings"})
+        check(tape, other, {"query", "--format", "csv", std::string("SELECT * FROM ") + table, "TAPE"});
+      check(tape, other, {"query", "label-mismatches", "TAPE"}, text::checked);
+      for (const auto* format : {"csv", "otlp", "spy", "oasis-xml"})
+        check(tape, other, {"export", "--format", format, "TAPE"});
+      check(tape, other, {"export", "--format", "jsonl", "--table", "all", "TAPE"});
+      const auto secret = f.write("a secret that no tape holds\n", "secret");
+      check(tape, other, {"verify-clean", "--secret-from", secret, "TAPE"}, text::checked);
+      for (const auto* file : {"--html", "--perfetto", "--folded"})
+        check(tape, other, {"profile", file, f.path() + "/out" + file, "TAPE"});
+      check(tape, other, {"report", "-o", f.path() + "/report.html", "TAPE"}, text::checked);
+      check(tape, other, {"bundle", "-o", f.path() + "/case.tar.gz", "TAPE"}, text::checked);
       const std::string copy = f.path() + "/copy.p11tape";
       check(tape, other, {"scrub", "TAPE", copy});
       unlink(copy.c_str());

@@ -128,7 +128,8 @@ std::string versions(const open_tapes& copies) {
   return out;
 }
 
-// Doctor on the client that was named, otherwise on the modules of the tapes. There is no login without --pin.
+// Doctor on the client that was named, otherwise on the modules of the tapes. There is no login without --pin. A tape may be
+// anybody's, so a library that only a tape names is looked at and never loaded.
 std::string doctor(const bundle_options& o, const open_tapes& copies) {
   std::vector<std::string> arguments = {"doctor", "--verbose"};
   bool named = false;
@@ -145,10 +146,12 @@ std::string doctor(const bundle_options& o, const open_tapes& copies) {
   for (const auto& t : copies.tapes) {
     const std::string path(t->property("module"));
     std::error_code error;
-    if (path.empty() || !modules.insert(path).second || !fs::exists(path, error)) continue;
-    out += own_output({"doctor", "--verbose", "--module", path});
+    if (!path.starts_with('/') || !modules.insert(path).second || !fs::is_regular_file(path, error)) continue;
+    out += own_output({"doctor", "--verbose", "--no-load", "--module", path});
   }
-  return out.empty() ? "No client was named, and the modules of the tapes are not on this machine.\n" : out;
+  return out.empty()
+             ? "No client was named, and the modules of the tapes are not on this machine.\n"
+             : out + "Modules that only a tape names are not loaded. Name the client to have its module loaded.\n";
 }
 
 std::string contents(const bundle_options& o, bool checked) {
