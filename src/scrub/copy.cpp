@@ -82,42 +82,53 @@ std::string escaped(std::string_view value) {
   return out;
 }
 
-// One thread's records, chunk by chunk.
-class strand {
+// Records of one thread after the other, chunk by chunk. As in a host, a thread takes over the chunk of the one before it: a
+// tape of many threads with few calls must not become many times as large.
+class chunks {
  public:
-  strand(output& out, const tape::thread_info& thread, u64& sequence)
-      : out_(out), thread_(thread), sequence_(sequence) {}
+  explicit chunks(output& out) : out_(out) {}
+
+  /// What is added from now on belongs to this thread.
+  void next_thread(const tape::thread_info& thread) { thread_ = thread; }
 
   void add(const tape::record_view& r, const std::vector<std::byte>& body) {
     const std::size_t size = tape::padded(sizeof(tape::record_header) + body.size());
-    if (!bytes_.empty() && bytes_.size() + size > chunk_size) flush();
-    if (bytes_.empty()) start(r);
-    tape::record_header h{};
-    h.size_and_flags = le(static_cast<u32>(size) | static_cast<u32>(r.flags & ~tape::record_packed) << 24);
-    h.kind = static_cast<u8>(r.kind);
-    h.depth = r.depth;
-    h.function = le(r.function);
-    h.call = le(r.call);
-    h.ordinal = le(r.ordinal);
-    h.time = le(r.time);
-    append(&h, sizeof h);
+    const bool same = holder_ == thread_.number;
+    const std::size_t more = size + (same ? 0 : thread_record_size);
+    // A chunk has one pair of clocks for all its records.
+    const bool fits =
+        bytes_.size() + more <= chunk_size && (same || le(header_.wall) - le(header_.monotonic) == r.wall - r.time);
+    if (!bytes_.empty() && !fits) flush();
+    if (bytes_.empty())
+      start(r);
+    else if (!same)
+      hand_over(r);
+    append_header({.kind = r.kind,
+                   .depth = r.depth,
+                   .function = r.function,
+                   .call = r.call,
+                   .ordinal = r.ordinal,
+                   .time = r.time},
+                  static_cast<u32>(size) | static_cast<u32>(r.flags & ~tape::record_packed) << 24);
     append(body.data(), body.size());
     bytes_.resize(tape::padded(bytes_.size()));
   }
 
   void flush() {
     if (bytes_.empty()) return;
-    tape::chunk_header h = header_;
     const std::size_t whole = (bytes_.size() + tape::unit - 1) / tape::unit * tape::unit;
-    h.size = le(static_cast<u32>(whole));
-    h.committed = le(static_cast<u64>(bytes_.size()));
-    std::memcpy(bytes_.data(), &h, sizeof h);
+    header_.size = le(static_cast<u32>(whole));
+    header_.committed = le(static_cast<u64>(bytes_.size()));
+    header_.handed_over = le(handed_over_);
+    std::memcpy(bytes_.data(), &header_, sizeof header_);
     bytes_.resize(whole);
     out_.write(bytes_.data(), bytes_.size());
     bytes_.clear();
   }
 
  private:
+  static constexpr std::size_t thread_record_size = sizeof(tape::record_header) + 16;
+
   void start(const tape::record_view& first) {
     header_ = {};
     header_.magic = le(tape::chunk_magic);
@@ -128,7 +139,36 @@ class strand {
     header_.thread_number = le(thread_.number);
     header_.monotonic = le(first.time);
     header_.wall = le(first.wall);
+    holder_ = thread_.number;
+    handed_over_ = 0;
     bytes_.resize(sizeof header_);
+  }
+  void hand_over(const tape::record_view& first) {
+    append_header({.kind = tape::record_kind::thread, .time = first.time}, static_cast<u32>(thread_record_size));
+    const u64 body[] = {le(thread_.id), le(thread_.number)};
+    append(body, sizeof body);
+    holder_ = thread_.number;
+    ++handed_over_;
+  }
+
+  struct fields {
+    tape::record_kind kind{};
+    u8 depth = 0;
+    u16 function = 0;
+    u32 call = 0;
+    u32 ordinal = 0;
+    u64 time = 0;
+  };
+  void append_header(const fields& f, u32 size_and_flags) {
+    tape::record_header h{};
+    h.size_and_flags = le(size_and_flags);
+    h.kind = static_cast<u8>(f.kind);
+    h.depth = f.depth;
+    h.function = le(f.function);
+    h.call = le(f.call);
+    h.ordinal = le(f.ordinal);
+    h.time = le(f.time);
+    append(&h, sizeof h);
   }
   void append(const void* from, std::size_t size) {
     const auto* at = static_cast<const std::byte*>(from);
@@ -136,8 +176,10 @@ class strand {
   }
 
   output& out_;
-  tape::thread_info thread_;
-  u64& sequence_;
+  tape::thread_info thread_{};
+  u64 holder_ = 0;  // the number of the thread whose records come last in the chunk
+  u64 sequence_ = 0;
+  u32 handed_over_ = 0;
   tape::chunk_header header_{};
   std::vector<std::byte> bytes_;
 };
@@ -180,10 +222,10 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
   out.write(front.data(), front.size());
 
   copied done;
-  u64 sequence = 0;
+  chunks all(out);
   const redactor redact(from.rows(), profile, was.word_size == 4 ? 4 : 8);
   for (std::size_t t = 0; t < from.threads().size(); ++t) {
-    strand s(out, from.threads()[t], sequence);
+    all.next_thread(from.threads()[t]);
     auto records = from.records(t);
     for (tape::record_view r; records.next(r) || records.next_in_flight(r);) {
       std::vector<std::byte> body;
@@ -203,10 +245,10 @@ copied write_copy(const tape::reader& from, const std::string& to, std::size_t p
         continue;
       }
       ++done.records;
-      s.add(r, body);
+      all.add(r, body);
     }
-    s.flush();
   }
+  all.flush();
   out.keep();
   return done;
 }

@@ -94,6 +94,37 @@ void offline_writer::flush(strand& s) {
   s.bytes.clear();
 }
 
+// Puts the records of another thread behind those of a chunk, if they fit and have the same pair of clocks.
+bool offline_writer::hand_over(strand& from, const strand& to) {
+  constexpr std::size_t size = sizeof(record_header) + 16;
+  const auto offset = [](const chunk_header& h) { return le(h.wall) - le(h.monotonic); };
+  const std::size_t more = size + to.bytes.size() - sizeof(chunk_header);
+  if (from.bytes.size() + more > chunk_size || offset(from.header) != offset(to.header)) return false;
+  record_header h{};
+  h.size_and_flags = le(static_cast<u32>(size));
+  h.kind = static_cast<u8>(record_kind::thread);
+  h.time = to.header.monotonic;
+  const u64 body[] = {to.header.thread, to.header.thread_number};
+  const auto at = from.bytes.size();
+  from.bytes.resize(at + more);
+  std::memcpy(from.bytes.data() + at, &h, sizeof h);
+  std::memcpy(from.bytes.data() + at + sizeof h, body, sizeof body);
+  std::memcpy(from.bytes.data() + at + size, to.bytes.data() + sizeof(chunk_header), more - size);
+  from.header.handed_over = le(le(from.header.handed_over) + 1);
+  return true;
+}
+
+void offline_writer::flush_together() {
+  strand shared;
+  for (auto& [number, s] : strands_) {
+    if (s.bytes.empty() || (!shared.bytes.empty() && hand_over(shared, s))) continue;
+    flush(shared);
+    shared = std::move(s);
+    shared.header.sequence = le(++sequence_);
+  }
+  flush(shared);
+}
+
 void offline_writer::write_header() {
   file_header h{};
   std::memcpy(h.magic, file_magic, sizeof h.magic);
@@ -130,7 +161,7 @@ void offline_writer::write_header() {
 }
 
 void offline_writer::finish() {
-  for (auto& [number, s] : strands_) flush(s);
+  flush_together();
   write_header();
   const int fd = descriptor_;
   descriptor_ = -1;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a whole tape in the program: an imported log, a copy. Nothing of this runs inside a host process.
 //
-// Records are given thread by thread or mixed; each thread's go to chunks of its own, in the order in which they come.
+// Records are given thread by thread or mixed; each thread's go to chunks of its own, in the order in which they come. What is
+// left in the end shares chunks: many threads with few calls take no more space than a few with many.
 // The file appears with finish(). If that is never reached, nothing is left behind.
 #pragma once
 
@@ -49,6 +50,8 @@ class offline_writer {
     std::vector<std::byte> bytes;
   };
   void flush(strand& s);
+  void flush_together();
+  static bool hand_over(strand& from, const strand& to);
   void write(const void* bytes, std::size_t size);
   void write_header();
 
