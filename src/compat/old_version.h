@@ -8,6 +8,6 @@
 #pragma once
 
 #include "old_versions.h"
+#include "stand_in.h"
 
-#define STAND_IN __attribute__((visibility("hidden")))
 #define OLD(name) __asm__(".symver old_" #name "," #name "@" P11TAPE_OLD_##name)
