@@ -11,15 +11,18 @@ constexpr std::size_t most_bytes = 70000, most_exchanges = 4096;
 }  // namespace
 
 bool card_lines::title(std::string_view text) {
-  const auto at = text.find("going APDU"), in = text.find("coming APDU");
-  if (at == std::string_view::npos && in == std::string_view::npos) return false;
+  const bool going = text.starts_with("Outgoing APDU"), coming = text.starts_with("Incoming APDU");
+  if (!going && !coming) return false;
   const auto digit = text.find_first_of("0123456789");
-  if (digit == std::string_view::npos || text.find("byte") == std::string_view::npos) return false;
+  if (digit == std::string_view::npos) return false;
   scanner s(text.substr(digit));
   u64 n = 0;
   if (!s.decimal(n) || n > most_bytes) return false;
+  s.blanks();
+  if (!s.literal("bytes") && !s.literal("byte")) return false;
+  if (s.rest.find_first_not_of("]): =") != std::string_view::npos) return false;
   open_ = n > 0;
-  outgoing_ = at != std::string_view::npos;
+  outgoing_ = going;
   size_ = static_cast<std::size_t>(n);
   bytes_.clear();
   return true;

@@ -27,6 +27,7 @@ step cryptoauth(std::string_view text) {
   s.process = process;
   s.thread = thread;
   s.result = result;
+  s.shown = text.substr(0, text.size() - at.rest.size());
   return s;
 }
 
@@ -43,6 +44,7 @@ step keychain(std::string_view text) {
     s.what = step::kind::returns;
     s.result = result;
   }
+  s.shown = text.substr(at, text.size() - at - rest.rest.size());  // what stands before it is another program's
   return s;
 }
 
@@ -72,13 +74,15 @@ step helper(std::string_view text) {
     if (k.name != name) continue;
     s.function = k.function;
     s.what = step::kind::begins;
-    s.shown = text.substr(0, text.size() - rest.rest.size() + 6);  // without what the function was given
+    // Without what stands before it, and what the function was given.
+    s.shown = text.substr(at, text.size() - at - rest.rest.size() + 6);
     if (entry) return s;
-    s.shown = {};
     scanner code(rest.rest.substr(returned + 10));
     u64 result = 0;
     s.what = code.signed_decimal(result) ? step::kind::returns : step::kind::noise;
     s.result = result;
+    s.shown = text.substr(at, text.size() - at - code.rest.size());
+    if (s.what == step::kind::noise) s.what = step::kind::none;
   }
   return s;
 }

@@ -113,8 +113,29 @@ void display_lines::expect_dump(value& v, bool secret) noexcept {
   row_missing_ = characters_missing_ = 0;
 }
 
+bool display_lines::awaits_secret() const noexcept {
+  return last_ != nullptr && secret_ && (last_->what == kind::pointer || last_->partial);
+}
+
+line_use display_lines::disown(std::string_view text) {
+  if (last_ != nullptr) {
+    last_->bytes.clear();
+    last_->partial = true;
+  }
+  secret_ = true;
+  return masked(text);
+}
+
+line_use display_lines::masked(std::string_view text) {
+  cleaned.assign(text);
+  const auto indent = std::min(text.find_first_not_of(" \t"), text.size());
+  for (auto i = indent + mask_from_; i < cleaned.size(); ++i)
+    if (cleaned[i] != ' ') cleaned[i] = '*';
+  return line_use::masked;
+}
+
 line_use display_lines::take(call& c, std::string_view text) {
-  mask_ = false;
+  mask_ = took_dump_ = false;
   // 0.22 and 0.23 forget a line break between the two.
   if (c.function == cryptoki::function::C_GetMechanismInfo)
     if (const auto second = text.find("[out]", 1); second != std::string_view::npos)
@@ -132,7 +153,7 @@ line_use display_lines::take(call& c, std::string_view text) {
   } else if (s.rest.starts_with("CKA_")) {
     ok = attribute(s.rest);
   } else if (last_ != nullptr && (wrapped(s.rest) || (indent > 0 && (dump(s.rest) || print_dump(s.rest))))) {
-    ok = true;
+    ok = took_dump_ = true;
   } else {
     ok = list_line(c, s.rest);
     // Before 0.22 some inputs come without a mark in front.
@@ -140,11 +161,7 @@ line_use display_lines::take(call& c, std::string_view text) {
       ok = parameter(c, s.rest, false);
   }
   if (!ok) return line_use::unknown;
-  if (!mask_) return line_use::used;
-  cleaned.assign(text);
-  for (auto i = indent + mask_from_; i < cleaned.size(); ++i)
-    if (cleaned[i] != ' ') cleaned[i] = '*';
-  return line_use::masked;
+  return mask_ ? masked(text) : line_use::used;
 }
 
 bool display_lines::parameter(call& c, std::string_view text, bool out) {
@@ -198,25 +215,27 @@ bool display_lines::argument_value(call& c, std::size_t index, bool out, bool st
       if (f.kind == shape::records) {  // pVersion = 3.0
         if (version_pair(s.rest, v)) return true;
       }
+      const bool plain = s.rest.starts_with("0x") || s.rest.starts_with('(') || s.rest.starts_with("NULL");
       if (!scan_pointer(s, null)) return false;
       v.what = null ? kind::null : kind::pointer;
+      if (!plain && is_secret(f.secret)) return false;  // digits: a pointer of Windows, or what somebody wrote there
       return s.at_end();
     }
     if (f.kind == shape::numbers && out && !star && f.count >= 0) return false;
     if (s.rest.starts_with("CK")) {
       u64 n = 0;
-      if (!find_constant(s.rest, n)) return true;  // a name that we do not know: the value stays unknown
-      v.set_number(n);
-      return true;
+      const auto constant = trimmed(s.rest);
+      if (find_constant(constant, n)) v.set_number(n);  // of a name that we do not know the value stays unknown
+      return v.known() || std::all_of(constant.begin(), constant.end(), is_name);
     }
-    if (s.literal("(null)")) return true;
+    if (s.literal("(null)")) return s.at_end();
     if (u64 type = 0; s.literal("Unknown Mechanism (") && s.hex(type)) {
       v.set_number(type);
-      return true;
+      return s.character(')') && s.at_end();
     }
     if (s.literal("(nil)") || s.literal("NULL")) {
       v.what = kind::null;
-      return true;
+      return s.at_end();
     }
     u64 n = 0;
     if (!s.number(n) || !s.at_end()) return false;

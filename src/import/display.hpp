@@ -28,6 +28,13 @@ class display_lines {
   /// After line_use::masked: the line without its secrets.
   std::string cleaned;
 
+  /// The latest line was taken as a piece of a dump.
+  bool took_dump() const noexcept { return took_dump_; }
+  /// The header of a secret's dump was read, and the dump itself was not, or not all of it.
+  bool awaits_secret() const noexcept;
+  /// The latest line may be of another call's secret: it is forgotten, and masked.
+  line_use disown(std::string_view text);
+
   /// 4 or 8 where a line has shown how wide the process's words are.
   static u64 word_size_shown(std::string_view text) noexcept;
 
@@ -49,6 +56,7 @@ class display_lines {
   bool structure_field(std::string_view text);
   bool mechanism_info(call& c, std::string_view text);
   void expect_dump(value& v, bool secret) noexcept;
+  line_use masked(std::string_view text);
 
   list open_ = list::none;
   value* into_ = nullptr;  // the open list or struct
@@ -59,7 +67,7 @@ class display_lines {
   bool characters_follow_ = false;      // the second line of an old dump
   std::size_t row_missing_ = 0;         // bytes of the latest line of a dump that a line break has taken away
   std::size_t characters_missing_ = 0;  // ... and the characters behind them
-  bool mask_ = false;
+  bool mask_ = false, took_dump_ = false;
   std::size_t mask_from_ = 0;
 };
 

@@ -38,15 +38,16 @@ class java_reader final : public reader {
     }
     const auto at = l.text.find(frame);
     if (at == std::string_view::npos) return stack_line(l.text) ? line_use::used : line_use::unknown;
+    const auto use = stack_line(l.text) ? line_use::used : line_use::unknown;
     cryptoki::function f{};
     scanner s(l.text.substr(at + frame.size() - 2));
-    if (!result_ || !find_function(s.name(), f)) return line_use::used;
+    if (!result_ || !find_function(s.name(), f)) return use;
     call c;
     c.begin(f, l.number);
     c.result = result_;
     result_.reset();
     to_.add(c);
-    return line_use::used;
+    return use;
   }
   void finish() override {}
 

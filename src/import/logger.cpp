@@ -54,6 +54,22 @@ prefix take_prefix(scanner& s) noexcept {
   return p;
 }
 
+// "1", "160 (CKR_PIN_INCORRECT)", "384 (CKA_EC_PARAMS or CKA_ECDSA_PARAMS)": a number, its name perhaps, and nothing else.
+bool number_alone(scanner& s, u64& n) noexcept {
+  if (!s.number(n)) return false;
+  s.blanks();
+  std::string_view words;
+  if (s.character('(') && !s.until(')', words)) return false;
+  while (!words.empty()) {
+    scanner w(words);
+    const auto name = w.name();
+    if (!name.starts_with("CK") && name != "or" && name != "Unknown") return false;
+    w.blanks();
+    words = w.rest;
+  }
+  return s.at_end();
+}
+
 bool is_stars(std::string_view text) noexcept { return text.starts_with("***************"); }
 
 class logger_reader final : public reader {
@@ -156,7 +172,7 @@ class logger_reader final : public reader {
       return line_use::used;
     }
     u64 result = 0;
-    if (!s.signed_decimal(result)) return line_use::unknown;
+    if (!number_alone(s, result)) return line_use::unknown;
     open_.end_current(result, at);
     return line_use::used;
   }
@@ -222,18 +238,18 @@ class logger_reader final : public reader {
     const auto name = text.substr(0, colon);
     u64 n = 0;
     if (name == "Attribute") {
-      if (!s.decimal(n)) return false;
+      if (!number_alone(s, n)) return false;
       if (list.parts.size() < most_elements) list.parts.emplace_back().type = n;
       return true;
     }
     if (list.parts.empty()) return false;
     auto& a = list.parts.back();
     bool null = false;
-    if (name == "pValue" && scan_pointer(s, null)) {
+    if (name == "pValue" && scan_pointer(s, null) && s.at_end()) {
       a.what = null ? kind::null : kind::pointer;
       return true;
     }
-    if (name == "ulValueLen" && s.decimal(n)) {
+    if (name == "ulValueLen" && number_alone(s, n)) {
       if (n == 0xffffffffu) facts_.word_size = 4;
       a.set_length(n == 0xffffffffu ? unavailable : n);
       return true;
@@ -306,12 +322,12 @@ class logger_reader final : public reader {
     scanner s(rest);
     if (cryptoki::is_pointer(field.kind)) {
       bool null = false;
-      if (!scan_pointer(s, null)) return false;
+      if (!scan_pointer(s, null) || !s.at_end()) return false;
       part.what = null ? kind::null : kind::pointer;
       return true;
     }
     u64 n = 0;
-    if (!s.number(n)) return false;
+    if (!number_alone(s, n)) return false;
     part.set_number(n);
     return true;
   }
@@ -320,7 +336,7 @@ class logger_reader final : public reader {
     scanner s(rest);
     u64 n = 0;
     bool null = false;
-    if (name == "mechanism" && s.number(n)) {
+    if (name == "mechanism" && number_alone(s, n)) {
       m.what = kind::mechanism;
       m.number = n;
       return true;
@@ -328,12 +344,12 @@ class logger_reader final : public reader {
     if (m.what != kind::mechanism) return false;
     if (m.parts.empty()) m.parts.emplace_back();
     auto& p = m.parts.front();
-    if (name == "pParameter" && scan_pointer(s, null)) {
+    if (name == "pParameter" && scan_pointer(s, null) && s.at_end()) {
       p.what = null ? kind::null : kind::pointer;
       return true;
     }
     if (name == "ulParameterLen" && rest == "(nil)") return true;  // printed as if it were a pointer
-    if (name == "ulParameterLen" && s.number(n)) {
+    if (name == "ulParameterLen" && number_alone(s, n)) {
       if (p.what == kind::pointer) p.set_length(n);
       return true;
     }
@@ -360,12 +376,12 @@ class logger_reader final : public reader {
     u64 n = 0;
     bool null = false;
     if (!cryptoki::is_pointer(f.kind)) {
-      if (!s.number(n)) return false;
+      if (!number_alone(s, n)) return false;
       v.set_number(n);
       return true;
     }
     if (element) {  // before the call they are what happened to be in memory
-      if (!s.number(n)) return false;
+      if (!number_alone(s, n)) return false;
       if (!state.output) return true;
       if (v.what != kind::numbers) v = value{};
       v.what = kind::numbers;
@@ -373,12 +389,12 @@ class logger_reader final : public reader {
       return true;
     }
     if (!star) {
-      if (!scan_pointer(s, null)) return false;
+      if (!scan_pointer(s, null) || !s.at_end()) return false;
       if (!v.known()) v.what = null ? kind::null : kind::pointer;
       return true;
     }
     if (f.kind == shape::numbers) {
-      if (!s.number(n)) return false;
+      if (!number_alone(s, n)) return false;
       if (state.output || f.way == cryptoki::flow::inout) v.set_number(n);
       return true;
     }

@@ -6,6 +6,7 @@
 // threads, else the one that was written to last and understands the piece.
 #pragma once
 
+#include <algorithm>
 #include <list>
 
 #include "import/call.hpp"
@@ -69,6 +70,13 @@ class open_calls {
     for (auto i = open_.rbegin(); i != open_.rend(); ++i)
       if (takes(*i)) return touch(std::prev(i.base()));
     return nullptr;
+  }
+
+  /// Whether any call but the current one is so.
+  template <class Is>
+  bool any_other(Is is) const {
+    const auto end = open_.empty() ? open_.end() : std::prev(open_.end());
+    return std::any_of(open_.begin(), end, is);
   }
 
   /// The current call has returned.

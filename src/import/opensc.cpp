@@ -225,7 +225,9 @@ class opensc_reader final : public reader {
     }
     if (c.function == function::C_InitPIN || c.function == function::C_InitToken || c.function == function::C_SetPIN)
       return line_use::masked;
-    if (text.starts_with(c.row().name) || text.starts_with("fLogin()") || text == "called") return line_use::used;
+    const bool plain = text.find_first_of("'\"") == std::string_view::npos;
+    if (plain && (text.starts_with(c.row().name) || text.starts_with("fLogin()") || text == "called"))
+      return line_use::used;
     return line_use::unknown;
   }
 

@@ -206,6 +206,7 @@ class p11kit_reader final : public reader {
       if (!text.empty() && text.back() == '"') text.pop_back();
       if (f.fixed != 0) text.resize(f.fixed, ' ');
       v.set_bytes(text);
+      if (is_secret(f.secret)) secrets_.push_back(s.rest);
       return true;
     }
     if (!s.hex(n)) return false;

@@ -13,6 +13,15 @@
 namespace p11tape::import {
 namespace {
 
+// The words of a message, without what is behind them, and with what is before them if that is where it was written.
+std::string_view shown_of(std::string_view line, std::string_view words, std::string_view behind) noexcept {
+  const auto before = line.substr(0, line.size() - words.size());
+  const bool place = before.empty() || (before.front() == '[' && before.ends_with("(): ") &&
+                                        before.find_first_of("=\"'?") == std::string_view::npos);
+  const auto from = place ? line : words;
+  return from.substr(0, from.size() - behind.size());
+}
+
 step parse(std::string_view text) {
   step s;
   scanner at(text);
@@ -26,6 +35,7 @@ step parse(std::string_view text) {
   if (calling != std::string_view::npos) {
     scanner name(at.rest.substr(calling + 8));
     if (find_function(name.name(), s.function)) s.what = step::kind::begins;
+    s.shown = shown_of(text, at.rest.substr(calling), name.rest);
     return s;
   }
   if (by == std::string_view::npos) return s;
@@ -38,6 +48,7 @@ step parse(std::string_view text) {
   if (!code.number(result)) return s;
   s.what = step::kind::returns;
   s.result = result;
+  s.shown = shown_of(text, at.rest.substr(error), name.rest);
   return s;
 }
 

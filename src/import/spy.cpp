@@ -40,7 +40,10 @@ bool returned(std::string_view text, u64& result) noexcept {
   s.blanks();
   if (!s.literal("Returned:")) return false;
   s.blanks();
-  return s.signed_decimal(result);
+  if (!s.signed_decimal(result)) return false;
+  s.blanks();
+  if (!s.literal("(null)")) s.name();
+  return s.at_end();
 }
 
 struct call_lines {
@@ -77,7 +80,11 @@ class spy_reader final : public reader {
       start_ = process_start{};
       start_.line = l.number;
       announced_ = false;
-      return line_use::used;
+      if (text.find_first_not_of("* ", 0) == text.find(banner) &&
+          text.find_last_not_of("* ") + 1 == text.find(banner) + banner.size())
+        return line_use::used;
+      cleaned_ = "*************** OpenSC PKCS#11 spy *****************";  // other text was on the line
+      return line_use::masked;
     }
     if (loaded(text)) return line_use::used;
     if (is_cut(text)) {
@@ -101,6 +108,9 @@ class spy_reader final : public reader {
       return use;
     }
     e->state.began = true;
+    // Of two dumps that are due nobody knows whose this is.
+    if (e->state.lines.took_dump() && open_.any_other([](const auto& o) { return o.state.lines.awaits_secret(); }))
+      use = e->state.lines.disown(text);
     if (use == line_use::masked) cleaned_ = e->state.lines.cleaned;
     if (facts_.word_size == 0) facts_.word_size = display_lines::word_size_shown(text);
     return use;

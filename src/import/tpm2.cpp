@@ -21,14 +21,19 @@ step parse(std::string_view text) {
   scanner rest(text.substr(text.find('"', at) + 1));
   const auto name = rest.name();
   if (!rest.character('"') || !find_function(name, s.function)) return s;
-  if (enter != std::string_view::npos) {
+  const auto from = std::min(text.find_first_not_of(" \t"), on);
+  const bool plain = text.substr(from, on - from).find_first_of(" =:\"'") == std::string_view::npos;  // the level alone
+  const auto shown = [&] { return text.substr(plain ? 0 : on, text.size() - rest.rest.size() - (plain ? 0 : on)); };
+  if (at == enter) {
     s.what = step::kind::begins;
+    s.shown = shown();
     return s;
   }
   u64 result = 0;
   if (!rest.literal(" value: ") || !rest.number(result)) return s;
   s.what = step::kind::returns;
   s.result = result;
+  s.shown = shown();
   return s;
 }
 

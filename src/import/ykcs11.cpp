@@ -28,6 +28,10 @@ step parse(std::string_view text) {
   }
   const auto open = at.rest.find(" (C_");
   if (open == std::string_view::npos) return s;
+  // "ykcs11.c:1234", after the time and "] " of the other form.
+  auto place = at.rest.substr(0, open);
+  if (place.starts_with("] ")) place.remove_prefix(2);
+  if (place.find_first_of(" \t=\"'") != std::string_view::npos) return s;
   at.rest.remove_prefix(open + 2);
   const auto name = at.name();
   if (!at.literal("): ") || !find_function(name, s.function)) return s;

@@ -2,6 +2,7 @@
 // A secret stands wherever a log of each kind can hold one. Neither the tapes nor the cleaned log may hold any of it.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cctype>
 
 #include "collected.hpp"
 #include "scrub/search.hpp"
@@ -239,6 +240,243 @@ PKCS#11: the PIN is @text
 )"},
 };
 
+// Where secrets stand more rarely, and as people write them.
+const log_of_kind odd_logs[] = {
+    {"pkcs11-spy", R"(
+0: C_InitToken
+[in] slotID = 0x0
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15
+@dump
+[in] pLabel[32] 00007ffd41d31f90 / 32
+    00000000  69 6E 76 65 6E 74 65 64 20 20 20 20 20 20 20 20  invented        
+    00000010  20 20 20 20 20 20 20 20 20 20 20 20 20 20 20 20                  
+Returned:  0 CKR_OK
+
+1: C_InitPIN
+[in] hSession = 0x1
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+2: C_LoginUser
+[in] hSession = 0x1
+[in] userType = CKU_USER
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15
+@dump
+[in] pUsername[ulUsernameLen] 00007ffd41d31f80 / 0
+Returned:  0 CKR_OK
+
+3: C_Login
+[in] hSession = 0x1
+[in] userType = CKU_USER @text
+[in] pPin = @text
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15 = "@text"
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15
+    @hex
+    @text
+Returned:  160 CKR_PIN_INCORRECT @text
+
+4: C_GetOperationState
+[in] hSession = 0x1
+[out] pOperationState[*pulOperationStateLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+5: C_SeedRandom
+[in] hSession = 0x1
+[in] pSeed[ulSeedLen] 00007ffd41d31f80 / 15
+@dump
+Returned:  0 CKR_OK
+
+6: C_SetAttributeValue
+[in] hSession = 0x1
+[in] hObject = 0x5
+[in] pTemplate[2]: 
+    CKA_? (0x80000123)    000055f0c0d1e010 / 15
+@dump
+    CKA_PRIVATE_EXPONENT  000055f0c0d1e010 / 15
+@dump
+Returned:  0 CKR_OK
+PIN=@text pkcs11-tool *************** OpenSC PKCS#11 spy *****************
+)"},
+    // Two threads: the PIN's dump comes when another call waits for that of a label.
+    {"pkcs11-spy", R"(
+0: C_Login
+[in] hSession = 0x1
+[in] userType = CKU_USER
+[in] pPin[ulPinLen] 00007ffd41d31f80 / 15
+
+1: C_GetAttributeValue
+[in] hSession = 0x2
+[in] hObject = 0x5
+[out] pTemplate[1]: 
+    CKA_LABEL             000055f0c0d1e010 / 15
+@dump
+    00000000  69 6E 76 65 6E 74 65 64 20 6C 61 62 65 6C 73     invented labels
+Returned:  0 CKR_OK
+Returned:  0 CKR_OK
+)"},
+    {"libpkcs11shim", R"(
+[cnt] 0000000000000000 - C_Login
+[pid] 1
+[in ] hSession = 0x1
+[in ] userType = CKU_USER
+[in ] pPin[ulPinLen] 00007ffd41d31f80 / 15
+[cnt] 0000000000000001 - C_CreateObject
+[pid] 1
+[in ] hSession = 0x2
+[in ] pTemplate[1]: 
+      CKA_ID                000055f0c0d1e010 / 15
+  @dump
+[ret] 0 CKR_OK
+[ret] 0 CKR_OK
+)"},
+    {"pkcs11-logger", R"(Calling C_SetPIN
+Input
+ hSession: 1 @text
+ pOldPin: 0x55f0c0d1e010
+ *pOldPin: @text
+ ulOldLen: 15
+ pNewPin: 0x55f0c0d1e010
+ *pNewPin: @text
+ ulNewLen: 15
+Returning 0 (CKR_OK) @text
+Calling C_InitPIN
+Input
+ hSession: 1
+ pPin: @text
+ *pPin: @text
+ ulPinLen: 15
+Returning 0 (CKR_OK)
+Calling C_Encrypt
+Input
+ hSession: 1
+ pData: 0x55f0c0d1e010
+ *pData: HEX(@hex)
+ ulDataLen: 15
+Output
+ *pEncryptedData: HEX(@hex
+Returning 0 (CKR_OK)
+Calling C_SeedRandom
+Input
+ hSession: 1
+ pSeed: 0x55f0c0d1e010
+ *pSeed: HEX(@hex)
+ ulSeedLen: 15
+Returning 0 (CKR_OK)
+)"},
+    {"p11-kit", R"(C_SetPIN
+  IN: hSession = S1
+  IN: pOldPin = (15) "@text"
+  IN: pNewPin = (15) "@text"
+C_SetPIN = CKR_OK
+C_InitPIN
+  IN: hSession = S1
+  IN: pPin = "@text"
+C_InitPIN = CKR_OK
+PIN is @text C_GetInfo
+C_GetInfo = CKR_OK
+)"},
+    {"opensc-debug",
+     R"(P:1; T:0x2 17:40:01.123 [opensc-pkcs11] pkcs11-session.c:347:C_Login: C_Login(0x55d0, 1)
+P:1; T:0x2 17:40:01.123 [opensc-pkcs11] pkcs11-session.c:348:C_Login: C_Login() with '@text'
+Outgoing APDU (20 bytes):
+10 20 00 80 0F @begin . ...
+@end .
+Incoming APDU (2 bytes):
+90 00 ..
+Outgoing APDU (35 bytes):
+00 24 00 80 1E @hex @hex
+Incoming APDU (2 bytes):
+90 00 ..
+Outgoing APDU (22 bytes):
+00 DB 3F FF 11 53 0F @hex
+Incoming APDU (2 bytes):
+90 00 ..
+Outgoing APDU (5 bytes):
+00 84 00 00 08 .....
+Incoming APDU (17 bytes):
+@hex 90
+00
+Outgoing APDU (20 bytes):
+00 82 00 00 0F @hex
+Incoming APDU (2 bytes):
+90 00 ..
+Outgoing APDU (22 bytes):
+00 87 03 9B 11 7C 0F @hex
+Incoming APDU (17 bytes):
+@hex 90 00
+Outgoing APDU (5 bytes):
+00 20 00 80 0F @hex
+Outgoing APDU data [   20 bytes] =====================================
+00 20 00 80 0F @hex
+======================================================================
+the PIN @text in an outgoing APDU of 5 bytes
+P:1; T:0x2 17:40:01.126 [opensc-pkcs11] pkcs11-session.c:384:C_Login: fLogin() rv 0
+P:1; T:0x2 17:40:01.127 [opensc-pkcs11] pkcs11-session.c:384:C_SetPIN: Changing PIN from '@text'
+)"},
+    {"pkcs11-provider",
+     R"([2026-11-28 17:40:01.123] [uri.c:1] p11prov_uri(pkcs11:token=t?pin-value=@text): Calling C_Initialize
+pin-value=@text [interface.gen.c:123] p11prov_Login(): Calling C_Login with @text
+[2026-11-28 17:40:01.140] [interface.gen.c:123] p11prov_Login(): Error: 0x000000A0; Error returned by C_Login @text
+)"},
+    {"java", R"(sunpkcs11: pin = @text
+sunpkcs11: Initializing PKCS#11 library with nssArgs="password='@text'"
+Caused by: sun.security.pkcs11.wrapper.PKCS11Exception: CKR_PIN_INCORRECT
+PIN @text at jdk.crypto.cryptoki/sun.security.pkcs11.wrapper.PKCS11.C_Login(Native Method)
+)"},
+    {"ykcs11", "DBG ykcs11.c:1 (C_Login): In\nDBG pin=@text (C_Login): In\nDBG ykcs11.c:3 (C_Login): Out\n"},
+    {"tpm2-pkcs11", R"(pin=@text TRACE on line: "1" in file: "src/pkcs11.c": enter "C_Login" @text
+TRACE on line: "1" in file: "src/pkcs11.c": return "C_Login" value: 160 @text
+)"},
+    {"pkcs11-helper", R"(PIN @text PKCS#11: __pkcs11h_session_login entry
+PKCS#11: __pkcs11h_session_login return rv=160-'CKR_PIN_INCORRECT' @text
+)"},
+    {"cryptoauthlib", "4711:4712:C_Login:1234:CKR_PIN_INCORRECT(@text)\n4711:4712:C_Logout:1234:CKR_OK(0)\n"},
+    {"keychain-pkcs11", "PIN @text C_Login called\nC_Login returning CKR_PIN_INCORRECT @text\n"},
+};
+
+// Four bytes of it in a row, as text or as digits.
+bool holds_piece(const std::string& text) {
+  for (std::size_t i = 0; i + 4 <= canary.size(); ++i) {
+    if (text.find(canary.substr(i, 4)) != std::string::npos) return true;
+    for (const std::string_view between : {"", " ", ":"}) {
+      std::string digits = hex(between).substr(i * (2 + between.size()), 4 * (2 + between.size()) - between.size());
+      if (text.find(digits) != std::string::npos) return true;
+      for (auto& c : digits) c = static_cast<char>(std::tolower(c));
+      if (text.find(digits) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
+std::string utf16(const std::string& log) {
+  std::string out = "\xff\xfe";
+  for (const char c : log) (out += c) += '\0';
+  return out;
+}
+
+// As mail programs quote and break lines.
+std::string quoted_mail(const std::string& log) {
+  std::string out, line;
+  for (const char c : log) {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    while (line.size() > 60) {
+      auto at = line.rfind(' ', 60);
+      if (at == std::string::npos || at == 0) at = 60;
+      out += "> " + line.substr(0, at) + "\r\n";
+      line.erase(0, at);
+      line.erase(0, line.find_first_not_of(' '));
+    }
+    out += "> " + line + "\r\n";
+    line.clear();
+  }
+  return out;
+}
+
 bool names_lengths(const std::string& kind) {
   return kind == "pkcs11-spy" || kind == "pkcs11-logger" || kind == "libpkcs11shim" || kind == "p11-kit";
 }
@@ -272,6 +510,30 @@ TEST_CASE("no secret of any kind of log survives") {
     CAPTURE(read.cleaned);
     CHECK_FALSE(holds_canary(read.cleaned));
     CHECK(collected(log).result.kind->name == l.kind);
+  }
+}
+
+TEST_CASE("no piece of a secret survives in odd places and in odd wrappings") {
+  const auto check = [](const log_of_kind& l, const std::string& log) {
+    const directory folder;
+    for (const auto& path : tapes_of(log, folder.path, l.kind)) CHECK_FALSE(holds_piece(file_text(path)));
+    const collected read(log, l.kind);
+    CAPTURE(read.cleaned);
+    CHECK_FALSE(holds_piece(read.cleaned));
+  };
+  for (const auto& l : logs) {
+    CAPTURE(l.kind);
+    const auto log = replaced(l.text);
+    check(l, utf16(log));
+    check(l, quoted_mail(log));
+  }
+  for (const auto& l : odd_logs) {
+    CAPTURE(l.kind);
+    const auto log = replaced(l.text);
+    REQUIRE(holds_piece(log));
+    check(l, log);
+    check(l, utf16(log));
+    check(l, quoted_mail(log));
   }
 }
 
