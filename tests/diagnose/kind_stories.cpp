@@ -164,6 +164,14 @@ TEST_CASE("P77: what the standard forbids a module") {
   CHECK(t.first() == "P77");
   CHECK(t.has_error("P77"));
   CHECK(t.find("P77")->fault == diagnose::fault::module);
+  tape_story list;
+  list.initialize().slot_list({5});
+  list.call("C_GetMechanismList", body().words({5, 0, given}).number_item(2, 0), CKR_BUFFER_TOO_SMALL,
+            body().number_item(2, 12));
+  const auto query = list.finalize().diagnose();
+  INFO(query.text());
+  CHECK(query.first() == "P77");
+  CHECK(has(said(query, "P77"), "for a size query"));
   const auto sign = [](u64 wanted, u64 room, u64 rv) {
     tape_story s;
     begin(s).login(1).find(1, CKO_PRIVATE_KEY, "", "", {7}).sign_init(1, CKM_RSA_PKCS, 7);

@@ -233,6 +233,21 @@ TEST_CASE("P39: one thread logs out while another is at work") {
   CHECK_FALSE(same.diagnose().has("P39"));
 }
 
+TEST_CASE("P35: other codes for a module that was finalised") {
+  tape_story s;
+  begin(s);
+  const auto t = s.finalize().call("C_GetSlotList", {1, 0, 1}, CKR_GENERAL_ERROR).diagnose();
+  INFO(t.text());
+  CHECK(t.first() == "P35");
+  SECTION("a module that counts goes on working") {
+    tape_story counts;
+    begin(counts);
+    counts.initialize(true, CKR_CRYPTOKI_ALREADY_INITIALIZED).finalize().slot_info(5, CKF_TOKEN_PRESENT);
+    counts.call("C_GetSlotList", {1, 0, 1}, CKR_GENERAL_ERROR);
+    CHECK_FALSE(counts.diagnose().has("P35"));
+  }
+}
+
 TEST_CASE("P40: writing where nothing may be written") {
   const softhsm token;
   if (!token.ready()) SKIP("SoftHSM is not installed");

@@ -111,6 +111,15 @@ TEST_CASE("P50: the token does not offer the mechanism") {
   }
 }
 
+TEST_CASE("P50: not of functions that have no mechanism") {
+  tape_story s;
+  s.initialize().slot_list({5}).call("C_GetSlotInfo", {5, 1}, CKR_MECHANISM_INVALID).finalize();
+  const auto t = s.diagnose();
+  INFO(t.text());
+  CHECK_FALSE(t.has("P50"));
+  CHECK(t.first() == "P77");
+}
+
 TEST_CASE("P51: the mechanism's parameter") {
   const auto t = with_key([](app& a, CK_OBJECT_HANDLE key) {
     CK_RSA_PKCS_PSS_PARAMS pss{CKM_SHA_1, CKG_MGF1_SHA256, 20};
@@ -128,6 +137,21 @@ TEST_CASE("P52: the key may not be used for this") {
   INFO(t.text());
   CHECK(t.first() == "P52");
   CHECK(t.text().find("CKA_SIGN = false") != std::string::npos);
+  SECTION("its attributes allow it") {
+    tape_story s;
+    begin(s);
+    s.find(1, CKO_PRIVATE_KEY, "", "45", {7});
+    body asked, answered;
+    asked.attribute(CKA_SIGN, 1, 0, "");
+    answered.attribute(CKA_SIGN, 1, 2, body().put(u64{1}).str());
+    s.call("C_GetAttributeValue", body().words({1, 7, 1, 1}).template_item(2, asked), CKR_OK,
+           body().template_item(2, answered));
+    const auto allowed = s.sign_init(1, CKM_ECDSA, 7, CKR_KEY_FUNCTION_NOT_PERMITTED).finalize().diagnose();
+    INFO(allowed.text());
+    REQUIRE(allowed.first() == "P52");
+    CHECK(allowed.find("P52")->fault == diagnose::fault::undecidable);
+    CHECK(allowed.find("P52")->say.find("although the key has CKA_SIGN = true") != std::string::npos);
+  }
 }
 
 TEST_CASE("P53, P54: sizes") {
@@ -164,6 +188,15 @@ TEST_CASE("P56: too small a buffer, again and again") {
   };
   CHECK(make(3).has("P56"));
   CHECK_FALSE(make(1).has("P56"));
+  const auto read = [](bool again) {
+    tape_story s;
+    begin(s);
+    s.find(1, CKO_PRIVATE_KEY, "", "45", {7}).read(1, 7, CKA_ID, CKR_BUFFER_TOO_SMALL);
+    if (again) s.read(1, 7, CKA_ID);
+    return s.finalize().diagnose();
+  };
+  CHECK(read(false).first() == "P56");
+  CHECK_FALSE(read(true).has("P56"));
 }
 
 TEST_CASE("P57, P58, P59: the device, the module, the vendor") {

@@ -247,6 +247,65 @@ TEST_CASE("P20c: a login for each operation") {
     right.login(1, CKR_OK, {}, CKU_CONTEXT_SPECIFIC).sign(1).finalize();
     CHECK_FALSE(right.diagnose().has("P20c"));
   }
+  const auto start = [](tape_story& story) -> tape_story& {
+    begin(story);
+    return story.login(1).find(1, CKO_PRIVATE_KEY, "", "45", {7}).sign_init(1, CKM_RSA_PKCS, 7);
+  };
+  const auto contains = [](const told& one, std::string_view text) {
+    const auto* f = one.find("P20c");
+    return f != nullptr && f->say.find(text) != std::string::npos;
+  };
+  SECTION("the key's attribute is not on the tape") {
+    tape_story alone;
+    const auto likely = start(alone).sign(1, CKR_USER_NOT_LOGGED_IN).finalize().diagnose();
+    CHECK(contains(likely, "needs another login, although the user is logged in"));
+  }
+  SECTION("it was made, and lost") {
+    tape_story lost;
+    const auto late = start(lost)
+                          .login(1, CKR_OK, {}, CKU_CONTEXT_SPECIFIC)
+                          .read(1, 7, CKA_ID)
+                          .sign(1, CKR_USER_NOT_LOGGED_IN)
+                          .finalize()
+                          .diagnose();
+    INFO(late.text());
+    CHECK(contains(late, "was lost before C_Sign"));
+    CHECK(late.find("P20c")->fault == diagnose::fault::undecidable);
+    CHECK(late.text(true).find("C_GetAttributeValue was called in between") != std::string::npos);
+  }
+  SECTION("it was made, and failed") {
+    tape_story failed;
+    const auto no = start(failed)
+                        .login(1, CKR_DEVICE_ERROR, {}, CKU_CONTEXT_SPECIFIC)
+                        .sign(1, CKR_USER_NOT_LOGGED_IN)
+                        .finalize()
+                        .diagnose();
+    INFO(no.text());
+    CHECK(contains(no, "The login for the operation failed"));
+    CHECK(no.find("P20c")->fault == diagnose::fault::undecidable);
+  }
+  SECTION("the login ended before") {
+    tape_story ended;
+    begin(ended);
+    ended.login(1).call("C_Logout", {1}).sign_init(1, CKM_RSA_PKCS, 7, CKR_USER_NOT_LOGGED_IN).finalize();
+    CHECK_FALSE(ended.diagnose().has("P20c"));
+  }
+}
+
+TEST_CASE("P20: the security officer is logged in where the user is needed") {
+  tape_story s;
+  begin(s);
+  const auto t = s.login(1, CKR_OK, {}, CKU_SO)
+                     .call("C_GenerateKeyPair", {1, 1, 1, 0, 1, 0, 1, 1}, CKR_USER_NOT_LOGGED_IN)
+                     .finalize()
+                     .diagnose();
+  INFO(t.text());
+  CHECK(t.first() == "P20");
+  CHECK_FALSE(t.has("P20c"));
+  tape_story user;
+  begin(user);
+  user.login(1).call("C_Logout", {1}).sign_init(1, CKM_RSA_PKCS, 7, CKR_USER_NOT_LOGGED_IN).finalize();
+  CHECK_FALSE(user.diagnose().has("P20"));
 }
 
 }  // namespace
