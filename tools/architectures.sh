@@ -26,7 +26,15 @@ known_architecture() {
 }
 
 # runs_here ARCH: whether this kernel runs programs of that architecture itself.
-runs_here() { [[ $1 == "$native" || $1 == i386 && $native == x86_64 ]]; }
+runs_here() {
+  [[ $1 == "$native" ]] || { [[ $1 == i386 && $native == x86_64 ]] && "$(sysroot_of i386)/lib/ld-linux.so.2" --version >/dev/null 2>&1; }
+}
+
+# What comes over the network may be missing through no fault of ours: tests are skipped then.
+cannot_be_had() {
+  echo "${0##*/}: $*" >&2
+  exit 77
+}
 
 # install_now PACKAGE...: as tools/install-packages does it.
 install_now() { "$root/tools/install-packages" --only "$@"; }
@@ -41,10 +49,10 @@ apt_of() {
   options=(
     -q -o "APT::Architecture=$debian" -o "APT::Architectures=$debian" -o APT::Sandbox::User=root
     -o "Dir::State::Lists=$state/lists" -o "Dir::State::status=$state/status" -o "Dir::Cache::Archives=$state/archives"
-    -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
+    -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache=" -o Acquire::Retries=3 -o Acquire::http::Timeout=30
   )
   [[ ! -d $state/sources ]] || options+=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$state/sources")
-  apt-get "${options[@]}" "$@"
+  timeout 600 apt-get "${options[@]}" "$@"
 }
 
 # unpack_packages NAME DEBIAN_ARCH INTO PACKAGE...: these packages and all that they depend on, unpacked. Nothing is
@@ -58,7 +66,7 @@ unpack_packages() {
   apt_of "$name" "$debian" update >/dev/null 2>&1 || true
   rm -f "$state"/archives/*.deb
   apt_of "$name" "$debian" install --yes --download-only --no-install-recommends "$@" >"$state/log" 2>&1 ||
-    { tail -n 5 "$state/log" >&2 && die "the packages for $name cannot be had (whole message: $state/log)"; }
+    { tail -n 5 "$state/log" >&2 && cannot_be_had "Debian's packages for $name cannot be downloaded (whole message: $state/log)"; }
   rm -rf "$into"
   mkdir -p "$into"
   for file in "$state"/archives/*.deb; do dpkg-deb --extract "$file" "$into"; done
@@ -73,9 +81,10 @@ emulator_of() {
   if [[ ! -x $directory/usr/bin/qemu-$1-static ]]; then
     mkdir -p "$directory"
     apt_of emulator "$(dpkg --print-architecture)" update >/dev/null 2>&1 || true
-    (cd "$directory" && apt_of emulator "$(dpkg --print-architecture)" download qemu-user-static >/dev/null) ||
-      die "Debian's package qemu-user-static cannot be had"
-    dpkg-deb --extract "$directory"/qemu-user-static_*.deb "$directory"
+    (cd "$directory" && apt_of emulator "$(dpkg --print-architecture)" download qemu-user-static >/dev/null 2>&1) ||
+      cannot_be_had "Debian's package qemu-user-static cannot be downloaded"
+    dpkg-deb --fsys-tarfile "$directory"/qemu-user-static_*.deb |
+      tar -x -C "$directory" "./usr/bin/qemu-$1-static" "./usr/lib/binfmt.d/qemu-$1.conf"
     rm -f "$directory"/*.deb
   fi
   echo "$directory/usr/bin/qemu-$1-static"
@@ -88,6 +97,18 @@ make_sysroot() {
   local packages
   mapfile -t packages < <("$root/tools/install-packages" --list-target)
   unpack_packages "$1" "${debian_of[$1]}" "$(sysroot_of "$1")" "${packages[@]}"
+}
+
+# runner_of ARCH: the command that runs a program of its sysroot from outside, a word in a line; nothing for this machine's own.
+runner_of() {
+  local system
+  [[ $1 != "$native" ]] || return 0
+  system=$(sysroot_of "$1")
+  if runs_here "$1"; then
+    printf '%s\n' "$system/lib/ld-linux.so.2" --library-path "$system/lib/i386-linux-gnu:$system/usr/lib/i386-linux-gnu"
+  else
+    printf '%s\n' "$(emulator_of "$1")" -L "$system"
+  fi
 }
 
 # configure_for ARCH BUILD_DIRECTORY [OPTION...]: cmake for another architecture (for this one, without a toolchain file).
@@ -112,12 +133,17 @@ shipped_targets() {
 
 # build_for ARCH BUILD TARGET...: builds them as they are shipped, with names of files that do not tell where that was.
 build_for() {
-  local arch=$1 build=$2 flags options=()
+  local arch=$1 build=$2 flags runner options=()
   shift 2
   flags="-O2 -g1 -DNDEBUG -ffile-prefix-map=$root=. -ffile-prefix-map=$build=build"
   say "Building for $arch"
-  # The program of another architecture writes its manual pages when it is built.
-  [[ $arch == "$native" ]] || options=(-DP11TAPE_EMULATOR="$(emulator_of "$arch");-L;$(sysroot_of "$arch")")
+  # The program of another architecture writes its manual pages when it is built, and tests say then what they are.
+  if [[ $arch != "$native" ]]; then
+    make_sysroot "$arch"
+    runs_here "$arch" || emulator_of "$arch" >/dev/null
+    runner=$(runner_of "$arch" | paste -sd ';')
+    options=(-DP11TAPE_EMULATOR="$runner")
+  fi
   configure_for "$arch" "$build" "${options[@]}" -DP11TAPE_TOGETHER=ON -DP11TAPE_WERROR=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="$flags" \
     -DCMAKE_C_FLAGS_RELWITHDEBINFO="$flags"
   make_in "$build" "$@"

@@ -34,18 +34,6 @@ enter() {
     enter "$system" "$registration" "$root" "$cache" "$@"
 }
 
-# runner_of ARCH: the command that runs a program of its sysroot from outside, a word in a line.
-runner_of() {
-  local system loader
-  system=$(sysroot_of "$1")
-  loader=$system/lib/ld-linux.so.2
-  if [[ $1 == i386 ]] && runs_here i386; then
-    printf '%s\n' "$loader" --library-path "$system/lib/i386-linux-gnu:$system/usr/lib/i386-linux-gnu"
-  else
-    printf '%s\n' "$(emulator_of "$1")" -L "$system"
-  fi
-}
-
 # check_old: what was built for this machine, on Debian 11's C library (glibc 2.31): records a client, and shows the tapes.
 check_old() {
   local system=$cache/debian-11 tapes=$cache/tapes-debian-11 runner file
@@ -81,64 +69,87 @@ make_token() {
   ) >"$1.log" 2>&1 || { cat "$1.log" >&2 && return 1; }
 }
 
-# compare_recordings ARCH TAPES: the same client on the same token is recorded in the same way there and here.
+# record_here RECORDER TAPES: a token in TAPES/tokens, and a client of this machine on it, recorded into TAPES/here.
+record_here() {
+  rm -rf "$2"
+  make_token "$2/tokens"
+  "$root/tests/foreign/record" "$1" "$2/tokens" "$2/here" ""
+}
+
+# record_there ARCH RECORDER TAPES: the same client of that architecture on the same token, recorded into TAPES/there.
+record_there() {
+  local arch=$1 recorder=$2 tapes=$3 system='' runner
+  [[ $arch == "$native" ]] || system=$(sysroot_of "$arch")
+  mapfile -t runner < <(runner_of "$arch")
+  # (32-bit programs cannot list directories of some file systems under an emulator.)
+  TMPDIR=/dev/shm "$root/tests/foreign/record" "$recorder" "$tapes/tokens" "$tapes/there" "$system" "${runner[@]}"
+}
+
+# compare_recordings ARCH PROGRAM TAPES: the same client on the same token is recorded in the same way there and here.
 compare_recordings() {
-  local arch=$1 tapes=$2 name
+  local arch=$1 program=$2 tapes=$3 name
   for name in keygen sign mechanisms; do
-    "$root/build/bin/p11tape" diff "$tapes/here/$name.p11tape" "$tapes/there/$name.p11tape" >"$tapes/$name.diff" 2>&1 ||
+    "$program" diff "$tapes/here/$name.p11tape" "$tapes/there/$name.p11tape" >"$tapes/$name.diff" 2>&1 ||
       { cat "$tapes/$name.diff" >&2 && die "$name: the tape from $arch differs from that from here"; }
   done
   echo "recorded on $arch: read here, and like the recording from here ($(sed -n 's/^Alike: \([0-9]* calls\).*/\1/p' "$tapes"/*.diff | paste -sd ' '))"
 }
 
-# check_foreign quick ARCH, or check_foreign ARCH. The first one only builds the recorder, with less optimisation, and records.
-check_foreign() {
-  local quick=no build system tapes targets
-  if [[ $1 == quick ]]; then quick=yes && shift; fi
-  local arch=$1
-  tapes=$cache/tapes-$arch
-  system=$(sysroot_of "$arch")
-  build release lib/p11tape.so bin/p11tape
-  rm -rf "$tapes"
-  make_token "$tapes/tokens"
-  "$root/tests/foreign/record" "$root/build/lib/p11tape.so" "$tapes/tokens" "$tapes/here" ""
-  if [[ $quick == yes ]]; then quick_foreign "$arch" "$system" "$tapes"; else whole_foreign "$arch" "$system" "$tapes"; fi
-}
-
-quick_foreign() {
-  local arch=$1 system=$2 tapes=$3 build=$cache/quick-$1 runner flags="-O1 -g0 -DNDEBUG"
-  say "Building the recorder for $arch"
-  configure_for "$arch" "$build" -DP11TAPE_TESTS=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="$flags" \
-    -DCMAKE_C_FLAGS_RELWITHDEBINFO="$flags"
-  make_in "$build" p11tape_shim
-  meets_floor "$build/lib/p11tape.so"
+# compare_readers ARCH PROGRAM PROGRAM_THERE TAPES: both programs read both kinds of tapes, and print the same bytes.
+compare_readers() {
+  local arch=$1 program=$2 there=$3 tapes=$4 runner place file
   mapfile -t runner < <(runner_of "$arch")
-  # (32-bit programs cannot list directories of some file systems under an emulator.)
-  TMPDIR=/dev/shm "$root/tests/foreign/record" "$build/lib/p11tape.so" "$tapes/tokens" "$tapes/there" "$system" "${runner[@]}"
-  compare_recordings "$arch" "$tapes"
-}
-
-whole_foreign() {
-  local arch=$1 system=$2 tapes=$3 build=$cache/build-$1 targets emulator='' file place name
-  runs_here "$arch" || emulator=$(emulator_of "$arch")
-  mapfile -t targets < <(shipped_targets "$arch")
-  targets+=(p11tape_contract_tests unit-tape unit-cryptoki)
-  [[ $arch == i386 ]] || targets+=(golden-tapes)
-  build_for "$arch" "$build" "${targets[@]}"
-  for file in $(shipped_files "$build"); do meets_floor "$file"; done
-
-  say "Testing on $arch"
-  enter "$arch" "$system" /bin/bash "$root/tests/foreign/inside" "$root" "$build" "$tapes" "$emulator"
-  compare_recordings "$arch" "$tapes"
-  [[ $arch != i386 ]] || return 0
-  # Both programs read both kinds of tapes, and print the same bytes.
   for place in here there; do
     for file in "$tapes/$place"/*.p11tape; do
-      name=$file.txt
-      LC_ALL=C TZ=UTC "$root/build/bin/p11tape" show "$file" >"$name.here"
-      [[ -s $name.here ]] || die "$file: nothing to show"
-      cmp "$name.here" "$name.there" || die "$file is not shown alike here and on $arch"
+      LC_ALL=C TZ=UTC "$program" show "$file" >"$file.here"
+      LC_ALL=C TZ=UTC "${runner[@]}" "$there" show "$file" >"$file.there"
+      [[ $(wc -l <"$file.here") -gt 20 ]] || die "$file: nothing to show"
+      cmp "$file.here" "$file.there" || die "$file is not shown alike here and on $arch"
     done
   done
   echo "$(find "$tapes" -name '*.here' | wc -l) tapes from here and from $arch are shown alike here and there."
+}
+
+# try_foreign ARCH RECORDER PROGRAM TAPES RECORDER_HERE PROGRAM_HERE: what was built for that architecture, run from outside: a
+# client is recorded, and tapes are read across (not on i386, for which there is no program).
+try_foreign() {
+  local arch=$1 recorder=$2 program=$3 tapes=$4
+  record_here "$5" "$tapes"
+  record_there "$arch" "$recorder" "$tapes"
+  compare_recordings "$arch" "$6" "$tapes"
+  [[ $arch == i386 ]] || compare_readers "$arch" "$6" "$program" "$tapes"
+}
+
+# quick_foreign ARCH BUILD: what every run of the tests does, with the recorder, the program and unit tests of the table that both
+# are made from. BUILD is this machine's.
+quick_foreign() {
+  local arch=$1 here=$2 build=$cache/build-$1 targets=(p11tape_shim unit-cryptoki) runner file
+  [[ $arch == i386 ]] || targets+=(p11tape)
+  build_for "$arch" "$build" "${targets[@]}"
+  for file in $(shipped_files "$build"); do meets_floor "$file"; done
+  mapfile -t runner < <(runner_of "$arch")
+  say "Testing on $arch (${runner[0]##*/})"
+  "${runner[@]}" "$build/bin/unit-cryptoki" || [[ $? -eq 77 ]] || die "unit-cryptoki failed on $arch"
+  try_foreign "$arch" "$build"/{lib/p11tape.so,bin/p11tape} "$cache/tapes-$arch" "$here"/{lib/p11tape.so,bin/p11tape}
+}
+
+# whole_foreign ARCH BUILD: all that is shipped, and more tests, which run in a system of that architecture.
+whole_foreign() {
+  local arch=$1 here=$2 build=$cache/build-$1 targets emulator=''
+  mapfile -t targets < <(shipped_targets "$arch")
+  targets+=(p11tape_contract_tests unit-tape)
+  [[ $arch == i386 ]] || targets+=(golden-tapes)
+  build_for "$arch" "$build" "${targets[@]}"
+  quick_foreign "$arch" "$here"
+  runs_here "$arch" || emulator=$(emulator_of "$arch")
+  enter "$arch" "$(sysroot_of "$arch")" /bin/bash "$root/tests/foreign/inside" "$root" "$build" "$cache/tapes-$arch" "$emulator"
+  compare_recordings "$arch" "$here/bin/p11tape" "$cache/tapes-$arch"
+}
+
+# check_foreign [quick] ARCH
+check_foreign() {
+  local how=whole
+  if [[ $1 == quick ]]; then how=quick && shift; fi
+  build release lib/p11tape.so bin/p11tape
+  "${how}_foreign" "$1" "$root/build"
 }

@@ -31,6 +31,8 @@ std::string user_name(u64 user);
 
 /// Text of a tape, safe to print, in quotes.
 inline std::string quoted(std::string_view text) { return label::quoted(text); }
+/// Where <iomanip> is included, std::quoted would be the better match for a string.
+inline std::string quoted(const std::string& text) { return label::quoted(text); }
 
 /// "C_Sign answered CKR_DEVICE_ERROR (0x30)", or how many calls did.
 std::string how_often(const failed_call& i);
