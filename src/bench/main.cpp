@@ -39,9 +39,7 @@ int compare(const surroundings& s, bool json, bool check) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   surroundings s;
   s.program = fs::read_symlink("/proc/self/exe").string();
   const auto lib = fs::path(s.program).parent_path().parent_path() / "lib";
@@ -79,27 +77,33 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : 64;
   }
 
+  if (!started_path.empty()) {
+    std::printf("%.0f\n", measure_start(started_path));
+    return 0;
+  }
+  if (!few_path.empty()) {
+    few_calls(few_path, workload);
+    return 0;
+  }
+  if (!long_path.empty()) {
+    std::puts(nlohmann::json(run_long(long_path, workload, bytes, s.quick)).dump().c_str());
+    return 0;
+  }
+  if (!measured_path.empty()) {
+    std::puts(nlohmann::json(measure(measured_path, s.quick)).dump().c_str());
+    return 0;
+  }
+  if (s.quick) s.rounds = 1;
+  if (!fs::exists(s.spy)) s.spy.clear();
+  if (!is_tmpfs(s.memory)) s.memory.clear();
+  return compare(s, json, check);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    if (!started_path.empty()) {
-      std::printf("%.0f\n", measure_start(started_path));
-      return 0;
-    }
-    if (!few_path.empty()) {
-      few_calls(few_path, workload);
-      return 0;
-    }
-    if (!long_path.empty()) {
-      std::puts(nlohmann::json(run_long(long_path, workload, bytes, s.quick)).dump().c_str());
-      return 0;
-    }
-    if (!measured_path.empty()) {
-      std::puts(nlohmann::json(measure(measured_path, s.quick)).dump().c_str());
-      return 0;
-    }
-    if (s.quick) s.rounds = 1;
-    if (!fs::exists(s.spy)) s.spy.clear();
-    if (!is_tmpfs(s.memory)) s.memory.clear();
-    return compare(s, json, check);
+    return run(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "p11tape-bench: %s\n", e.what());
     return 2;

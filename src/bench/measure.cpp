@@ -83,6 +83,7 @@ double mean_of(const workload& w, workspace& space, const effort& e) {
   };
   while (block() < e.block_ns) calls *= 2;
   std::vector<double> means;
+  means.reserve(static_cast<std::size_t>(e.blocks));
   for (int i = 0; i < e.blocks; ++i) means.push_back(block() / static_cast<double>(calls));
   return lower_quartile(means);
 }
@@ -121,6 +122,7 @@ double throughput_of(const workload& w, const CK_FUNCTION_LIST* list, int thread
   std::atomic<int> waiting{threads};
   std::atomic<bool> stop{false};
   std::vector<std::thread> crew;
+  crew.reserve(static_cast<std::size_t>(threads));
   std::vector<std::uint64_t> calls(static_cast<std::size_t>(threads) * 16);  // a cache line each
   for (int t = 0; t < threads; ++t)
     crew.emplace_back([&, t] {

@@ -182,7 +182,7 @@ void archive::begin(const std::string& name, std::uint64_t size) {
   if (full.size() >= 100) fail(path_, name + ": the name is too long");
   if (size >= largest) fail(path_, name + ": the file is too large");
   char* h = header.data();
-  std::memcpy(h, full.data(), full.size());
+  std::copy(full.begin(), full.end(), h);
   octal(h + 100, 8, 0600);
   octal(h + 108, 8, 0);
   octal(h + 116, 8, 0);
@@ -190,7 +190,7 @@ void archive::begin(const std::string& name, std::uint64_t size) {
   octal(h + 136, 12, modified_);
   std::memset(h + 148, ' ', 8);
   h[156] = '0';
-  std::memcpy(h + 257, "ustar\00000", 8);
+  std::copy_n("ustar\00000", 8, h + 257);
   unsigned sum = 0;
   for (const char c : header) sum += static_cast<unsigned char>(c);
   std::snprintf(h + 148, 8, "%06o", sum);

@@ -7,8 +7,6 @@
 namespace p11tape::capture {
 
 using cryptoki::flow;
-using cryptoki::form;
-using cryptoki::redaction_class;
 using cryptoki::shape;
 using cryptoki::treatment;
 

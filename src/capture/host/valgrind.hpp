@@ -50,7 +50,7 @@ enum class memory { unaddressable, undefined, defined };
 /// What memcheck says of `size` bytes. It makes no report.
 inline memory state_of(const void* at, std::uint64_t size) noexcept {
   constexpr std::uint64_t get_bits = 0x4d430008;
-  unsigned char bits[256];
+  unsigned char bits[256] = {};
   auto result = memory::defined;
   for (std::uint64_t done = 0; done < size;) {
     const std::uint64_t piece = size - done < sizeof bits ? size - done : sizeof bits;
