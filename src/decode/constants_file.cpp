@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -48,11 +49,12 @@ std::string scalar(const YAML::Node& node, const std::string& key, const char* w
   return node.Scalar();
 }
 
-bool to_number(std::string_view text, std::uint64_t& out) noexcept {
+std::optional<std::uint64_t> to_number(std::string_view text) noexcept {
   const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
   if (hexadecimal) text.remove_prefix(2);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, hexadecimal ? 16 : 10);
-  return error == std::errc{} && end == text.data() + text.size();
+  std::uint64_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n, hexadecimal ? 16 : 10);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(n) : std::nullopt;
 }
 
 /// "0x80000010", "12" or "CKM_VENDOR_DEFINED+0x10".
@@ -60,15 +62,16 @@ std::uint64_t value_in(const YAML::Node& node, const std::string& key) {
   constexpr const char* wanted = "a number (0x80000010) or NAME+number (CKM_VENDOR_DEFINED+0x10)";
   auto text = scalar(node, key, wanted);
   std::erase(text, ' ');
-  std::uint64_t base = 0, number = 0;
+  std::uint64_t base = 0;
   std::string_view rest = text;
   if (const auto plus = rest.find('+'); plus != std::string_view::npos) {
     if (!value_of(rest.substr(0, plus), base))
       refuse(node, key + ": " + text.substr(0, plus) + " is not a name of PKCS#11");
     rest.remove_prefix(plus + 1);
   }
-  if (!to_number(rest, number) || base + number < base) refuse(node, key + ": " + text + " is not " + wanted);
-  return base + number;
+  const auto number = to_number(rest);
+  if (!number || base + *number < base) refuse(node, key + ": " + text + " is not " + wanted);
+  return base + *number;
 }
 
 /// One group of a section; checks each name against the standard's.

@@ -6,34 +6,39 @@
 
 namespace p11tape::decode::der {
 
-bool take(bytes& rest, element& out) noexcept {
-  if (rest.size() < 2 || (rest[0] & 0x1f) == 0x1f) return false;
+std::optional<element> take(bytes& rest) noexcept {
+  if (rest.size() < 2 || (rest[0] & 0x1f) == 0x1f) return {};
   std::size_t header = 2;
   std::uint64_t size = rest[1];
   if (size >= 0x80) {
     const std::size_t digits = size & 0x7f;
-    if (digits == 0 || digits > 4 || rest.size() < 2 + digits) return false;
+    if (digits == 0 || digits > 4 || rest.size() < 2 + digits) return {};
     size = 0;
     for (std::size_t i = 0; i < digits; ++i) size = (size << 8) | rest[2 + i];
-    if (size < 0x80 || size >> (8 * (digits - 1)) == 0) return false;
+    if (size < 0x80 || size >> (8 * (digits - 1)) == 0) return {};
     header += digits;
   }
-  if (size > rest.size() - header) return false;
+  if (size > rest.size() - header) return {};
+  element out;
   out.tag = rest[0];
   out.content = rest.subspan(header, static_cast<std::size_t>(size));
   out.whole = rest.first(header + out.content.size());
   rest = rest.subspan(out.whole.size());
-  return true;
+  return out;
 }
 
-bool take(bytes& rest, tag wanted, element& out) noexcept {
+std::optional<element> take(bytes& rest, tag wanted) noexcept {
   auto after = rest;
-  if (!take(after, out) || out.tag != wanted) return false;
+  const auto e = take(after);
+  if (!e || e->tag != wanted) return {};
   rest = after;
-  return true;
+  return e;
 }
 
-bool only(bytes whole, tag wanted, element& out) noexcept { return take(whole, wanted, out) && whole.empty(); }
+std::optional<element> only(bytes whole, tag wanted) noexcept {
+  const auto e = take(whole, wanted);
+  return whole.empty() ? e : std::nullopt;
+}
 
 std::string dotted(bytes content) {
   std::string out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "decode/decode.hpp"
@@ -33,15 +34,15 @@ struct element {
   bytes whole;  ///< tag and length included
 };
 
-/// Takes the first element off `rest`. False where there is none, or it is no DER: indefinite or padded length, a tag
+/// Takes the first element off `rest`. Nothing where there is none, or it is no DER: indefinite or padded length, a tag
 /// number above 30, or more bytes than there are.
-bool take(bytes& rest, element& out) noexcept;
+std::optional<element> take(bytes& rest) noexcept;
 
 /// As take(), but only where the element has this tag; `rest` stays as it is otherwise.
-bool take(bytes& rest, tag wanted, element& out) noexcept;
+std::optional<element> take(bytes& rest, tag wanted) noexcept;
 
-/// The one element that `whole` consists of; false where something follows it.
-bool only(bytes whole, tag wanted, element& out) noexcept;
+/// The one element that `whole` consists of; nothing where something follows it.
+std::optional<element> only(bytes whole, tag wanted) noexcept;
 
 /// The content of an OBJECT IDENTIFIER as dotted numbers; "" where it is none, or an arc does not fit 64 bits.
 std::string dotted(bytes oid_content);

@@ -8,14 +8,16 @@ namespace {
 
 /// "explicit parameters, 256-bit prime field" (ECParameters of X9.62).
 std::string explicit_parameters(bytes content) {
-  der::element version, field, kind, modulus;
-  std::string out = "explicit parameters";
-  if (!der::take(content, der::integer_tag, version) || !der::take(content, der::sequence_tag, field)) return out;
-  auto rest = field.content;
-  if (!der::take(rest, der::oid_tag, kind)) return out;
-  const auto name = der::name_of_oid(der::dotted(kind.content));
-  if (name == "prime-field" && der::take(rest, der::integer_tag, modulus))
-    return out + ", " + std::to_string(der::bit_length(modulus.content)) + "-bit prime field";
+  const std::string out = "explicit parameters";
+  const auto version = der::take(content, der::integer_tag);
+  const auto field = der::take(content, der::sequence_tag);
+  if (!version || !field) return out;
+  auto rest = field->content;
+  const auto kind = der::take(rest, der::oid_tag);
+  if (!kind) return out;
+  const auto name = der::name_of_oid(der::dotted(kind->content));
+  if (const auto modulus = der::take(rest, der::integer_tag); modulus && name == "prime-field")
+    return out + ", " + std::to_string(der::bit_length(modulus->content)) + "-bit prime field";
   return name.empty() ? out : out + ", " + std::string{name};
 }
 
@@ -33,26 +35,32 @@ std::string point_form(bytes p) {
   return {};
 }
 
-/// The bytes of a BIT STRING of whole bytes.
-bool whole_bits(const der::element& e, bytes& out) noexcept {
-  if (e.content.empty() || e.content[0] != 0) return false;
-  out = e.content.subspan(1);
-  return true;
+/// The bytes of a BIT STRING of whole bytes; nothing where it has other bits, or none.
+bytes whole_bits(const der::element& e) noexcept {
+  return e.content.empty() || e.content[0] != 0 ? bytes() : e.content.subspan(1);
+}
+
+/// The modulus or the prime that a SEQUENCE begins with.
+std::optional<der::element> first_number(bytes encoded) {
+  const auto sequence = der::take(encoded, der::sequence_tag);
+  if (!sequence) return {};
+  auto rest = sequence->content;
+  return der::take(rest, der::integer_tag);
 }
 
 }  // namespace
 
 meaning curve(bytes encoded) {
   auto rest = encoded;
-  der::element e;
-  if (!der::take(rest, e) || !rest.empty()) return {{}, {}, "not EC parameters"};
-  switch (e.tag) {
+  const auto e = der::take(rest);
+  if (!e || !rest.empty()) return {{}, {}, "not EC parameters"};
+  switch (e->tag) {
     case der::oid_tag:
       return oid(encoded);
     case der::printable_string_tag:
-      return {text::safe_text(e.content), {{"name", text::safe_text(e.content)}}, {}};
+      return {text::safe_text(e->content), {{"name", text::safe_text(e->content)}}, {}};
     case der::sequence_tag:
-      return {explicit_parameters(e.content), {}, {}};
+      return {explicit_parameters(e->content), {}, {}};
     case der::null_tag:
       return {"the issuer's parameters (implicitCurve)", {}, {}};
     default:
@@ -63,14 +71,12 @@ meaning curve(bytes encoded) {
 meaning point(bytes value) {
   // The standard wants an OCTET STRING around the point (a BIT STRING was allowed for Edwards curves); many modules
   // leave it out. Its tag is also the first byte of an uncompressed point, so the length and what is inside decide.
-  der::element e;
-  bytes inside;
   std::string form, wrapping;
-  if (der::only(value, der::octet_string_tag, e)) {
-    form = point_form(e.content);
+  if (const auto octets = der::only(value, der::octet_string_tag)) {
+    form = point_form(octets->content);
     wrapping = "OCTET STRING";
-  } else if (der::only(value, der::bit_string_tag, e) && whole_bits(e, inside)) {
-    form = point_form(inside);
+  } else if (const auto bits = der::only(value, der::bit_string_tag)) {
+    form = point_form(whole_bits(*bits));
     wrapping = "BIT STRING";
   }
   if (form.empty()) {
@@ -86,15 +92,17 @@ meaning point(bytes value) {
 }
 
 meaning public_key(bytes encoded) {
-  der::element info, algorithm, type, key, sequence, modulus;
-  if (!der::only(encoded, der::sequence_tag, info)) return {{}, {}, "not a SubjectPublicKeyInfo"};
-  auto rest = info.content;
-  if (!der::take(rest, der::sequence_tag, algorithm) || !der::take(rest, der::bit_string_tag, key) || !rest.empty())
-    return {{}, {}, "not a SubjectPublicKeyInfo"};
-  auto parameters = algorithm.content;
-  if (!der::take(parameters, der::oid_tag, type)) return {{}, {}, "not a SubjectPublicKeyInfo"};
-  const auto numbers = der::dotted(type.content);
-  if (numbers.empty()) return {{}, {}, "not a SubjectPublicKeyInfo"};
+  const auto fail = [] { return meaning{{}, {}, "not a SubjectPublicKeyInfo"}; };
+  const auto info = der::only(encoded, der::sequence_tag);
+  if (!info) return fail();
+  auto rest = info->content;
+  const auto algorithm = der::take(rest, der::sequence_tag);
+  const auto key = der::take(rest, der::bit_string_tag);
+  if (!algorithm || !key || !rest.empty()) return fail();
+  auto parameters = algorithm->content;
+  const auto type = der::take(parameters, der::oid_tag);
+  const auto numbers = type ? der::dotted(type->content) : std::string();
+  if (numbers.empty()) return fail();
 
   const auto name = der::name_of_oid(numbers);
   meaning out;
@@ -109,18 +117,15 @@ meaning public_key(bytes encoded) {
     return out;
   }
   // RSA: SEQUENCE { modulus, exponent }; DSA and DH: the prime is in the parameters.
-  bytes bits;
-  bool found = false;
-  if (name.starts_with("RSA") && whole_bits(key, bits) && der::only(bits, der::sequence_tag, sequence)) {
-    bits = sequence.content;
-    found = der::take(bits, der::integer_tag, modulus);
+  std::optional<der::element> modulus;
+  if (name.starts_with("RSA")) {
+    const auto bits = whole_bits(*key);
+    if (der::only(bits, der::sequence_tag)) modulus = first_number(bits);
   } else if (name == "DSA" || name.ends_with("DH")) {
-    found = der::take(parameters, der::sequence_tag, sequence);
-    bits = sequence.content;
-    found = found && der::take(bits, der::integer_tag, modulus);
+    modulus = first_number(parameters);
   }
-  if (found) {
-    const auto size = std::to_string(der::bit_length(modulus.content));
+  if (modulus) {
+    const auto size = std::to_string(der::bit_length(modulus->content));
     out.text += " " + size + " bits";
     out.facts.push_back({"bits", size});
   }

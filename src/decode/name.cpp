@@ -125,17 +125,18 @@ void append_escaped(std::string_view value, std::string& out) {
 
 bool append_pair(const der::element& pair, meaning& out, std::string& text) {
   auto rest = pair.content;
-  der::element type, value;
-  if (!der::take(rest, der::oid_tag, type) || !der::take(rest, value) || !rest.empty()) return false;
-  const auto oid = der::dotted(type.content);
+  const auto type = der::take(rest, der::oid_tag);
+  const auto value = der::take(rest);
+  if (!type || !value || !rest.empty()) return false;
+  const auto oid = der::dotted(type->content);
   if (oid.empty()) return false;
   const auto name = short_name(oid);
   const auto key = name.empty() ? oid : std::string{name};
   std::string characters, shown;
-  if (!name.empty() && to_utf8(value, characters)) {
+  if (!name.empty() && to_utf8(*value, characters)) {
     append_escaped(characters, shown);
   } else {
-    shown = "#" + text::hex(value.whole);
+    shown = "#" + text::hex(value->whole);
   }
   text += key + "=" + shown;
   out.facts.push_back({key, std::move(shown)});
@@ -147,15 +148,17 @@ bool append_pair(const der::element& pair, meaning& out, std::string& text) {
 meaning name(bytes encoded) {
   meaning out;
   const auto fail = [] { return meaning{{}, {}, "not a DER Name"}; };
-  der::element sequence, set, pair;
-  if (!der::only(encoded, der::sequence_tag, sequence)) return fail();
-  for (auto rest = sequence.content; !rest.empty();) {
-    if (!der::take(rest, der::set_tag, set) || set.content.empty()) return fail();
+  const auto sequence = der::only(encoded, der::sequence_tag);
+  if (!sequence) return fail();
+  for (auto rest = sequence->content; !rest.empty();) {
+    const auto set = der::take(rest, der::set_tag);
+    if (!set || set->content.empty()) return fail();
     std::string relative;
-    for (auto pairs = set.content; !pairs.empty();) {
-      if (!der::take(pairs, der::sequence_tag, pair)) return fail();
+    for (auto pairs = set->content; !pairs.empty();) {
+      const auto pair = der::take(pairs, der::sequence_tag);
+      if (!pair) return fail();
       if (!relative.empty()) relative += '+';
-      if (!append_pair(pair, out, relative)) return fail();
+      if (!append_pair(*pair, out, relative)) return fail();
     }
     out.text.insert(0, out.text.empty() ? relative : relative + ",");
   }

@@ -39,15 +39,15 @@ std::string short_number(bytes value) {
 }  // namespace
 
 meaning integer(bytes encoded) {
-  der::element e;
-  if (!der::only(encoded, der::integer_tag, e) || e.content.empty()) return {{}, {}, "not a DER INTEGER"};
+  const auto e = der::only(encoded, der::integer_tag);
+  if (!e || e->content.empty()) return {{}, {}, "not a DER INTEGER"};
   meaning out;
-  if ((e.content[0] & 0x80) != 0) {
-    out.text = "negative, two's complement 0x" + text::hex(e.content);
-    out.facts = {{"hex", text::hex(e.content)}, {"negative", "true"}};
+  if ((e->content[0] & 0x80) != 0) {
+    out.text = "negative, two's complement 0x" + text::hex(e->content);
+    out.facts = {{"hex", text::hex(e->content)}, {"negative", "true"}};
     return out;
   }
-  const auto value = without_zeros(e.content);
+  const auto value = without_zeros(e->content);
   // Serial numbers have up to 20 bytes and are compared in full; nothing longer is an honest one.
   out.text =
       value.size() <= 8 ? short_number(value) : "0x" + (value.size() <= 64 ? text::hex(value) : short_hex(value));
@@ -68,9 +68,9 @@ meaning big(bytes value) {
 }
 
 meaning oid(bytes encoded) {
-  der::element e;
-  if (!der::only(encoded, der::oid_tag, e)) return {{}, {}, "not a DER OBJECT IDENTIFIER"};
-  const auto numbers = der::dotted(e.content);
+  const auto e = der::only(encoded, der::oid_tag);
+  if (!e) return {{}, {}, "not a DER OBJECT IDENTIFIER"};
+  const auto numbers = der::dotted(e->content);
   if (numbers.empty()) return {{}, {}, "an OBJECT IDENTIFIER with an invalid encoding"};
   meaning out;
   out.text = numbers;

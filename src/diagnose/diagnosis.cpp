@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "diagnose/join.hpp"
+#include "diagnose/merge_findings.hpp"
 #include "diagnose/rules/after_failure.hpp"
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -16,7 +16,7 @@ struct cause_row {
 
 constexpr cause_row causes[] = {
 #define CAUSE(root, consequence) {rule_id::root, rule_id::consequence},
-#include "diagnose/tables/causes.def"
+#include "diagnose/tables/consequences.def"
 #undef CAUSE
 };
 
@@ -119,7 +119,7 @@ diagnosis examine(std::span<const process_facts> all, const configured& set) {
     raise_serious(s, d.found);
   }
   put_under_causes(d.found);
-  join_processes(all, d.found);
+  merge_findings(all, d.found);
   std::stable_sort(d.found.begin(), d.found.end(), [](const finding& a, const finding& b) {
     if (a.level != b.level) return a.level > b.level;
     if (a.consequences.size() != b.consequences.size()) return a.consequences.size() > b.consequences.size();

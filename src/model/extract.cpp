@@ -206,15 +206,14 @@ std::string text_named(const fields_view& fields, std::string_view name) {
   return {};
 }
 
-bool output_struct(const call& c, std::size_t field, fields_view& out) {
+std::optional<fields_view> output_struct(const call& c, std::size_t field) {
   item_view item;
   tape::nested_view nested;
-  if (!c.ended() || !c.result().find(field, item) || item.form != item_form::record) return false;
-  if (!tape::nested_view::parse(item.payload, nested)) return false;
+  if (!c.ended() || !c.result().find(field, item) || item.form != item_form::record) return {};
+  if (!tape::nested_view::parse(item.payload, nested)) return {};
   const auto* row = c.tape->rows().structure(nested.record);
-  if (row == nullptr) return false;
-  out = fields_view(row->fields, nested.body);
-  return true;
+  if (row == nullptr) return {};
+  return fields_view(row->fields, nested.body);
 }
 
 void learn(slot& s, const fields_view& info) {

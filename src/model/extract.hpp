@@ -3,6 +3,8 @@
 // tape withheld, cut or could not read is taken for a fact.
 #pragma once
 
+#include <optional>
+
 #include "model/recorded_process.hpp"
 
 namespace p11tape::model {
@@ -17,8 +19,8 @@ void learn(object& o, const search& s);
 /// What the mechanism that made a key says of it.
 void learn_from_generation(object& o, u64 mechanism);
 
-/// The struct of a LEAVE's output `field`, and its row; false where it is not there.
-bool output_struct(const call& c, std::size_t field, tape::fields_view& out);
+/// The struct of a LEAVE's output `field`, and its row; nothing where it is not there.
+std::optional<tape::fields_view> output_struct(const call& c, std::size_t field);
 
 void learn(slot& s, const tape::fields_view& slot_info);
 token token_of(const tape::fields_view& token_info);

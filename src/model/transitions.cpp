@@ -334,7 +334,6 @@ void state::transitions::log_in(recorded_process& in, const flight& f) {
 
 void state::transitions::describe_token(recorded_process& in, const call& c) {
   const auto& role = in.roles[c.function_number];
-  fields_view info;
   const auto id = role.slot >= 0 ? c.word(static_cast<std::size_t>(role.slot)) : unknown;
   switch (role.which) {
     case cryptoki::function::C_GetSlotList: {
@@ -348,14 +347,17 @@ void state::transitions::describe_token(recorded_process& in, const call& c) {
       (with_token ? in.token_list_in : in.slot_list_in) = c.number;
       return;
     }
-    case cryptoki::function::C_GetSlotInfo:
-      if (!output_struct(c, 1, info)) return;
-      learn(slot_of(in, id), info);
+    case cryptoki::function::C_GetSlotInfo: {
+      const auto info = output_struct(c, 1);
+      if (!info) return;
+      learn(slot_of(in, id), *info);
       slot_of(in, id).info_in = c.number;
       return;
+    }
     case cryptoki::function::C_GetTokenInfo: {
-      if (!output_struct(c, 1, info)) return;
-      auto& t = slot_of(in, id).token.emplace(token_of(info));
+      const auto info = output_struct(c, 1);
+      if (!info) return;
+      auto& t = slot_of(in, id).token.emplace(token_of(*info));
       t.seen_in = c.number;
       t.seen_wall = c.leave.wall;
       return;
@@ -372,9 +374,10 @@ void state::transitions::describe_token(recorded_process& in, const call& c) {
     }
     case cryptoki::function::C_GetMechanismInfo: {
       auto& limits = slot_of(in, id).limits;
-      if (!output_struct(c, 2, info) || limits.size() >= recorded_process::most_slots) return;
-      limits[c.arguments().word(1)] = {number_named(info, "ulMinKeySize"), number_named(info, "ulMaxKeySize"),
-                                       number_named(info, "flags")};
+      const auto info = output_struct(c, 2);
+      if (!info || limits.size() >= recorded_process::most_slots) return;
+      limits[c.arguments().word(1)] = {number_named(*info, "ulMinKeySize"), number_named(*info, "ulMaxKeySize"),
+                                       number_named(*info, "flags")};
       return;
     }
     default:

@@ -243,12 +243,10 @@ class planner final : translator {
   }
 
   void take_interface(const model::call& c) {
-    tape::fields_view interface;
     tape::item_view item;
     tape::nested_view list;
-    if (!model::output_struct(c, 2, interface) || !interface.find(1, item) ||
-        !tape::nested_view::parse(item.payload, list))
-      return;
+    const auto interface = model::output_struct(c, 2);
+    if (!interface || !interface->find(1, item) || !tape::nested_view::parse(item.payload, list)) return;
     const auto* row = plan_.tape->rows().structure(list.record);
     if (row == nullptr) return;
     const tape::fields_view version(row->fields, list.body);

@@ -105,9 +105,8 @@ class lister {
       ++result_.all;
       told_.clear();
       for (const auto& e : exchanges.of(*call)) told_.push_back(describers_[call->tape_index].tell(e));
-      if (tape::fields_view info;
-          now.is(cryptoki::function::C_GetInfo) && now.ok && model::output_struct(*call, 0, info))
-        result_.libraries[call->tape_index] = library_of(info);
+      if (now.is(cryptoki::function::C_GetInfo) && now.ok)
+        if (const auto info = model::output_struct(*call, 0)) result_.libraries[call->tape_index] = library_of(*info);
       if (first_wall_ == 0) first_wall_ = call->start_wall() - std::min(since_start(*call), call->start_wall());
       if (choice_.wants(*call)) add(*call, now);
     }

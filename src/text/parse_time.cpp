@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/parse_time.hpp"
 
-#include <cmath>
 #include <ctime>
 
 namespace p11tape::text {
@@ -10,16 +9,22 @@ namespace {
 constexpr std::uint64_t second = 1000000000;
 constexpr std::int64_t half_day = 12 * 3600;
 
-// Takes `digits` digits off the front.
-bool take_number(std::string_view& text, std::size_t digits, int& out) {
-  if (text.size() < digits) return false;
-  out = 0;
+// Takes a number of so many digits off the front.
+std::optional<int> take_number(std::string_view& text, std::size_t digits) {
+  if (text.size() < digits) return {};
+  int n = 0;
   for (std::size_t i = 0; i < digits; ++i) {
-    if (text[i] < '0' || text[i] > '9') return false;
-    out = out * 10 + (text[i] - '0');
+    if (text[i] < '0' || text[i] > '9') return {};
+    n = n * 10 + (text[i] - '0');
   }
   text.remove_prefix(digits);
-  return true;
+  return n;
+}
+
+// The same, where it lies in the range.
+std::optional<int> take_number(std::string_view& text, std::size_t digits, int least, int most) {
+  const auto n = take_number(text, digits);
+  return n && *n >= least && *n <= most ? n : std::nullopt;
 }
 
 bool take(std::string_view& text, char c) {
@@ -29,111 +34,139 @@ bool take(std::string_view& text, char c) {
 }
 
 // "12.345" in units of `unit` ns. The digits are counted, so that nothing is rounded.
-bool take_decimal(std::string_view& text, std::uint64_t unit, std::uint64_t& ns) {
+std::optional<std::uint64_t> take_decimal(std::string_view& text, std::uint64_t unit) {
   std::uint64_t whole = 0, fraction = 0, scale = unit;
   std::size_t digits = 0;
   const auto is_digit = [&] { return !text.empty() && text[0] >= '0' && text[0] <= '9'; };
   for (; is_digit(); text.remove_prefix(1), ++digits) {
-    if (whole > UINT64_MAX / 20 / unit) return false;
+    if (whole > UINT64_MAX / 20 / unit) return {};
     whole = whole * 10 + static_cast<unsigned>(text[0] - '0');
   }
-  if (digits != 0 && take(text, '.'))
+  if (digits == 0) return {};
+  if (take(text, '.'))
     for (; is_digit(); text.remove_prefix(1)) {
       scale /= 10;
       fraction += scale * static_cast<unsigned>(text[0] - '0');
     }
-  ns = whole * unit + fraction;
-  return digits != 0;
+  return whole * unit + fraction;
 }
 
-bool take_clock(std::string_view& text, std::tm& t, std::uint64_t& fraction) {
-  if (!take_number(text, 2, t.tm_hour) || !take(text, ':') || !take_number(text, 2, t.tm_min)) return false;
-  t.tm_sec = 0;
-  fraction = 0;
-  if (take(text, ':')) {
-    std::uint64_t ns = 0;
-    if (!take_decimal(text, second, ns)) return false;
-    t.tm_sec = static_cast<int>(ns / second);
-    fraction = ns % second;
-    if (ns / second > 60) return false;
-  }
-  return t.tm_hour < 24 && t.tm_min < 60;
+// "18:05", "18:05:01.5" in ns since midnight.
+std::optional<std::uint64_t> take_clock(std::string_view& text) {
+  const auto hour = take_number(text, 2, 0, 23);
+  if (!hour || !take(text, ':')) return {};
+  const auto minute = take_number(text, 2, 0, 59);
+  if (!minute) return {};
+  const auto minutes = static_cast<std::uint64_t>(*hour * 60 + *minute);
+  if (!take(text, ':')) return minutes * 60 * second;
+  const auto seconds = take_decimal(text, second);
+  if (!seconds || *seconds / second > 60) return {};
+  return minutes * 60 * second + *seconds;
 }
 
-// "Z", "+01:00", "-0530". False where there is none.
-bool take_zone(std::string_view& text, std::int64_t& offset) {
-  offset = 0;
-  if (take(text, 'Z')) return true;
+// "Z", "+01:00", "-0530" in seconds.
+std::optional<std::int64_t> take_zone(std::string_view& text) {
+  if (take(text, 'Z')) return 0;
   const bool east = text.starts_with('+');
-  if (!east && !text.starts_with('-')) return false;
+  if (!east && !text.starts_with('-')) return {};
   text.remove_prefix(1);
-  int hours = 0, minutes = 0;
-  if (!take_number(text, 2, hours)) return false;
+  const auto hours = take_number(text, 2);
+  if (!hours) return {};
   take(text, ':');
-  if (!text.empty() && !take_number(text, 2, minutes)) return false;
-  offset = (hours * 60 + minutes) * 60;
-  if (!east) offset = -offset;
-  return true;
+  const auto minutes = text.empty() ? std::optional(0) : take_number(text, 2);
+  if (!minutes) return {};
+  const std::int64_t offset = (*hours * 60 + *minutes) * 60;
+  return east ? offset : -offset;
 }
 
-bool to_wall(std::int64_t seconds, std::uint64_t fraction, std::uint64_t& wall) {
-  if (seconds < 0) return false;
-  wall = static_cast<std::uint64_t>(seconds) * second + fraction;
-  return true;
+struct day {
+  int year, month, number;
+};
+
+std::optional<day> take_day(std::string_view& text) {
+  const auto year = take_number(text, 4);
+  if (!year || !take(text, '-')) return {};
+  const auto month = take_number(text, 2, 1, 12);
+  if (!month || !take(text, '-')) return {};
+  const auto number = take_number(text, 2, 1, 31);
+  if (!number) return {};
+  return day{*year, *month, *number};
+}
+
+std::optional<std::uint64_t> to_wall(std::int64_t seconds, std::uint64_t fraction) {
+  if (seconds < 0) return {};
+  return static_cast<std::uint64_t>(seconds) * second + fraction;
+}
+
+void set_clock(std::tm& t, std::uint64_t since_midnight) {
+  const auto seconds = static_cast<int>(since_midnight / second);
+  t.tm_hour = seconds / 3600;
+  t.tm_min = seconds / 60 % 60;
+  t.tm_sec = seconds % 60;
+}
+
+// A time without a date.
+std::optional<std::uint64_t> near(std::uint64_t since_midnight, std::uint64_t start) {
+  const auto start_seconds = static_cast<std::time_t>(start / second);
+  std::tm t{};
+  ::localtime_r(&start_seconds, &t);
+  set_clock(t, since_midnight);
+  t.tm_isdst = -1;
+  auto at = std::mktime(&t);
+  if (at + half_day < start_seconds) {
+    ++t.tm_mday;
+    t.tm_isdst = -1;
+    at = std::mktime(&t);
+  }
+  return to_wall(at, since_midnight % second);
 }
 
 }  // namespace
 
-bool parse_duration(std::string_view text, std::uint64_t& ns) {
+std::optional<std::uint64_t> parse_duration(std::string_view text) {
   constexpr struct {
     std::string_view name;
     std::uint64_t ns;
   } units[] = {{"ns", 1},     {"us", 1000},         {"µs", 1000},         {"ms", 1000000},
                {"s", second}, {"min", 60 * second}, {"h", 3600 * second}, {"d", 86400 * second}};
   const auto digits = text.find_first_not_of("0123456789.");
-  if (digits == std::string_view::npos) return false;
-  for (const auto& u : units)
-    if (u.name == text.substr(digits)) return take_decimal(text, u.ns, ns) && text == u.name;
-  return false;
+  if (digits == std::string_view::npos) return {};
+  for (const auto& u : units) {
+    if (u.name != text.substr(digits)) continue;
+    const auto ns = take_decimal(text, u.ns);
+    return text == u.name ? ns : std::nullopt;
+  }
+  return {};
 }
 
-bool parse_moment(std::string_view text, std::uint64_t start, std::uint64_t& wall) {
+std::optional<std::uint64_t> parse_moment(std::string_view text, std::uint64_t start) {
   if (take(text, '+')) {
-    std::uint64_t after = 0;
-    if (!take_decimal(text, second, after)) return false;
+    const auto after = take_decimal(text, second);
     take(text, 's');
-    wall = start + after;
-    return text.empty();
+    return after && text.empty() ? std::optional(start + *after) : std::nullopt;
+  }
+  if (text.size() < 10 || text[4] != '-') {
+    const auto clock = take_clock(text);
+    return clock && text.empty() ? near(*clock, start) : std::nullopt;
   }
 
-  const auto start_seconds = static_cast<std::time_t>(start / second);
+  const auto date = take_day(text);
+  if (!date) return {};
+  std::uint64_t since_midnight = 0;
+  if (take(text, 'T') || take(text, ' ')) {
+    const auto clock = take_clock(text);
+    if (!clock) return {};
+    since_midnight = *clock;
+  }
   std::tm t{};
-  ::localtime_r(&start_seconds, &t);
+  t.tm_year = date->year - 1900;
+  t.tm_mon = date->month - 1;
+  t.tm_mday = date->number;
   t.tm_isdst = -1;
-  std::uint64_t fraction = 0;
-  const bool has_date = text.size() >= 10 && text[4] == '-';
-  if (!has_date) {
-    if (!take_clock(text, t, fraction) || !text.empty()) return false;
-    auto at = std::mktime(&t);
-    if (at + half_day < start_seconds) {
-      ++t.tm_mday;
-      t.tm_isdst = -1;
-      at = std::mktime(&t);
-    }
-    return to_wall(at, fraction, wall);
-  }
-
-  t.tm_hour = t.tm_min = t.tm_sec = 0;
-  if (!take_number(text, 4, t.tm_year) || !take(text, '-') || !take_number(text, 2, t.tm_mon) || !take(text, '-') ||
-      !take_number(text, 2, t.tm_mday) || t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31)
-    return false;
-  t.tm_year -= 1900;
-  t.tm_mon -= 1;
-  if (take(text, 'T') || take(text, ' '))
-    if (!take_clock(text, t, fraction)) return false;
-  if (text.empty()) return to_wall(std::mktime(&t), fraction, wall);
-  std::int64_t offset = 0;
-  return take_zone(text, offset) && text.empty() && to_wall(::timegm(&t) - offset, fraction, wall);
+  set_clock(t, since_midnight);
+  if (text.empty()) return to_wall(std::mktime(&t), since_midnight % second);
+  const auto zone = take_zone(text);
+  return zone && text.empty() ? to_wall(::timegm(&t) - *zone, since_midnight % second) : std::nullopt;
 }
 
 }  // namespace p11tape::text

@@ -184,8 +184,9 @@ class parser {
       return;
     }
     if (f.kind == field_kind::duration) {
-      if (!text::parse_duration(text, n.number))
-        throw mistake{place, "\"" + text + "\" is not a duration; write 5ms, 2.5s, 100us or 1min"};
+      const auto ns = text::parse_duration(text);
+      if (!ns) throw mistake{place, "\"" + text + "\" is not a duration; write 5ms, 2.5s, 100us or 1min"};
+      n.number = *ns;
       return;
     }
     if (f.kind == field_kind::flag && (text == "true" || text == "false")) {

@@ -6,7 +6,7 @@
 #include "diagnose/rules/after_failure.hpp"
 #include "diagnose/rules/call_preconditions.hpp"
 #include "diagnose/rules/module_habits.hpp"
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 #include "diagnose/tables/return_values.hpp"
 #include "story.hpp"
 #include "synthetic.hpp"
@@ -37,7 +37,7 @@ TEST_CASE("no failed call is silent, whatever the function and the return value"
   std::size_t cells = 0;
   for (std::size_t n = 0; n < cryptoki::function_count; ++n) {
     const auto f = static_cast<function>(n);
-    for (const auto value : diagnose::listed_answers(f)) {
+    for (const auto value : diagnose::listed_return_values(f)) {
       ++cells;
       const auto t = failing(f, value);
       const auto what =
@@ -81,11 +81,11 @@ TEST_CASE("a client that finds another way at once is left alone") {
 TEST_CASE("each row of the tables resolves") {
   for (std::size_t n = 0; n < cryptoki::function_count; ++n) {
     const auto f = static_cast<function>(n);
-    for (const auto value : diagnose::listed_answers(f)) {
+    for (const auto value : diagnose::listed_return_values(f)) {
       INFO(cryptoki::row(f).name << " " << value);
       CHECK(value != CKR_OK);
       CHECK(diagnose::find_return_value(value) != nullptr);
-      CHECK(diagnose::is_listed_answer(f, value));
+      CHECK(diagnose::is_listed_return_value(f, value));
     }
   }
   for (const auto& c : cryptoki::constants_of("return_value")) {

@@ -299,13 +299,13 @@ int follow_tape(follower& f, const follow_options& o) {
 
 int follow(follow_options o) {
   if (!o.slower_than.empty()) {
-    std::uint64_t ns = 0;
-    if (!text::parse_duration(o.slower_than, ns)) {
+    const auto ns = text::parse_duration(o.slower_than);
+    if (!ns) {
       std::fprintf(stderr, "p11tape: --slower-than %s is not a duration (write 5ms, 2.5s, 100us or 1min)\n",
                    o.slower_than.c_str());
       return exit_usage;
     }
-    o.filter.slower_than = ns;
+    o.filter.slower_than = *ns;
   }
   if (o.target.empty()) o.target = "/var/tmp/p11tape-" + std::to_string(::geteuid());
   std::error_code e;

@@ -38,9 +38,10 @@ void see(tape_summary& s, const model::call_context& now) {
       if (now.ok && now.mechanism != model::unknown) ++s.mechanisms[now.mechanism];
       break;
     case effect::none:
-      if (tape::fields_view info; now.is(function::C_GetInfo) && now.ok && model::output_struct(*now.call, 0, info)) {
-        s.manufacturer = model::text_named(info, "manufacturerID");
-        s.library = model::text_named(info, "libraryDescription");
+      if (!now.is(function::C_GetInfo) || !now.ok) break;
+      if (const auto info = model::output_struct(*now.call, 0)) {
+        s.manufacturer = model::text_named(*info, "manufacturerID");
+        s.library = model::text_named(*info, "libraryDescription");
       }
       break;
     default:

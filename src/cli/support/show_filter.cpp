@@ -71,19 +71,19 @@ void show_filter::add_to(CLI::App& command) {
 }
 
 std::string show_filter::understand_times(const std::vector<const tape::reader*>& tapes, tape::u64 since) {
-  tape::u64 start = ~tape::u64{0}, number = 0;
+  tape::u64 start = ~tape::u64{0};
   for (const auto* t : tapes) start = std::min<tape::u64>(start, t->header().wall);
   if (!slower_than_.empty()) {
-    if (!text::parse_duration(slower_than_, number))
-      return "--slower-than: " + slower_than_ + " is not a duration (write 5ms, 2.5s, 100us or 1min)";
-    plain_.slower_than = number;
+    const auto ns = text::parse_duration(slower_than_);
+    if (!ns) return "--slower-than: " + slower_than_ + " is not a duration (write 5ms, 2.5s, 100us or 1min)";
+    plain_.slower_than = *ns;
   }
   const auto moment = [&](const char* option, const std::string& text, std::optional<std::uint64_t>& into) {
     if (text.empty()) return std::string();
-    if (!text::parse_moment(text, start, number))
+    into = text::parse_moment(text, start);
+    if (!into)
       return std::string(option) + ": " + text +
              " is not a time (write 2026-11-21T18:05:01, 18:05:01 or +2.5 for seconds after the start)";
-    into = number;
     return std::string();
   };
   auto trouble = moment("--from", from_, plain_.from);

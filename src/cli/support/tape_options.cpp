@@ -78,11 +78,10 @@ std::uint64_t now() {
 
 // A duration counts back from now.
 std::uint64_t parse_since(const std::string& text) {
-  std::uint64_t number = 0;
-  if (text::parse_duration(text, number)) return now() > number ? now() - number : 0;
+  if (const auto ns = text::parse_duration(text)) return now() > *ns ? now() - *ns : 0;
   // 23:50 is yesterday's at ten past midnight.
   constexpr std::uint64_t day = 86400 * std::uint64_t{1000000000};
-  if (text::parse_moment(text, now(), number)) return number > now() && text.size() <= 8 ? number - day : number;
+  if (const auto at = text::parse_moment(text, now())) return *at > now() && text.size() <= 8 ? *at - day : *at;
   throw CLI::ValidationError("--since", text + " is not a time; write 10min, 2h, 18:05 or 2026-11-21T18:05:01");
 }
 

@@ -110,7 +110,12 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
     d.certificates.see(now);
     d.oddities.see(now);
     d.interleaving.see(now);
-    d.life.see(now);
+    d.initialization.see(now);
+    d.slot_queries.see(now);
+    d.sessions.see(now);
+    d.key_uses.see(now);
+    d.concurrent_calls.see(now);
+    d.unreturned.see(now);
     d.pace.see(now);
     if (!d.windows.empty()) filler.see(now);
     bytes += call->enter.stored + call->leave.stored;
@@ -124,7 +129,7 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
   const auto& in = *state.libraries().front();
   d.forked = in.forked;
   d.objects.finish(in);
-  d.life.finish(in);
+  d.unreturned.finish(in);
   d.slots.insert(in.slots.begin(), in.slots.end());
   d.listed_slots = in.token_list.empty() ? in.slot_list : in.token_list;
   return d;

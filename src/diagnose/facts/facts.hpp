@@ -9,14 +9,19 @@
 #include <vector>
 
 #include "diagnose/facts/certificates.hpp"
+#include "diagnose/facts/concurrent_calls.hpp"
 #include "diagnose/facts/failed_calls.hpp"
+#include "diagnose/facts/initialization.hpp"
 #include "diagnose/facts/interleaving.hpp"
+#include "diagnose/facts/key_uses.hpp"
 #include "diagnose/facts/logins.hpp"
 #include "diagnose/facts/module_violations.hpp"
 #include "diagnose/facts/objects.hpp"
-#include "diagnose/facts/process_lifecycle.hpp"
+#include "diagnose/facts/session_counts.hpp"
 #include "diagnose/facts/session_objects.hpp"
+#include "diagnose/facts/slot_queries.hpp"
 #include "diagnose/facts/timing.hpp"
+#include "diagnose/facts/unreturned_calls.hpp"
 #include "label/label.hpp"
 #include "model/tally.hpp"
 #include "p11tape/exchange.hpp"
@@ -51,7 +56,12 @@ struct process_facts {
   diagnose::certificates certificates;
   diagnose::oddities oddities;
   diagnose::interleaving interleaving;
-  diagnose::life life;
+  diagnose::initialization initialization;
+  diagnose::slot_queries slot_queries;
+  diagnose::session_counts sessions;
+  diagnose::key_uses key_uses;
+  diagnose::concurrent_calls concurrent_calls;
+  diagnose::unreturned_calls unreturned;
   diagnose::pace pace;
   std::map<u64, model::slot> slots;  ///< as last seen
   std::vector<u64> listed_slots;     ///< as C_GetSlotList last returned them

@@ -5,6 +5,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "model/extract.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -41,6 +42,12 @@ void take_template(sample& s, const call_context& now) {
   s.object_class = s.values.number(CKA_CLASS, unknown);
 }
 
+bool looks_like_the_module(u64 value) noexcept {
+  return value == CKR_GENERAL_ERROR || value == CKR_FUNCTION_FAILED || value == CKR_DEVICE_ERROR ||
+         value == CKR_DEVICE_REMOVED || value == CKR_DEVICE_MEMORY || value == CKR_HOST_MEMORY ||
+         value >= CKR_VENDOR_DEFINED;
+}
+
 }  // namespace
 
 std::vector<const failed_call*> failed_calls::with(std::initializer_list<u64> values) const {
@@ -74,8 +81,11 @@ void failed_calls::see(const call_context& now, const std::string& card) {
   else if (unreturned_.size() < most_unreturned)
     unreturned_.push_back({now.which, CKR_OK, 1, now.call->number, now.call->number, {sample_of(now)}});
   if (recent_.size() >= most_threads) recent_.clear();
-  auto& mine = recent_[now.call->thread.number];
-  mine.at[mine.seen++ % neighbours] = {now.call->number, now.value, now.which, now.ended};
+  const brief_call here{now.call->number, now.value, now.which, now.ended};
+  recent_[now.call->thread.number].add(here);
+  if (now.ended && before_module_failure_.empty() && looks_like_the_module(now.value))
+    before_module_failure_ = last_.in_order();
+  last_.add(here);
 }
 
 // The samples that still take note of what came after them.
@@ -131,7 +141,7 @@ sample failed_calls::sample_of(const call_context& now) const {
   s.slot = now.slot_id;
   s.slot_name = now.slot != nullptr      ? model::describe(*now.slot)
                 : now.slot_id == unknown ? "an unknown token"
-                                         : "slot " + std::to_string(now.slot_id);
+                                         : text::slot(now.slot_id);
   const auto listed = [&](const auto& ids) { return std::find(ids.begin(), ids.end(), now.slot_id) != ids.end(); };
   s.slot_listed = listed(in.slot_list) || listed(in.token_list);
   s.slots_asked = in.slot_list_in != 0 || in.token_list_in != 0;

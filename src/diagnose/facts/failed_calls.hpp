@@ -111,6 +111,9 @@ class failed_calls {
   /// Calls that never returned, with their surroundings; at most a few.
   const std::vector<failed_call>& unreturned() const noexcept { return unreturned_; }
 
+  /// The calls of all threads before the first failure that looks like the module's own, newest last.
+  const std::vector<brief_call>& before_module_failure() const noexcept { return before_module_failure_; }
+
   /// Slots that a parent had listed before it forked this process: known where this process listed none.
   void inherit_slots(const std::vector<u64>& listed);
 
@@ -120,12 +123,14 @@ class failed_calls {
 
  private:
   static constexpr std::size_t neighbours = 4;  // that are kept before and after
-  struct recent_calls {
-    std::array<brief_call, neighbours> at{};
+  template <std::size_t Most>
+  struct last_calls {
+    std::array<brief_call, Most> at{};
     u64 seen = 0;
+    void add(const brief_call& c) noexcept { at[seen++ % Most] = c; }
     std::vector<brief_call> in_order() const {
       std::vector<brief_call> all;
-      for (auto i = seen > neighbours ? seen - neighbours : 0; i < seen; ++i) all.push_back(at[i % neighbours]);
+      for (auto i = seen > Most ? seen - Most : 0; i < seen; ++i) all.push_back(at[i % Most]);
       return all;
     }
   };
@@ -157,7 +162,9 @@ class failed_calls {
   std::unordered_map<u64, last_logout> logouts_;  // by slot
   std::vector<failed_call> unreturned_;
   std::vector<watched> watched_;
-  std::unordered_map<u64, recent_calls> recent_;  // by thread
+  std::unordered_map<u64, last_calls<neighbours>> recent_;  // by thread
+  last_calls<20> last_;                                     // of all threads
+  std::vector<brief_call> before_module_failure_;
 };
 
 }  // namespace p11tape::diagnose

@@ -2,6 +2,7 @@
 #include "diagnose/facts/logins.hpp"
 
 #include "cryptoki/pkcs11.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::diagnose {
 
@@ -17,7 +18,7 @@ void logins::take(const call_context& now, const std::string& card) {
   u.slot = now.slot_id;
   u.slot_name = now.slot != nullptr      ? model::describe(*now.slot)
                 : now.slot_id == unknown ? "an unknown token"
-                                         : "slot " + std::to_string(now.slot_id);
+                                         : text::slot(now.slot_id);
   if (r.user >= 0 && c.begun()) u.user = now.word(r.user);
   u.value = now.value;
   u.ended = now.ended;

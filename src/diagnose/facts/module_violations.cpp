@@ -4,7 +4,7 @@
 #include <map>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 #include "model/extract.hpp"
 
 namespace p11tape::diagnose {
@@ -62,7 +62,7 @@ bool is_known_answer(function f, u64 value) {
   thread_local std::map<std::pair<function, u64>, bool> all;
   if (all.size() >= most) all.clear();
   const auto [at, is_new] = all.try_emplace({f, value}, true);
-  if (is_new) at->second = is_listed_answer(f, value);
+  if (is_new) at->second = is_listed_return_value(f, value);
   return at->second;
 }
 

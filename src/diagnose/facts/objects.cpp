@@ -148,6 +148,10 @@ void objects::snapshot(const model::recorded_process& in) {
 
 void objects::see_reading(const call_context& now) {
   const auto& c = *now.call;
+  if (now.session != nullptr) {
+    const auto& search = now.session->of(model::operation::search);
+    if (search.active && search.touched && ++reads_.in_searches == 1) reads_.first_in_search = c.number;
+  }
   ++reads_.calls;
   reads_.time += c.duration();
   const bool refused = now.value == CKR_ATTRIBUTE_SENSITIVE || now.value == CKR_ATTRIBUTE_TYPE_INVALID;

@@ -43,10 +43,11 @@ struct reading {
   u64 calls = 0, single = 0;  ///< with one attribute
   u64 in_rows = 0;            ///< single ones that follow another one on the same object
   u64 longest_row = 0, longest_row_in = 0;
-  u64 sizes = 0;          ///< that only asked for lengths
-  u64 after_refusal = 0;  ///< single ones on the object on which several together were refused
-  u64 time = 0;           ///< ns of all
-  u64 last_refused = 0;   ///< number of the last call that answered CKR_ATTRIBUTE_SENSITIVE or _TYPE_INVALID
+  u64 sizes = 0;                             ///< that only asked for lengths
+  u64 after_refusal = 0;                     ///< single ones on the object on which several together were refused
+  u64 time = 0;                              ///< ns of all
+  u64 in_searches = 0, first_in_search = 0;  ///< inside a search of the same session; number of the first
+  u64 last_refused = 0;  ///< number of the last call that answered CKR_ATTRIBUTE_SENSITIVE or _TYPE_INVALID
 };
 
 /// Searches for everything, or for a class, that found a lot.

@@ -37,7 +37,7 @@ constexpr code_row codes[] = {
 #define GSK(number, name, why, rules) {code_kind::gsk, #number, #name, "", why, rules, true, ""},
 #define TEXT(word, whose, what, why, rules) {code_kind::text, #word, "", what, why, rules, true, whose},
 #define SEC(number, name, what, why, rules) {code_kind::nss, #number, #name, what, why, rules, true, ""},
-#include "diagnose/tables/client_codes.def"
+#include "diagnose/tables/mq_codes.def"
 #include "diagnose/tables/nss_errors.def"
 #undef AMQ
 #undef MQRC
@@ -53,7 +53,7 @@ constexpr code_row codes[] = {
 #define GSK(number, name, why, rules) static_assert(are_rules(rules));
 #define TEXT(word, whose, what, why, rules) static_assert(are_rules(rules));
 #define SEC(number, name, what, why, rules) static_assert(are_rules(rules));
-#include "diagnose/tables/client_codes.def"
+#include "diagnose/tables/mq_codes.def"
 #include "diagnose/tables/nss_errors.def"
 #undef AMQ
 #undef MQRC
@@ -215,7 +215,9 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
     if (const auto word = card::typical_status(value); word != 0) {
       char text[8];
       std::snprintf(text, sizeof text, "%04X", word);
-      e.facts.push_back({"on a card", cat("often ", text, ": ", card::status_meaning(word))});
+      e.facts.push_back({"on a card", card::counts_tries(word)
+                                          ? std::string("often 63Cx: wrong, x tries left")
+                                          : cat("often ", text, ": ", card::status_meaning(word))});
     }
   } else if (group == "mechanism") {
     explain_mechanism(e, value);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 
 namespace p11tape::diagnose {
 

@@ -17,7 +17,7 @@ using cryptoki::function;
 
 std::string last_calls(const rule_input& s) {
   std::vector<std::string> names;
-  for (const auto& b : s.d.life.before_failure)
+  for (const auto& b : s.d.failed_calls.before_module_failure())
     names.push_back(cat(b.call, " ", name_of(b.which),
                         !b.ended            ? " (no end)"
                         : b.value == CKR_OK ? ""

@@ -63,7 +63,7 @@ void key_not_chosen(const rule_input& s, const rule& r, findings& out) {
   const auto& all = s.d.objects.searches();
   const auto tried = [&](function f) { return s.d.tally.of(f).calls != 0; };
   if (tried(function::C_SignInit) || tried(function::C_DecryptInit) || tried(function::C_SignRecoverInit) ||
-      tried(function::C_DeriveKey) || s.d.life.used_keys != 0 || s.d.objects.created() != 0)
+      tried(function::C_DeriveKey) || s.d.key_uses.count != 0 || s.d.objects.created() != 0)
     return;
   // A master whose children use the key it looked at.
   for (const auto& other : s.all)

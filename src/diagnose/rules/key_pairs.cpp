@@ -47,7 +47,7 @@ void key_missing(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     // Another certificate is the one that matters. The tools of NSS ask for a key of every certificate that they list; its
     // other programs do so to show a server a certificate, which needs at least one key.
-    if (s.d.life.used_keys != 0 || (is_nss(s) && (is_nss_tool(s) || any_key_found(s)))) f.level = severity::info;
+    if (s.d.key_uses.count != 0 || (is_nss(s) && (is_nss_tool(s) || any_key_found(s)))) f.level = severity::info;
     f.about = topic::key_pair;
     f.say =
         cat("The ", model::describe_short(*certificate), " has no private key with its ID: clients pair them by ID.");
@@ -64,7 +64,7 @@ void key_missing(const rule_input& s, const rule& r, findings& out) {
 // that nothing but the IDs can tell.
 void lone_pair(const rule_input& s, const rule& r, findings& out) {
   const auto& all = s.d.objects.known();
-  if (s.d.life.used_keys != 0) return;
+  if (s.d.key_uses.count != 0) return;
   const auto alone = [&](u64 object_class, u64 other_class) {
     std::vector<const object*> lone;
     for (const auto& o : all) {
@@ -109,7 +109,7 @@ void key_not_paired(const rule_input& s, const rule& r, findings& out) {
       return q.object_class == CKO_PRIVATE_KEY && q.id == c.id && q.found == 0;
     });
     // Where keys are used all the same, this certificate is not the one that matters.
-    const bool used_keys = s.d.life.used_keys != 0;
+    const bool used_keys = s.d.key_uses.count != 0;
     auto& f = add(out, s, r);
     if (used_keys) f.level = severity::info;
     f.about = topic::key_pair;
@@ -220,7 +220,7 @@ void key_without_certificate(const rule_input& s, const rule& r, findings& out) 
   }
   if (listing == nullptr || key_listing == nullptr || certificates != 0 || keys == 0 || s.d.logins.succeeded() == 0)
     return;
-  if (s.d.life.used_keys != 0 || s.d.objects.created() != 0 || s.d.is_inspection_tool()) return;
+  if (s.d.key_uses.count != 0 || s.d.objects.created() != 0 || s.d.is_inspection_tool()) return;
   // OpenSSL's engine lists the certificates whatever it is asked for: that it does says nothing.
   if (speaker by{}; speaker_of(s.d.program, by) && by == speaker::openssl) return;
   std::vector<std::string> names;

@@ -56,7 +56,7 @@ void already_logged_in(const rule_input& s, const rule& r, findings& out) {
     // A client that goes on takes it for the success that it is.
     const auto after = aftermath_of(s, *i);
     const bool went_on = after != aftermath::gave_up || s.d.is_inspection_tool();
-    if (!went_on && i->count == 1 && s.d.life.last_used_key != 0) continue;
+    if (!went_on && i->count == 1 && s.d.key_uses.last != 0) continue;
     auto& f = add(out, s, r);
     f.about = topic::pin_state;
     // Nothing after it: the client may have been done, or have taken it for an error.

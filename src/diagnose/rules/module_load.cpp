@@ -143,7 +143,7 @@ std::string_view vendor_advice(const std::string& module) noexcept {
 }
 
 const turn* initialization_after(const rule_input& s, u64 call) noexcept {
-  for (const auto& t : s.d.life.turns)
+  for (const auto& t : s.d.initialization.turns)
     if (!t.finalizes && t.ended && t.value == CKR_OK && t.call > call) return &t;
   return nullptr;
 }
@@ -215,7 +215,7 @@ void initialize_arguments(const rule_input& s, const rule& r, findings& out) {
   f.about = topic::initialize;
   f.say = "The module rejects the arguments of C_Initialize.";
   show_incident(f, *i);
-  for (const auto& t : s.d.life.turns) {
+  for (const auto& t : s.d.initialization.turns) {
     if (t.call != i->first) continue;
     if (t.locks.reserved) f.show({t.call}, "pReserved is not NULL: the configuration passes parameters to the module");
     if (t.locks.mutexes != 0 && t.locks.mutexes != 4)
@@ -275,7 +275,7 @@ void wrong_slot(const rule_input& s, const rule& r, findings& out) {
 }
 
 void no_token(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
+  const auto& l = s.d.slot_queries;
   const bool counted_none = l.slots_with_token != unknown && l.most_with_token == 0;
   const bool no_slot = l.slots_with_token == unknown && l.slots_without_token == 0;
   if (!counted_none && !no_slot) return;

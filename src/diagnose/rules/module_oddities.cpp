@@ -30,10 +30,10 @@ void token_present_flag(const rule_input& s, const rule& r, findings& out) {
 }
 
 void login_outlives_session(const rule_input& s, const rule& r, findings& out) {
-  if (s.d.life.left_login == 0) return;
+  if (s.d.sessions.login_kept_in == 0) return;
   auto& f = add(out, s, r);
   f.say = "A user was still logged in after the last session was closed, which should have ended the login.";
-  f.show({s.d.life.left_login}, "C_GetSessionInfo shows a logged-in user");
+  f.show({s.d.sessions.login_kept_in}, "C_GetSessionInfo shows a logged-in user");
 }
 
 void label_not_utf8(const rule_input& s, const rule& r, findings& out) {
@@ -47,7 +47,7 @@ void label_not_utf8(const rule_input& s, const rule& r, findings& out) {
 }
 
 void finalize_argument(const rule_input& s, const rule& r, findings& out) {
-  for (const auto& t : s.d.life.turns) {
+  for (const auto& t : s.d.initialization.turns) {
     if (!t.finalizes || !t.reserved) continue;
     auto& f = add(out, s, r);
     f.say = "C_Finalize was called with an argument, which must be NULL.";
@@ -57,21 +57,21 @@ void finalize_argument(const rule_input& s, const rule& r, findings& out) {
 }
 
 void mechanisms_change(const rule_input& s, const rule& r, findings& out) {
-  if (!s.d.life.mechanisms_changed) return;
+  if (s.d.slot_queries.mechanisms_changed_in == 0) return;
   auto& f = add(out, s, r);
   f.about = topic::mechanism;
   f.say = "A token supports other mechanisms than before.";
-  f.show({s.d.life.mechanisms_changed_in}, "C_GetMechanismList returned another list than before");
+  f.show({s.d.slot_queries.mechanisms_changed_in}, "C_GetMechanismList returned another list than before");
   f.advice = "Another token was inserted, its mode changed, or the members of an HSM group differ.";
 }
 
 void handles_reused(const rule_input& s, const rule& r, findings& out) {
-  if (s.d.life.reused == 0) return;
+  if (s.d.sessions.reused == 0) return;
   for (const auto* i :
        s.d.failed_calls.with({CKR_SESSION_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_OPERATION_ACTIVE})) {
     auto& f = add(out, s, r);
     f.about = topic::session;
-    f.say = cat("The module immediately reuses the handles of closed sessions (", counted(s.d.life.reused, "time"),
+    f.say = cat("The module immediately reuses the handles of closed sessions (", counted(s.d.sessions.reused, "time"),
                 "), and the program uses invalid handles: it may be using sessions of other parts of the program.");
     show_incident(f, *i);
     return;

@@ -43,7 +43,7 @@ std::string lower(std::string_view text) {
 
 // The process found its way: it used a key, or made what it had not found.
 bool went_on(const rule_input& s, u64 call) noexcept {
-  return s.d.life.last_used_key > call || s.d.objects.last_created() > call;
+  return s.d.key_uses.last > call || s.d.objects.last_created() > call;
 }
 
 bool found_otherwise(const rule_input& s, const searched& q) noexcept {

@@ -68,7 +68,7 @@ void attribute_refused(const rule_input& s, const rule& r, findings& out) {
           later = std::max(later, s.d.tally.of(which).last);
       }
     }
-    if (later > last || s.d.life.used_keys != 0) continue;
+    if (later > last || s.d.key_uses.count != 0) continue;
     // A log that ends here need not be where the client stopped.
     if (s.d.imported && s.d.tally.total().last == last) continue;
     auto& f = add(out, s, r);

@@ -129,17 +129,17 @@ void operation_order(const rule_input& s, const rule& r, findings& out) {
 }
 
 void read_inside_search(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
-  if (l.interleaved_reads == 0) return;
+  const auto& reads = s.d.objects.reads();
+  if (reads.in_searches == 0) return;
   for (const auto& i : s.d.failed_calls.all()) {
-    if (does(i.which) != effect::find_step || i.first < l.interleaved_in) continue;
+    if (does(i.which) != effect::find_step || i.first < reads.first_in_search) continue;
     auto& f = add(out, s, r);
     f.about = topic::object;
     f.say =
         "Attributes were read during a search, and the search then failed: some modules cannot do both at the same "
         "time.";
-    f.show({l.interleaved_in}, counted(l.interleaved_reads, "C_GetAttributeValue during a search",
-                                       "calls of C_GetAttributeValue during searches"));
+    f.show({reads.first_in_search}, counted(reads.in_searches, "C_GetAttributeValue during a search",
+                                            "calls of C_GetAttributeValue during searches"));
     show_incident(f, i);
     f.advice =
         "The standard allows it: report it to the vendor of the module. A client that fetches all handles first "
@@ -325,7 +325,7 @@ void function_unsupported(const rule_input& s, const rule& r, findings& out) {
       case effect::begin:
       case effect::single:
         needed |= cryptoki::row(i->which).since == cryptoki::version::v2_40 &&
-                  !s.d.succeeded_after(i->which, i->last) && s.d.life.last_used_key < i->last;
+                  !s.d.succeeded_after(i->which, i->last) && s.d.key_uses.last < i->last;
         break;
       default:
         break;

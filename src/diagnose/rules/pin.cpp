@@ -367,7 +367,7 @@ void pin_expired(const rule_input& s, const rule& r, findings& out) {
   }
   for (const auto& [id, slot] : s.d.slots) {
     if (told || !slot.token || !slot.token->has(CKF_USER_PIN_TO_BE_CHANGED)) continue;
-    const auto& opened = s.d.life.opened_slots;
+    const auto& opened = s.d.sessions.opened_slots;
     if (std::find(opened.begin(), opened.end(), id) == opened.end()) continue;
     auto& f = add(out, s, r);
     f.level = s.d.logins.tried() > s.d.logins.succeeded() ? severity::error : severity::warning;

@@ -14,8 +14,9 @@ using cryptoki::effect;
 using cryptoki::function;
 
 bool began_with_initialize(const rule_input& s) noexcept {
-  const auto* t = s.d.life.turns.empty() ? nullptr : &s.d.life.turns.front();
-  return t != nullptr && !t->finalizes && (s.d.life.first_other == 0 || t->call < s.d.life.first_other);
+  const auto* t = s.d.initialization.turns.empty() ? nullptr : &s.d.initialization.turns.front();
+  return t != nullptr && !t->finalizes &&
+         (s.d.initialization.first.call == 0 || t->call < s.d.initialization.first.call);
 }
 
 // Modules that count how often they were initialised go on working after the first C_Finalize.
@@ -48,20 +49,20 @@ bool tidies_up(function f) noexcept {
 }  // namespace
 
 void use_after_fork(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
-  if (!s.d.forked || l.first_other == 0 || began_with_initialize(s) || l.only_cleans_up) return;
+  const auto& i = s.d.initialization;
+  const auto& first = i.first;
+  if (!s.d.forked || first.call == 0 || began_with_initialize(s) || i.only_cleans_up) return;
   // A parent that had not initialised the module leaves the child nothing: that is a program that forgot to.
   const auto* parent = s.parent();
-  if (parent != nullptr && parent->life.initializations == 0) return;
+  if (parent != nullptr && parent->initialization.initialized == 0) return;
   auto& f = add(out, s, r);
-  const bool bad = !l.first_other_ended || l.first_other_value != CKR_OK;
+  const bool bad = !first.ended || first.value != CKR_OK;
   if (!bad) f.level = severity::warning;
   f.about = topic::library;
   f.say = cat("The process forked, and its child (process ", s.d.pid, ") uses the module without C_Initialize",
               bad ? "." : "; this module allows it, others do not.");
-  f.show({l.first_other},
-         cat("the child's first call is ", name_of(l.first_other_function),
-             !l.first_other_ended ? ", which never returned" : cat(", which returned ", code(l.first_other_value))));
+  f.show({first.call}, cat("the child's first call is ", name_of(first.which),
+                           !first.ended ? ", which never returned" : cat(", which returned ", code(first.value))));
   if (const auto from = s.d.tape->property("forked_from"); !from.empty())
     f.show({}, cat("the parent's tape is ", label::printable(from)));
   f.advice =
@@ -71,7 +72,8 @@ void use_after_fork(const rule_input& s, const rule& r, findings& out) {
 
 void fork_not_noticed(const rule_input& s, const rule& r, findings& out) {
   const auto* i = s.d.failed_calls.find(function::C_Initialize, CKR_CRYPTOKI_ALREADY_INITIALIZED);
-  if (i == nullptr || !s.d.forked || !began_with_initialize(s) || s.d.life.turns.front().call != i->first) return;
+  if (i == nullptr || !s.d.forked || !began_with_initialize(s) || s.d.initialization.turns.front().call != i->first)
+    return;
   auto& f = add(out, s, r);
   f.about = topic::library;
   f.say = "The module does not detect the fork: in the child it returns that it is already initialised.";
@@ -83,7 +85,9 @@ void fork_not_noticed(const rule_input& s, const rule& r, findings& out) {
 
 void initialised_twice(const rule_input& s, const rule& r, findings& out) {
   const auto* i = s.d.failed_calls.find(function::C_Initialize, CKR_CRYPTOKI_ALREADY_INITIALIZED);
-  if (i == nullptr || (s.d.forked && !s.d.life.turns.empty() && s.d.life.turns.front().call == i->first)) return;
+  if (i == nullptr ||
+      (s.d.forked && !s.d.initialization.turns.empty() && s.d.initialization.turns.front().call == i->first))
+    return;
   auto& f = add(out, s, r);
   f.about = topic::library;
   f.say = "Two parts of the process use the module: the second found it already initialised.";
@@ -100,7 +104,7 @@ void locking_refused(const rule_input& s, const rule& r, findings& out) {
                                       : "The module needs to create threads, but the client does not allow it.";
     show_incident(f, *i);
     f.advice = "strongSwan: os_locking = yes. Other clients: look for a setting for threads or locking.";
-    for (const auto& t : s.d.life.turns)
+    for (const auto& t : s.d.initialization.turns)
       if (!t.finalizes && t.ended && t.value == CKR_OK && t.call > i->last) {
         f.level = severity::info;
         f.show({t.call}, "the client tried again with other arguments and succeeded");
@@ -110,10 +114,10 @@ void locking_refused(const rule_input& s, const rule& r, findings& out) {
 }
 
 void threads_without_locking(const rule_input& s, const rule& r, findings& out) {
-  const auto& o = s.d.life.any;
+  const auto& o = s.d.concurrent_calls.any;
   if (o.count == 0) return;
   const turn* agreed = nullptr;
-  for (const auto& t : s.d.life.turns)
+  for (const auto& t : s.d.initialization.turns)
     if (!t.finalizes && t.ended && t.value == CKR_OK && t.call < o.call) agreed = &t;
   if (agreed == nullptr || !agreed->locks.told || agreed->locks.os_locking || agreed->locks.mutexes != 0) return;
   auto& f = add(out, s, r);
@@ -131,7 +135,7 @@ void threads_without_locking(const rule_input& s, const rule& r, findings& out) 
 }
 
 void session_shared(const rule_input& s, const rule& r, findings& out) {
-  const auto& o = s.d.life.same_session;
+  const auto& o = s.d.concurrent_calls.same_session;
   if (o.count == 0) return;
   auto& f = add(out, s, r);
   f.about = topic::session;
@@ -200,7 +204,7 @@ void not_initialised(const rule_input& s, const rule& r, findings& out) {
     if (first.initialized && first.login_known) {
       f.fault = fault::module;
       f.say = cat("The module lost its state: ", name_of(i->which), " returned ", short_code(i->value), ".");
-      for (const auto& t : s.d.life.turns)
+      for (const auto& t : s.d.initialization.turns)
         if (!t.finalizes && t.ended && t.value == CKR_OK && t.call < i->first)
           f.show({t.call}, "C_Initialize succeeded");
       show_incident(f, *i);

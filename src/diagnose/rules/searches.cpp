@@ -199,7 +199,7 @@ void objects_late(const rule_input& s, const rule& r, findings& out) {
 
 void search_incomplete(const rule_input& s, const rule& r, findings& out) {
   const auto& o = s.d.objects.last_open_search();
-  if (!o || o->publics == 0 || o->privates != 0 || o->unclear != 0 || s.d.life.used_keys != 0) return;
+  if (!o || o->publics == 0 || o->privates != 0 || o->unclear != 0 || s.d.key_uses.count != 0) return;
   if (s.d.objects.created() != 0) return;
   auto& f = add(out, s, r);
   f.about = topic::object;

@@ -45,7 +45,7 @@ std::string ending_in_words(const model::past& p) {
 }
 
 // What the tape tells of a call that never returned: a parameter that is missing, or another thread that is waiting.
-void explain_unreturned(finding& f, const rule_input& s, const unreturned& u) {
+void explain_unreturned(finding& f, const rule_input& s, const unreturned_call& u) {
   for (const auto& i : s.d.failed_calls.unreturned()) {
     if (i.first != u.call) continue;
     const auto& x = i.samples.front();
@@ -62,7 +62,7 @@ void explain_unreturned(finding& f, const rule_input& s, const unreturned& u) {
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
   }
   if (u.which != function::C_Finalize) return;
-  for (const auto& w : s.d.life.lost) {
+  for (const auto& w : s.d.unreturned.all()) {
     if (w.which != function::C_WaitForSlotEvent || w.call > u.call) continue;
     f.say = cat("C_Finalize does not return while thread ", w.thread, " waits in C_WaitForSlotEvent.");
     f.show({w.call}, cat("C_WaitForSlotEvent of thread ", w.thread, " has no end on the tape"));
@@ -80,7 +80,7 @@ void explain_unreturned(finding& f, const rule_input& s, const unreturned& u) {
 }  // namespace
 
 void session_leak(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
+  const auto& l = s.d.sessions;
   for (const auto* i :
        s.d.failed_calls.with({CKR_SESSION_COUNT, CKR_ARGUMENTS_BAD, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
                               CKR_DEVICE_MEMORY, CKR_HOST_MEMORY, CKR_DEVICE_ERROR})) {
@@ -221,10 +221,9 @@ void read_only(const rule_input& s, const rule& r, findings& out) {
 }
 
 void ended_in_call(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
   // Another rule tells of those that the others went on without.
-  const unreturned* last = nullptr;
-  for (const auto& u : l.lost)
+  const unreturned_call* last = nullptr;
+  for (const auto& u : s.d.unreturned.all())
     if (u.state == tape::call_state::in_flight && u.others_went_on < long_wait &&
         u.which != function::C_WaitForSlotEvent)
       last = &u;
@@ -245,7 +244,7 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
                   cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
     return;
   }
-  for (const auto& u : l.lost) {
+  for (const auto& u : s.d.unreturned.all()) {
     if (u.state != tape::call_state::left) continue;
     auto& f = add(out, s, r);
     f.about = topic::device;
@@ -255,14 +254,15 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
     f.advice = "The module may still hold its locks, so later calls may hang.";
     return;
   }
-  if (l.initializations == 0 || l.finalizations >= l.initializations || s.d.forked) return;
+  const auto& i = s.d.initialization;
+  if (i.initialized == 0 || i.finalized >= i.initialized || s.d.forked) return;
   auto& f = add(out, s, r);
   f.say = "The process ended without C_Finalize, or is still running.";
   f.show({s.d.tally.total().last}, "the last call on the tape");
 }
 
 void call_hangs(const rule_input& s, const rule& r, findings& out) {
-  for (const auto& u : s.d.life.lost) {
+  for (const auto& u : s.d.unreturned.all()) {
     if (u.others_went_on < long_wait || u.which == function::C_WaitForSlotEvent) continue;
     auto& f = add(out, s, r);
     f.about = topic::device;

@@ -15,7 +15,7 @@ namespace {
 
 // "--slot 5 ", or nothing where the client used none.
 std::string used_slot(const rule_input& s) {
-  const auto& opened = s.d.life.opened_slots;
+  const auto& opened = s.d.sessions.opened_slots;
   return opened.empty() || opened.back() == model::unknown ? std::string() : cat("--slot ", opened.back(), " ");
 }
 

@@ -21,11 +21,11 @@ bool is_softhsm(const rule_input& s) noexcept { return s.d.module.find("softhsm"
 
 void login_per_operation(const rule_input& s, const rule& r, findings& out) {
   const auto logins = s.d.logins.succeeded();
-  const auto& l = s.d.life;
+  const auto initialized = s.d.initialization.initialized, used = s.d.key_uses.count;
   const auto span = std::max<u64>(span_of(s), 1);
   const bool often = logins >= 5 && logins * minute > span;
-  const bool cycles = often && l.initializations >= 3 && l.initializations * 2 >= logins;
-  const bool per_use = often && logins * 2 >= std::max<u64>(l.used_keys, 1) && l.used_keys != 0;
+  const bool cycles = often && initialized >= 3 && initialized * 2 >= logins;
+  const bool per_use = often && logins * 2 >= std::max<u64>(used, 1) && used != 0;
   if (!cycles && !per_use) return;
   const auto& t = s.d.tally;
   const auto cost = t.of(function::C_Login).time + t.of(function::C_LoginUser).time +
@@ -33,7 +33,7 @@ void login_per_operation(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.say = cycles ? cat("The client initialises, logs in and finalises repeatedly: ", logins, " logins in ",
                        duration(span), ".")
-                 : cat("The client logs in for nearly every operation: ", logins, " logins for ", l.used_keys,
+                 : cat("The client logs in for nearly every operation: ", logins, " logins for ", used,
                        " operations with keys.");
   f.show({s.d.logins.first_success(), s.d.logins.last_success()},
          cat("logins, ", cycles ? "with C_Initialize, " : "", "took ", duration(cost), " in total, ",
@@ -93,19 +93,20 @@ void attribute_by_attribute(const rule_input& s, const rule& r, findings& out) {
 }
 
 void polling(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
-  const auto span = l.poll_last_wall > l.poll_first_wall ? l.poll_last_wall - l.poll_first_wall : 0;
+  const auto& l = s.d.slot_queries;
+  const auto span = l.polls.last_wall > l.polls.first_wall ? l.polls.last_wall - l.polls.first_wall : 0;
   // Listing asks each slot several times, which hurts only where it takes time.
-  const bool before = l.most_alike_polls > 20 && l.poll_time >= 500 * ms;
-  const bool all_the_time = l.polls >= 200 && span >= 10 * second && l.polls * second > 5 * span;
+  const bool before = l.most_alike > 20 && l.polls.time >= 500 * ms;
+  const bool all_the_time = l.polls.count >= 200 && span >= 10 * second && l.polls.count * second > 5 * span;
   if (!before && !all_the_time) return;
   auto& f = add(out, s, r);
-  f.say = before
-              ? cat(l.most_alike_poll, " was called ", l.most_alike_polls,
-                    " times with the same arguments before the first session was opened.")
-              : cat("Slots and tokens are queried ", l.polls * second / std::max<u64>(span, 1), " times per second.");
-  f.show({l.poll_first, l.poll_last}, cat(l.polls, " calls of C_GetSlotList, C_GetSlotInfo and C_GetTokenInfo, ",
-                                          duration(l.poll_time), " in total"));
+  f.say = before ? cat(l.most_alike_name, " was called ", l.most_alike,
+                       " times with the same arguments before the first session was opened.")
+                 : cat("Slots and tokens are queried ", l.polls.count * second / std::max<u64>(span, 1),
+                       " times per second.");
+  f.show({l.polls.first, l.polls.last},
+         cat(l.polls.count, " calls of C_GetSlotList, C_GetSlotInfo and C_GetTokenInfo, ", duration(l.polls.time),
+             " in total"));
   f.advice =
       "Some clients poll for cards that are inserted or removed (Java: insertionCheckInterval). Fewer readers and "
       "slots make each round shorter.";
@@ -197,11 +198,11 @@ void bulk_on_token(const rule_input& s, const rule& r, findings& out) {
 }
 
 void session_per_operation(const rule_input& s, const rule& r, findings& out) {
-  const auto& l = s.d.life;
-  if (l.opened < 50 || l.used_keys == 0 || l.opened * 2 < l.used_keys) return;
+  const auto& l = s.d.sessions;
+  const auto used = s.d.key_uses.count;
+  if (l.opened < 50 || used == 0 || l.opened * 2 < used) return;
   auto& f = add(out, s, r);
-  f.say =
-      cat("A session is opened for almost every operation: ", l.opened, " sessions for ", l.used_keys, " operations.");
+  f.say = cat("A session is opened for almost every operation: ", l.opened, " sessions for ", used, " operations.");
   f.show({l.first_open}, cat("opening took ", duration(s.d.tally.of(function::C_OpenSession).time), " in total"));
   f.advice = "Reuse sessions for the next operation.";
 }

@@ -7,6 +7,7 @@
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 #include "diagnose/rules/suggested_commands.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {
@@ -30,10 +31,10 @@ std::vector<std::string> names_of(const std::vector<label::token>& tokens) {
 }
 
 void show_what_was_read(finding& f, const rule_input& s, const std::vector<label::token>& tokens) {
-  const auto& l = s.d.life;
+  const auto& l = s.d.slot_queries;
   f.show({l.first_token_info, l.last_token_info},
          cat("the client read ", counted(tokens.size(), "token"), ": ", listed(names_of(tokens), 8)));
-  if (l.first_open == 0)
+  if (s.d.sessions.first_open == 0)
     f.show({}, "then it opened no session: it stopped looking for the token here");
   else if (s.d.logins.succeeded() != 0)
     f.show({s.d.logins.first_success()}, "it logged in nevertheless, so it may not use this label");
@@ -96,14 +97,14 @@ void nameless(const rule_input& s, const rule& r, findings& out, const std::vect
   auto& f = add(out, s, r);
   f.about = topic::label;
   f.fault = fault::configuration;
-  if (s.d.life.first_open != 0) f.level = severity::warning;
+  if (s.d.sessions.first_open != 0) f.level = severity::warning;
   f.say = cat(tokens.size() == 1 ? std::string("The token has") : cat("All ", tokens.size(), " tokens have"),
               " an empty label: no configured label can match.");
   std::vector<std::string> slots;
   for (const auto& t : tokens)
-    slots.push_back(cat("slot ", t.slot, ", serial number ", label::printable(label::unpadded(t.serial)), ", ",
+    slots.push_back(cat(text::slot(t.slot), ", serial number ", label::printable(label::unpadded(t.serial)), ", ",
                         label::printable(label::unpadded(t.manufacturer))));
-  f.show({s.d.life.first_token_info, s.d.life.last_token_info}, listed(slots, 8));
+  f.show({s.d.slot_queries.first_token_info, s.d.slot_queries.last_token_info}, listed(slots, 8));
   for (const auto& t : tokens)
     for (const auto* h : habits_of(s, t.slot, function::C_GetTokenInfo, CKR_OK)) {
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
@@ -117,13 +118,13 @@ void nameless(const rule_input& s, const rule& r, findings& out, const std::vect
 void label_mismatch(const rule_input& s, const rule& r, findings& out) {
   const auto tokens = s.d.tokens();
   if (tokens.empty()) return;
-  const bool looked_only = s.d.logins.tried() == 0 && s.d.life.used_keys == 0;
+  const bool looked_only = s.d.logins.tried() == 0 && s.d.key_uses.count == 0;
   if (all_nameless(tokens) && looked_only) return nameless(s, r, out, tokens);
   if (s.set.label) return compare(s, r, out, tokens);
 
   // No label is known to us. Who reads all tokens and uses none has found none that he was looking for.
-  const auto& l = s.d.life;
-  if (l.token_infos == 0 || l.first_open != 0 || s.d.logins.tried() != 0) return;
+  const auto& l = s.d.slot_queries;
+  if (l.token_infos == 0 || s.d.sessions.first_open != 0 || s.d.logins.tried() != 0) return;
   if (s.d.tally.of(function::C_InitToken).calls != 0) return;
   auto& f = add(out, s, r);
   speaker by{};
@@ -160,8 +161,8 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
       if (label::unpadded(tokens[j].label) != name || (tokens[j].flags & CKF_TOKEN_INITIALIZED) == 0) continue;
       is_first &= j >= i;
       slots.push_back(
-          cat("slot ", tokens[j].slot, ", serial number ", label::printable(label::unpadded(tokens[j].serial))));
-      const auto& opened = s.d.life.opened_slots;
+          cat(text::slot(tokens[j].slot), ", serial number ", label::printable(label::unpadded(tokens[j].serial))));
+      const auto& opened = s.d.sessions.opened_slots;
       used |= std::find(opened.begin(), opened.end(), tokens[j].slot) != opened.end();
     }
     if (!is_first || slots.size() < 2 || !used) continue;
@@ -175,7 +176,7 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
     auto& f = add(out, s, r);
     f.about = topic::label;
     f.say = cat(slots.size(), " tokens have the label ", quoted(name), ": clients use the first one that they find.");
-    f.show({s.d.life.last_token_info}, listed(slots, 8));
+    f.show({s.d.slot_queries.last_token_info}, listed(slots, 8));
     f.advice = "Give each token its own label, or select the token by serial number or slot if the client supports it.";
     f.commands = {list_tokens(s)};
   }
@@ -213,7 +214,7 @@ void token_not_initialised(const rule_input& s, const rule& r, findings& out) {
   f.about = topic::no_token;
   f.say = any_initialised ? cat("The client uses ", model::describe(*meant), ", which has not been initialised.")
                           : "The only token has not been initialised.";
-  f.show({meant->token->seen_in}, cat("slot ", meant->id, " lacks CKF_TOKEN_INITIALIZED"));
+  f.show({meant->token->seen_in}, cat(text::slot(meant->id), " lacks CKF_TOKEN_INITIALIZED"));
   f.advice =
       "Configure the slot of an initialised token. If this token was already initialised, the module uses another user, "
       "configuration or device than the tool that initialised it. Initialise it only if it is really new: that deletes "

@@ -21,15 +21,11 @@ struct fixed_zone {
   }
 };
 
-std::uint64_t duration(std::string_view text) {
-  std::uint64_t ns = 0;
-  return parse_duration(text, ns) ? ns : ~std::uint64_t{0};
-}
+std::uint64_t duration(std::string_view text) { return parse_duration(text).value_or(~std::uint64_t{0}); }
 
 std::uint64_t moment(std::string_view text) {
   const fixed_zone zone;
-  std::uint64_t wall = 0;
-  return parse_moment(text, start, wall) ? wall : 0;
+  return parse_moment(text, start).value_or(0);
 }
 
 }  // namespace

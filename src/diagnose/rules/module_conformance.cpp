@@ -5,7 +5,7 @@
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/rules.hpp"
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which return values the standard lists for each function, and which of them are normal outcomes. Rows: answers.def.
+// Which return values the standard lists for each function, and which of them are normal outcomes. Rows: permitted_return_values.def.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct normal_outcome {
 std::string_view section_of(cryptoki::function f) noexcept;
 
 /// All return values but CKR_OK that the standard lists for the function.
-std::vector<std::uint64_t> listed_answers(cryptoki::function f);
+std::vector<std::uint64_t> listed_return_values(cryptoki::function f);
 
 /// Whether the standard lists the return value for the function, or lets every function return it.
-bool is_listed_answer(cryptoki::function f, std::uint64_t value) noexcept;
+bool is_listed_return_value(cryptoki::function f, std::uint64_t value) noexcept;
 
 /// nullptr where the return value says that the call failed.
 const normal_outcome* find_normal_outcome(cryptoki::function f, std::uint64_t value) noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/join.hpp"
+#include "diagnose/merge_findings.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -29,20 +29,21 @@ std::optional<u64> pin_length(std::span<const process_facts> all, const std::vec
   return length;
 }
 
-}  // namespace
-
+// When the call with that number was made, ns since 1970; 0 if the facts do not have it.
 u64 wall_of(const process_facts& d, u64 call) noexcept {
   for (const auto& i : d.failed_calls.all())
     for (const auto& s : i.samples)
       if (s.call == call) return s.wall;
   for (const auto& u : d.logins.all())
     if (u.call == call) return u.wall;
-  for (const auto& t : d.life.turns)
+  for (const auto& t : d.initialization.turns)
     if (t.call == call) return t.wall;
   return 0;
 }
 
-void join_processes(std::span<const process_facts> all, std::vector<finding>& found) {
+}  // namespace
+
+void merge_findings(std::span<const process_facts> all, std::vector<finding>& found) {
   std::vector<finding> joined;
   std::vector<bool> taken(found.size());
   for (std::size_t i = 0; i < found.size(); ++i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -22,7 +22,7 @@ constexpr answer_row rows[] = {
 #define NORMAL(which, code, section, why)
 #define NORMAL_ANY(code, section, why)
 #define GONE(which, code)
-#include "diagnose/tables/permitted_results.def"
+#include "diagnose/tables/permitted_return_values.def"
 #undef ANSWERS
 #undef NORMAL
 #undef NORMAL_ANY
@@ -36,7 +36,7 @@ constexpr function order[] = {
 #define NORMAL(which, code, section, why)
 #define NORMAL_ANY(code, section, why)
 #define GONE(which, code)
-#include "diagnose/tables/permitted_results.def"
+#include "diagnose/tables/permitted_return_values.def"
 #undef ANSWERS
 #undef NORMAL
 #undef NORMAL_ANY
@@ -61,7 +61,7 @@ constexpr normal_row normals[] = {
 #define NORMAL(which, code, section, why) {function::which, code, {section, why}},
 #define NORMAL_ANY(code, section, why) {any, code, {section, why}},
 #define GONE(which, code) {function::which, code, {"5.1", ""}},
-#include "diagnose/tables/permitted_results.def"
+#include "diagnose/tables/permitted_return_values.def"
 #undef ANSWERS
 #undef NORMAL
 #undef NORMAL_ANY
@@ -103,7 +103,7 @@ std::string_view section_of(function f) noexcept {
   return f < any ? rows[static_cast<std::size_t>(f)].section : std::string_view("5");
 }
 
-std::vector<u64> listed_answers(function f) {
+std::vector<u64> listed_return_values(function f) {
   std::vector<u64> all;
   if (f >= any) return all;
   text::for_each_word(rows[static_cast<std::size_t>(f)].words, [&](std::string_view word) {
@@ -115,10 +115,10 @@ std::vector<u64> listed_answers(function f) {
   return all;
 }
 
-bool is_listed_answer(function f, u64 value) noexcept {
+bool is_listed_return_value(function f, u64 value) noexcept {
   if (f >= any || value >= CKR_VENDOR_DEFINED) return true;
   if (std::find(std::begin(general), std::end(general), value) != std::end(general)) return true;
-  const auto all = listed_answers(f);
+  const auto all = listed_return_values(f);
   return std::find(all.begin(), all.end(), value) != all.end();
 }
 

@@ -8,7 +8,7 @@
 #include "diagnose/rules/call_preconditions.hpp"
 #include "diagnose/rules/mechanism_parameters.hpp"
 #include "diagnose/rules/module_habits.hpp"
-#include "diagnose/tables/permitted_results.hpp"
+#include "diagnose/tables/permitted_return_values.hpp"
 #include "diagnose/tables/return_values.hpp"
 
 namespace p11tape::diagnose::rule_functions {
@@ -37,7 +37,7 @@ void show_surroundings(finding& f, const failed_call& i, const sample& first) {
   if (first.input_length != unknown) f.show({}, counted(first.input_length, "byte") + " of data");
   const auto section = section_of(i.which);
   if (i.which != model::unknown_function && i.value < CKR_VENDOR_DEFINED)
-    f.show({}, is_listed_answer(i.which, i.value)
+    f.show({}, is_listed_return_value(i.which, i.value)
                    ? cat("the standard (section ", section, ") lets ", name_of(i.which), " return it")
                    : cat("the standard (section ", section, ") does not list it for ", name_of(i.which)));
   if (!first.before.empty()) f.show({}, cat("before it: ", in_words(first.before)));
