@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row a cause, so that doctor, diagnose and the documentation use the same words.
 #include "label/words.hpp"
+#include "text/slot.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -68,20 +69,20 @@ static_assert(ordered() && std::size(rows) == static_cast<std::size_t>(cause::l_
 
 const row& row_of(cause c) noexcept { return rows[static_cast<std::size_t>(c)]; }
 
-std::string where(const token& t) { return "slot " + std::to_string(t.slot); }
+std::string where(const token& t) { return "in " + text::slot(t.slot); }
 
 std::string list_of(std::span<const token> tokens) {
   constexpr std::size_t most = 8;
   std::string out;
   for (std::size_t i = 0; i < std::min(tokens.size(), most); ++i)
-    out += (i == 0 ? "" : ", ") + quoted(unpadded(tokens[i].label)) + " (" + where(tokens[i]) + ")";
+    out += (i == 0 ? "" : ", ") + quoted(unpadded(tokens[i].label)) + " " + where(tokens[i]);
   if (tokens.size() > most) out += " and " + std::to_string(tokens.size() - most) + " more";
   return out;
 }
 
 void say_match(verdict& v, std::span<const token> tokens) {
   const token& t = tokens[v.nearest];
-  v.say = "The label matches the token " + quoted(unpadded(t.label)) + " in " + where(t) + ".";
+  v.say = "The label matches the token " + quoted(unpadded(t.label)) + " " + where(t) + ".";
   if (v.same.size() > 1) {
     v.say += " " + std::to_string(v.same.size()) + " tokens have this label; clients use the first one that they find.";
     v.advice = "Give each token its own label.";
@@ -114,7 +115,7 @@ void put_into_words(verdict& v, std::string_view configured, std::span<const tok
   if (v.what == cause::different || v.what == cause::empty || v.nearest == none) {
     if (!tokens.empty()) v.say += " The module shows " + list_of(tokens) + ".";
   } else {
-    v.say += " The token is " + quoted(unpadded(tokens[v.nearest].label)) + " in " + where(tokens[v.nearest]) + ".";
+    v.say += " The token is " + quoted(unpadded(tokens[v.nearest].label)) + " " + where(tokens[v.nearest]) + ".";
   }
   if (v.uninitialised) v.say += " It is not initialised.";
 

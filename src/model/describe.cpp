@@ -7,6 +7,7 @@
 #include "model/state.hpp"
 #include "text/numbers.hpp"
 #include "text/safe.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::model {
 namespace {
@@ -65,16 +66,16 @@ std::string kind_of(const object& o) {
 std::string describe_id(std::string_view id) { return id.empty() ? "(empty)" : text::hex(bytes_of(id)); }
 
 std::string describe(const slot& s) {
-  if (!s.token) return "slot " + std::to_string(s.id);
+  if (!s.token) return text::slot(s.id);
   const auto label = without_padding(s.token->label);
-  return label.empty() ? "the unlabelled token in slot " + std::to_string(s.id) : quoted(label);
+  return label.empty() ? "the unlabelled token in " + text::slot(s.id) : quoted(label);
 }
 
 std::string describe(const recorded_process& in, const session& s) {
   auto text = "session " + std::to_string(s.number);
   if (s.slot == unknown) return text;
   const auto* at = in.find_slot(s.slot);
-  return text + " on " + (at != nullptr ? describe(*at) : "slot " + std::to_string(s.slot));
+  return text + " on " + (at != nullptr ? describe(*at) : text::slot(s.slot));
 }
 
 std::string describe_short(const object& o) {
@@ -91,7 +92,7 @@ std::string describe(const recorded_process& in, const object& o) {
   auto text = describe_short(o);
   if (o.slot == unknown) return text;
   const auto* at = in.find_slot(o.slot);
-  return text + " on " + (at != nullptr ? describe(*at) : "slot " + std::to_string(o.slot));
+  return text + " on " + (at != nullptr ? describe(*at) : text::slot(o.slot));
 }
 
 std::string meaning(const call_context& now, std::string_view kind, u64 handle) {

@@ -5,6 +5,7 @@
 
 #include "card/description.hpp"
 #include "diagnose/phrase.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::profile {
 namespace {
@@ -23,7 +24,7 @@ u64 version_of(const model::slot& s) noexcept { return s.token ? 2 + s.token->se
 
 std::string name_of_slot(const model::recorded_process& in, u64 id) {
   const auto* s = in.find_slot(id);
-  return s != nullptr ? model::describe(*s) : "slot " + std::to_string(id);
+  return s != nullptr ? model::describe(*s) : text::slot(id);
 }
 
 // Clipped to the call: what a module's own thread had begun before counts from there.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "render/words.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::render {
 namespace {
@@ -145,7 +146,7 @@ void append_value(const label& which, const value& v, std::size_t most_bytes, st
       if (!v.name.empty()) (out += ' ') += v.name;
       break;
     case value_kind::handle:
-      which.meaning == "slot" ? append_code(v.number, out) : append_hexadecimal(v.number, out);
+      which.meaning == "slot" ? text::append_slot_number(v.number, out) : append_hexadecimal(v.number, out);
       if (!v.name.empty()) (out += ' ') += v.name;
       break;
     case value_kind::flags:

@@ -2,6 +2,7 @@
 #include "replay/handles.hpp"
 
 #include "model/extract.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::replay {
 namespace {
@@ -56,7 +57,7 @@ u64 handle_translator::slot(const handle_use& use) {
   const auto id = use.thing == no_thing ? live_handles::unset : world_.slot(use.thing);
   if (id != live_handles::unset) return id;
   const bool was_invalid = step_.call.ended() && step_.call.return_value() != CKR_OK;
-  if (!was_invalid) why_ = {reason::not_mapped, 0, "slot " + in_hex(use.recorded)};
+  if (!was_invalid) why_ = {reason::not_mapped, 0, text::slot(use.recorded)};
   return world_.no_slot();
 }
 

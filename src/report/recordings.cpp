@@ -4,6 +4,7 @@
 #include "profile/report.hpp"
 #include "render/words.hpp"
 #include "report/sections.hpp"
+#include "text/slot.hpp"
 #include "view/completeness.hpp"
 
 namespace p11tape::report {
@@ -47,7 +48,7 @@ void append_recording(const source& from, std::size_t i, const std::string& libr
   for (const auto& [id, slot] : d.slots) {
     if (!slot.token) continue;
     const auto& k = *slot.token;
-    to.term("Token", cat("slot ", id, " (", diagnose::hex(id), "): ", diagnose::quoted(safe(k.label)), ", ",
+    to.term("Token", cat(text::slot(id), ": ", diagnose::quoted(safe(k.label)), ", ",
                          safe(k.manufacturer), " ", safe(k.model), ", serial number ", safe(k.serial)));
   }
   to.term("Tape", t.shown_path());

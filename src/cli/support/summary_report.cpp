@@ -8,6 +8,7 @@
 #include "diagnose/phrase.hpp"
 #include "render/words.hpp"
 #include "text/json_writer.hpp"
+#include "text/slot.hpp"
 #include "text/times.hpp"
 
 namespace p11tape::cli {
@@ -74,7 +75,7 @@ void append_tokens(const tape_summary& s, std::string& out) {
     const auto& t = *slot.token;
     std::string text = first ? "tokens      " : std::string(12, ' ');
     first = false;
-    text += cat("slot ", id, ": ");
+    text += text::slot(id) + ": ";
     render::append_quoted(std::as_bytes(std::span(trimmed(t.label))), text);
     text += ", ";
     render::append_safe(trimmed(t.manufacturer), text);

@@ -7,12 +7,13 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "text/nearest.hpp"
+#include "text/slot.hpp"
 
 namespace p11tape::clients {
 namespace {
 
 std::string describe(const label::token& t) {
-  return "slot " + std::to_string(t.slot) + ": " + label::quoted(label::unpadded(t.label)) + ", " +
+  return text::slot(t.slot) + ": " + label::quoted(label::unpadded(t.label)) + ", " +
          label::printable(label::unpadded(t.manufacturer)) + " " + label::printable(label::unpadded(t.model)) +
          ", serial " + label::printable(label::unpadded(t.serial)) +
          ((t.flags & CKF_TOKEN_INITIALIZED) == 0 ? ", not initialised" : "");

@@ -217,7 +217,7 @@ TEST_CASE("the nearest token, and none") {
   CHECK(check("nothing of the kind", tokens).what == cause::different);
   CHECK(check("x", {}).what == cause::no_tokens);
   CHECK(check("", tokens).what == cause::empty);
-  CHECK(check("", tokens).say.find("\"alpha\" (slot 1)") != std::string::npos);
+  CHECK(check("", tokens).say.find("\"alpha\" in slot 1") != std::string::npos);
 }
 
 TEST_CASE("an exact match wins over every explanation on another token") {
