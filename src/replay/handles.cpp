@@ -5,15 +5,6 @@
 #include "text/slot.hpp"
 
 namespace p11tape::replay {
-namespace {
-
-std::string in_hex(u64 n) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(n));
-  return text;
-}
-
-}  // namespace
 
 u64 handle_translator::translate(std::string_view, u64 recorded) {
   // The plan walked over the same bytes in the same order.
