@@ -10,21 +10,14 @@
 #include "capture/host/signals_deferred.hpp"
 #include "capture/live_log.hpp"
 #include "capture/make_tape.hpp"
+#include "capture/plain_call.hpp"
 #include "capture/recorder_state.hpp"
 #include "capture/write_record.hpp"
-#include "cryptoki/routine_results.hpp"
-#include "tape/tsan_handover.hpp"
 
 namespace p11tape::capture {
 namespace {
 
 constexpr u32 same_call_again = 16;  // so often inside itself, a call is a loop
-
-void leave_to_heirs(thread_state& t) noexcept {
-  tape::left_behind(t.kept.chunk);
-  tape::left_behind(t.ring.chunk);
-  tape::left_behind(&t);
-}
 
 // The same call with the same arguments, open so many times: the module leads back here.
 __attribute__((noinline, cold)) bool is_loop(const thread_state& t, cryptoki::function f, const u64* words) noexcept {
@@ -55,21 +48,6 @@ __attribute__((noinline, cold)) bool on_other_stack() noexcept {
 // True where the call of the older frame has ended, although it never returned: the stack grows down, so that what
 // lives lies above a newer frame; unless that one is of a signal handler on a stack of its own.
 bool has_been_left(const void* older, const void* newer) noexcept { return older <= newer && !on_other_stack(); }
-
-__attribute__((noinline)) bool has_kept_room(retention goes) noexcept {
-  switch (goes) {
-    case retention::kept:
-      return the_tape.kept_has_room();
-    case retention::kept_half:
-      return the_tape.kept_has_half();
-    default:
-      return false;
-  }
-}
-
-inline bool belongs_to_kept(const function_plan& plan) noexcept {
-  return plan.goes != retention::ring && has_kept_room(plan.goes);
-}
 
 // ---- What only some settings ask for ----
 
@@ -153,11 +131,6 @@ __attribute__((noinline, cold)) bool begin_large(thread_state& t, frame& f, cryp
   return false;
 }
 
-__attribute__((noinline, cold)) u64 time_after_pair(u8& flags) noexcept {
-  if (!take_pair(the_tape)) note_clock_change();
-  return record_time(flags);
-}
-
 // The ENTER goes into the thread's slot, with room for its end reserved.
 [[gnu::always_inline]] inline bool begin(thread_state& t, frame& f, cryptoki::function function, const u64* words,
                                          encoder& e) noexcept {
@@ -175,8 +148,10 @@ __attribute__((noinline, cold)) u64 time_after_pair(u8& flags) noexcept {
     if (!make_room(t, f.kept, needed)) return false;
   u8 flags = 0;
   u64 time = record_time(flags);
-  if (is_pair_due(time, flags)) [[unlikely]]
-    time = time_after_pair(flags);
+  if (is_pair_due(time, flags)) [[unlikely]] {
+    look_at_clocks();
+    time = record_time(flags);
+  }
   publish_held(t, {tape::record_kind::enter, flags, f.depth, function, f.call, time}, f.kept, size);
   return true;
 }
@@ -210,7 +185,7 @@ __attribute__((noinline, cold)) results encode_large(thread_state& t, cryptoki::
     e.shorten();
     if (attempt == 0) the_tape.count(tape::counter::shortened);
   }
-  return {t.outputs(), 8};  // the return value alone
+  return {t.results, 8};  // the return value alone
 }
 
 // Everything but the plain case: a call whose ENTER is appended already, or that does not fit.
@@ -240,19 +215,45 @@ __attribute__((noinline, cold)) bool end_slowly(thread_state& t, const frame& f,
   return done;
 }
 
+// The record of a call that begins, and what the thread's state says of it from then on.
+[[gnu::always_inline]] inline void record_beginning(thread_state& t, frame& f, cryptoki::function function,
+                                                    const u64* words, encoder& e) noexcept {
+  f.recorded = begin(t, f, function, words, e);
+  if (f.depth < thread_state::deepest) {
+    auto& open = t.open[f.depth];
+    open.kept = f.kept;
+    open.may_be_dropped = f.pending;
+    open.call = f.recorded ? f.call : 0;
+  }
+  if (!f.recorded) the_tape.count(tape::counter::no_space);
+}
+
+}  // namespace
+
+__attribute__((noinline, cold)) void look_at_clocks() noexcept {
+  if (!take_pair(the_tape)) note_clock_change();
+}
+
 // After a call that took long, nobody minds the next chunk being taken now, if this one has little left.
-__attribute__((noinline, cold)) void prepare_chunk(thread_state& t, const frame& f) noexcept {
+__attribute__((noinline, cold)) void after_long_call(thread_state& t, const frame& f, u64 time, u8 flags) noexcept {
+  if (is_pair_due(time, flags)) look_at_clocks();
   auto& l = f.kept ? t.kept : t.ring;
   const bool little_left = l.chunk != nullptr && l.room() < l.size / 16;
   if (little_left && (!f.kept || the_tape.kept_has_room()))
     fresh_chunk(t, l, f.kept ? tape::chunk_kind::kept : tape::chunk_kind::ring, 0);
 }
 
-}  // namespace
+__attribute__((noinline, cold)) void begin_slowly(thread_state& t, frame& f, cryptoki::function function,
+                                                  const u64* words) noexcept {
+  encoder e(how, t.pages, f.caps, t.rooms, f.depth, &t.room);
+  f.plain = false;
+  record_beginning(t, f, function, words, e);
+}
 
 bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
   f.recorded = false;
   f.pending = false;
+  f.plain = false;
   f.epoch = 0;
   u32 extra = extras.load(std::memory_order_relaxed);
   if (extra & extra_off) [[unlikely]]
@@ -277,7 +278,7 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
     return false;
   }
   if (t->depth < thread_state::deepest)
-    t->open[t->depth++] = {&f, words, static_cast<u16>(function), false, false, false, 0};
+    t->open[t->depth++] = {&f, words, 0, static_cast<u16>(function), false, false, false};
   if (extra & extra_control) [[unlikely]]
     look_at_control();
   if (!recording.load(std::memory_order_relaxed)) {
@@ -291,18 +292,11 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept {
     append_held(*t);
   f.call = ++t->call;
   const auto& plan = plan_of(function);
-  f.kept = belongs_to_kept(plan);
+  f.kept = belongs_to_kept(plan.goes);
   f.pending = (extra & extra_filter) != 0 && the_filter.may_drop(function);
   encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
   if (plan.changes_mechanism) e.remember_mechanism(plan, words);
-  f.recorded = begin(*t, f, function, words, e);
-  if (f.depth < thread_state::deepest) {
-    auto& open = t->open[f.depth];
-    open.kept = f.kept;
-    open.may_be_dropped = f.pending;
-    open.call = f.recorded ? f.call : 0;
-  }
-  if (!f.recorded) the_tape.count(tape::counter::no_space);
+  record_beginning(*t, f, function, words, e);
   if (extra & extra_log && f.recorded) [[unlikely]]
     log_beginning(*t, f, function);
   std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -315,6 +309,10 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   if (f.epoch == 0) return;
   u8 flags = 0;
   const u64 time = f.recorded ? record_time(flags) : 0;
+  leave_at(f, function, words, rv, time, flags);
+}
+
+void leave_at(frame& f, cryptoki::function function, const u64* words, u64 rv, u64 time, u8 flags) noexcept {
   thread_state* t = self;
   if (t == nullptr || t->epoch != f.epoch || current_epoch() != f.epoch) [[unlikely]] {
     // The module forked inside the call, and this is the child: the call is on the parent's tape.
@@ -328,8 +326,10 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
   t->busy = &f;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t->depth = f.depth;  // busy first: to a signal handler's call in between, this one would look as if it had ended
-  encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
-  if (const auto& plan = plan_of(function); plan.begins) e.settle_mechanism(plan, words, rv);
+  if (const auto& plan = plan_of(function); plan.begins) {
+    encoder e(how, t->pages, f.caps, t->rooms, f.depth, &t->room);
+    e.settle_mechanism(plan, words, rv);
+  }
   if (function == cryptoki::function::C_Finalize && rv == CKR_OK) [[unlikely]]
     forget_pins(*how.pins);
   if (f.pending) [[unlikely]]
@@ -337,41 +337,43 @@ void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noex
       t->busy = nullptr;
       return;
     }
-  sink out(t->outputs(), thread_state::most_results);
-  out.number(rv);
-  e.leave(out, function, words, rv);
-  results r{t->outputs(), static_cast<u64>(out.position() - t->outputs())};
-  if (out.overflowed()) [[unlikely]]
-    r = encode_large(*t, function, words, rv, e);
-  const auto& held = t->held;
-  const u64 began = held.call == f.call ? held.time : time;
-  bool done = false;
-  if (held.call == f.call && held.flags == flags && !held.in_memory && !held.has_more && r.at == t->outputs())
-      [[likely]] {
-    done = append_call(*t, f.kept ? t->kept : t->ring,
-                       {tape::record_kind::call, flags, f.depth, function, f.call, held.time}, time - held.time,
-                       held_body(*t->slot), held.size, r.size);
-    if (done) [[likely]] {
-      t->held.call = 0;
-      the_tape.clear_slot(*t->slot);
-    }
-  }
-  if (!done) [[unlikely]]
-    done = end_slowly(*t, f, function, time, flags, r);
-  if (!done) the_tape.count(tape::counter::no_space);
-  if (rv != CKR_OK && !cryptoki::is_routine(static_cast<u16>(function), rv)) [[unlikely]]
-    the_tape.count(tape::counter::unusual_results);
-  if (extras.load(std::memory_order_relaxed) & extra_log && done) [[unlikely]] {
-    t->last = {r.at, r.size, time, flags};
-    log_ending(*t, f, rv);
-  }
-  if (is_pair_due(time, flags)) [[unlikely]]
-    time_after_pair(flags);
-  if (time - began >= the_clock.long_call.load(std::memory_order_relaxed)) [[unlikely]]
-    prepare_chunk(*t, f);
+  end_call(*t, f, function, words, rv, time, flags);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   t->busy = nullptr;
   leave_to_heirs(*t);
+}
+
+void end_call(thread_state& t, const frame& f, cryptoki::function function, const u64* words, u64 rv, u64 time,
+              u8 flags) noexcept {
+  auto caps = f.caps;
+  encoder e(how, t.pages, caps, t.rooms, f.depth, &t.room);
+  sink out(t.results, thread_state::most_results);
+  out.number(rv);
+  e.leave(out, function, words, rv);
+  results r{t.results, static_cast<u64>(out.position() - t.results)};
+  if (out.overflowed()) [[unlikely]]
+    r = encode_large(t, function, words, rv, e);
+  const auto& held = t.held;
+  const u64 began = held.call == f.call ? held.time : time;
+  bool done = false;
+  if (held.call == f.call && held.flags == flags && !held.in_memory && !held.has_more && r.at == t.results) [[likely]] {
+    done = append_call(t, f.kept ? t.kept : t.ring, time - held.time, rv, r.size - 8);
+    if (done) [[likely]] {
+      t.held.call = 0;
+      the_tape.clear_slot(*t.slot);
+    }
+  }
+  if (!done) [[unlikely]]
+    done = end_slowly(t, f, function, time, flags, r);
+  if (!done) the_tape.count(tape::counter::no_space);
+  if (rv != CKR_OK) [[unlikely]]
+    count_unusual(function, rv);
+  if (extras.load(std::memory_order_relaxed) & extra_log && done) [[unlikely]] {
+    t.last = {r.at, r.size, time, flags};
+    log_ending(t, f, rv);
+  }
+  if (time - began >= the_clock.long_call.load(std::memory_order_relaxed)) [[unlikely]]
+    after_long_call(t, f, time, flags);
 }
 
 }  // namespace p11tape::capture

@@ -24,6 +24,7 @@ struct frame {
   bool recorded;
   bool kept;     ///< room for its end is in the kept chunk
   bool pending;  ///< a filter may leave the call out
+  bool plain;    ///< it began the short way, and may end so
   capacities caps;
 };
 
@@ -36,6 +37,12 @@ bool enter(frame& f, cryptoki::function function, const u64* words) noexcept;
 
 /// Records what came of it. Keeps errno.
 void leave(frame& f, cryptoki::function function, const u64* words, u64 rv) noexcept;
+
+/// The same two for one function: the short way, where nothing is out of the ordinary and the function is a frequent one.
+template <cryptoki::function F>
+bool enter_one(frame& f, const u64* words) noexcept;
+template <cryptoki::function F>
+void leave_one(frame& f, const u64* words, u64 rv) noexcept;
 
 /// Makes the tape now, although no call can be recorded: the module could not be loaded.
 void make_tape() noexcept;

@@ -87,9 +87,12 @@ void make_recorder(process_state& p) noexcept {
     stop_probing();
   }
   the_filter.configure(*the_settings);
-  u32 asked = extras.load() & ~u32{extra_filter | extra_log};
+  u32 asked = extras.load() & (extra_off | extra_control);
   if (the_filter.any()) asked |= extra_filter;
   if (start_log(*the_settings)) asked |= extra_log;
+  if (!recording.load()) asked |= extra_no_tape;
+  if (the_tape.is_written()) asked |= extra_written;
+  if (how.profile != 0) asked |= extra_profile;
   extras.store(asked);
   p.epoch.store(last_epoch.fetch_add(1) + 1, std::memory_order_release);
 }

@@ -28,8 +28,17 @@ extern constinit call_filter the_filter;
 extern constinit std::atomic<process_state*> process;  ///< nullptr: no call has come yet
 extern constinit std::atomic<bool> recording;
 
-/// What costs something only where a setting asks for it: one load and one test in each call.
-enum extra_bits : u32 { extra_off = 1, extra_control = 2, extra_filter = 4, extra_log = 8 };
+/// What costs something only where a setting or the system asks for it: one load and one test in each call. Where there
+/// is none of it, and a tape, plain_call.cpp has short ways.
+enum extra_bits : u32 {
+  extra_off = 1,
+  extra_control = 2,
+  extra_filter = 4,
+  extra_log = 8,
+  extra_no_tape = 16,
+  extra_written = 32,  ///< the tape is written with system calls, not mapped
+  extra_profile = 64,  ///< the profile is not the default one
+};
 extern constinit std::atomic<u32> extras;
 
 /// Forgets what calls that were not recorded may have changed: operations and their mechanisms, values given out.

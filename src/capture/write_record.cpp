@@ -135,6 +135,23 @@ bool large_room(thread_state& t) noexcept {
   return true;
 }
 
+bool append_call(thread_state& t, tape::lane& l, u64 duration, u64 rv, u64 outputs) noexcept {
+  const auto& held = t.held;
+  const tape::packable body{held.size, duration,    held_body(*t.slot),           held.size / 8,
+                            rv,        t.outputs(), static_cast<u32>(outputs) / 8};
+  const u64 size = 8 * u64{body.words()};
+  if (size > most_packed || l.room() < record_head + tape::packed_room(size) + end_room(held.depth)) return false;
+  u8* const at = l.chunk + l.used;
+  const record_about about{tape::record_kind::call,
+                           static_cast<u8>(held.flags | tape::record_packed),
+                           held.depth,
+                           held.function,
+                           held.call,
+                           held.time};
+  finish(t, l, about, static_cast<u64>(tape::pack_many(at + record_head, body) - at));
+  return true;
+}
+
 bool append(thread_state& t, bool kept, const record_about& about, const pieces& body, u64 left_after) noexcept {
   return (kept && append_to(t, t.kept, tape::chunk_kind::kept, about, body, left_after)) ||
          append_to(t, t.ring, tape::chunk_kind::ring, about, body, left_after);

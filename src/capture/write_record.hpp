@@ -77,23 +77,24 @@ bool append_exchange(thread_state& t, const open_call* in, u64 time, u8 flags, c
   the_tape.publish(l, static_cast<u32>(size));
 }
 
-/// The whole of a call that was held in its slot, as one packed record. `results` is where its return value and outputs
-/// are in the thread's room, behind room for the rest. False if there is no room for it here.
-[[gnu::always_inline]] inline bool append_call(thread_state& t, tape::lane& l, record_about about, u64 duration,
-                                               const u8* fields, u64 fields_size, u64 results_size) noexcept {
-  const u64 size = sizeof(tape::call_head) + fields_size + results_size;
-  if (size > most_packed || l.room() < record_head + tape::packed_room(size) + end_room(about.depth)) [[unlikely]]
+/// The whole of the call that is held in the thread's slot, as one packed record, with its return value and its outputs
+/// (so many bytes in the thread's room). False if there is no room for it here.
+bool append_call(thread_state& t, tape::lane& l, u64 duration, u64 rv, u64 outputs) noexcept;
+
+/// The same for a call of few words and a tape that is mapped. False also if there are many. `about`: as in t.held, `fields`:
+/// bytes of them; the caller knows both better.
+[[gnu::always_inline]] inline bool append_few(thread_state& t, tape::lane& l, record_about about, u64 duration,
+                                              u32 fields, u64 rv, u64 outputs) noexcept {
+  const tape::packable body{fields, duration,    t.slot->record + record_head, fields / 8,
+                            rv,     t.outputs(), static_cast<u32>(outputs) / 8};
+  if (body.words() > tape::most_few ||
+      l.room() < record_head + tape::packed_room(8 * body.words()) + end_room(about.depth)) [[unlikely]]
     return false;
-  u8* const body = t.results + thread_state::most_fields - fields_size;
-  // Two words at a time and from the end: the one too many lies where the head is put then. (Before the fields is the
-  // header of the slot's record.)
-  for (auto i = static_cast<std::int64_t>(fields_size) - 16; i > -16; i -= 16)
-    std::memcpy(body + static_cast<std::int64_t>(sizeof(tape::call_head)) + i, fields + i, 16);
-  put_word(body, fields_size);
-  put_word(body + 8, duration);
   u8* const at = l.chunk + l.used;
+  const auto size = static_cast<u32>(tape::pack_few(at + record_head, body) - at);
   about.flags |= tape::record_packed;
-  finish(t, l, about, static_cast<u64>(tape::pack(at + record_head, body, size) - at));
+  put_header(at, about, size, ++t.ordinal);
+  tape::file::publish_mapped(l, size);
   return true;
 }
 

@@ -57,9 +57,9 @@ CK_RV forward(int set, Real real, A... arguments) {
         targets[Set].function[static_cast<int>(function::name)].load(std::memory_order_relaxed));           \
     const std::uint64_t words[] = {P11TAPE_EACH_COMMA(P11TAPE_WORD, __VA_ARGS__)};                          \
     capture::frame frame;                                                                                   \
-    if (!capture::enter(frame, function::name, words)) return CKR_GENERAL_ERROR;                            \
+    if (!capture::enter_one<function::name>(frame, words)) return CKR_GENERAL_ERROR;                        \
     const CK_RV rv = forward<function::name>(Set, real, P11TAPE_EACH_COMMA(P11TAPE_ARGUMENT, __VA_ARGS__)); \
-    capture::leave(frame, function::name, words, rv);                                                       \
+    capture::leave_one<function::name>(frame, words, rv);                                                   \
     return rv;                                                                                              \
   }
 #include "cryptoki/functions.def"

@@ -94,6 +94,9 @@ class file {
   /// The maximum size that the tape was given, which may be less than was asked for.
   u64 limit() const noexcept { return limit_; }
 
+  /// True if the file is not mapped: what is published has to be written to it.
+  bool is_written() const noexcept { return by_write_; }
+
   /// True if no system call may be made for this tape any more.
   bool is_reserved() const noexcept { return reserve_all_; }
 
@@ -112,9 +115,7 @@ class file {
 
   /// Makes `size` bytes after the lane's published end count. They must be filled in already.
   [[gnu::always_inline]] void publish(lane& where, u32 size) noexcept {
-    where.used += size;
-    auto* header = reinterpret_cast<chunk_header*>(where.chunk);
-    std::atomic_ref<u64>(header->committed).store(le<u64>(where.used), std::memory_order_release);
+    publish_mapped(where, size);
     if (by_write_) [[unlikely]]
       write_through(where, size);
   }
@@ -123,21 +124,30 @@ class file {
   call_slot* take_slot(u64 thread, u64 thread_number) noexcept;
 
   /// Before the bytes of a slot change, and after.
-  [[gnu::always_inline]] void open_slot(call_slot& s) noexcept {
+  [[gnu::always_inline]] static void open_slot(call_slot& s) noexcept {
     std::atomic_ref<u64>(s.committed).store(0, std::memory_order_relaxed);
     std::atomic_ref<u64>(s.sequence).store(le<u64>(le(s.sequence) + 1), std::memory_order_release);
+#ifndef __SANITIZE_THREAD__  // which knows no fences
     std::atomic_thread_fence(std::memory_order_release);
+#endif
   }
   [[gnu::always_inline]] void publish_slot(call_slot& s, u64 size) noexcept {
-    std::atomic_ref<u64>(s.committed).store(le(size), std::memory_order_release);
+    publish_mapped(s, size);
     if (by_write_) [[unlikely]]
       write_slot(s, size);
   }
-  [[gnu::always_inline]] void clear_slot(call_slot& s) noexcept {
-    std::atomic_ref<u64>(s.committed).store(0, std::memory_order_release);
-    if (by_write_) [[unlikely]]
-      write_slot(s, 0);
+  [[gnu::always_inline]] void clear_slot(call_slot& s) noexcept { publish_slot(s, 0); }
+
+  /// The same for a tape that is known not to be is_written().
+  [[gnu::always_inline]] static void publish_mapped(lane& where, u32 size) noexcept {
+    where.used += size;
+    auto* header = reinterpret_cast<chunk_header*>(where.chunk);
+    std::atomic_ref<u64>(header->committed).store(le<u64>(where.used), std::memory_order_release);
   }
+  [[gnu::always_inline]] static void publish_mapped(call_slot& s, u64 size) noexcept {
+    std::atomic_ref<u64>(s.committed).store(le(size), std::memory_order_release);
+  }
+
   /// How many calls of the slot's thread are in flight whose ENTER is in its chunks.
   void set_open(call_slot& s, u32 calls) noexcept;
 

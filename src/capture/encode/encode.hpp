@@ -55,13 +55,13 @@ class encoder {
   /// `depth`: how many calls of the thread are open around this one.
   encoder(const encoding& how, known_pages& pages, capacities& caps, output_rooms& rooms, u32 depth,
           scratch* room) noexcept
-      : how_(how), pages_(pages), caps_(caps), rooms_(rooms), depth_(depth), room_(room) {}
+      : how_(how), pages_(pages), caps_(caps), rooms_(rooms, depth), room_(room) {}
 
   /// The body of an ENTER. `words` has one word an argument.
   void enter(sink& out, cryptoki::function f, const u64* words) noexcept {
     function_ = f;
     caps_.counter_known = false;
-    rooms_.begin(depth_);
+    rooms_.begin();
     row_codes[static_cast<std::size_t>(f)].enter(*this, out, words);
   }
 
@@ -71,21 +71,27 @@ class encoder {
     if (code == nullptr) return;
     function_ = f;
     rv_ = rv;
-    rooms_.resume(depth_);
+    rooms_.resume();
     code(*this, out, words);
   }
 
-  /// The same two by the interpreter alone, whatever row_codes has: what tests compare with.
+  /// The same two for one function, where the recorder's profile is the default one: the compiler knows both.
+  template <const auto& Steps>
+  void enter_default(sink& out, cryptoki::function f, const u64* words) noexcept;
+  template <const auto& Steps>
+  void leave_default(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept;
+
+  /// The first two by the interpreter alone, whatever row_codes has: what tests compare with.
   void interpret_enter(sink& out, cryptoki::function f, const u64* words) noexcept {
     function_ = f;
     caps_.counter_known = false;
-    rooms_.begin(depth_);
+    rooms_.begin();
     enter_any(*this, out, words);
   }
   void interpret_leave(sink& out, cryptoki::function f, const u64* words, u64 rv) noexcept {
     function_ = f;
     rv_ = rv;
-    rooms_.resume(depth_);
+    rooms_.resume();
     leave_any(*this, out, words);
   }
 
@@ -133,29 +139,36 @@ class encoder {
   static void enter_any(encoder& e, sink& out, const u64* words) noexcept;
   static void leave_any(encoder& e, sink& out, const u64* words) noexcept;
 
-  // A row that is compiled, and its fields.
+  // A row that is compiled, and its fields (encode_rows.hpp). `Default`: under the default profile.
   template <const auto& Steps>
   static void enter_row(encoder& e, sink& out, const u64* words) noexcept;
   template <const auto& Steps>
   static void leave_row(encoder& e, sink& out, const u64* words) noexcept;
-  template <const auto& Steps, u16 I>
+  template <const auto& Steps, bool Default>
+  void fields_before(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, bool Default>
+  void outputs_after(sink& out, const u64* words) noexcept;
+  template <const auto& Steps, u16 I, bool Default>
   u64 word_before(sink& out, const u64* words) noexcept;
-  template <const auto& Steps, u16 I>
+  template <const auto& Steps, u16 I, bool Default>
   u64 pointer_before(sink& out, const u64* words) noexcept;
-  template <const auto& Steps, u16 I>
+  template <const auto& Steps, u16 I, bool Default>
   void output_after(sink& out, const u64* words) noexcept;
-  template <const auto& Steps, u16 I>
+  template <const auto& Steps, u16 I, bool Default>
   u64 number_before(sink& out, const u64* words) noexcept;
-  template <const auto& Steps, u16 I>
+  template <const auto& Steps, u16 I, bool Default>
   void number_after(sink& out, const u64* words) noexcept;
   template <const auto& Steps, u16 I>
   void record_after(sink& out, const u64* words) noexcept;
-  template <const auto& Steps, u16 I>
+  template <const auto& Steps, u16 I, bool Default>
   u64 bytes_before(sink& out, const u64* words) noexcept;
   template <u64 Size>
-  void note_readable(const u8* at) noexcept;
-  template <u64 Size>
   u64 print_readable(const u8* at) const noexcept;
+  template <bool Default>
+  std::size_t profile() const noexcept {
+    return Default ? 0 : how_.profile;
+  }
+  static u64 shown(std::size_t profile, const step& s, u64 value) noexcept;
 
   u64 load(const source& r, const step& s) const noexcept;
   u64 shown_number(const step& s, u64 value) const noexcept;
@@ -188,22 +201,22 @@ class encoder {
   bool has_changed(const u8* at) noexcept;
   bool may_record(const u8* at, u64 size, u8& flags) noexcept;
   u64 content(const u8* at, u64 size) const noexcept;
-  void unchanged(sink& out, u16 index) noexcept;
+  static void unchanged(sink& out, u16 index) noexcept {
+    out.empty_item(index, tape::item_form::none, tape::item_unchanged);
+  }
 
   // Templates.
   u64 attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept;
   void attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth, bool& cut) noexcept;
-  bool is_written(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row,
-                  tape::attribute_header& h) noexcept;
+  struct finding;
+  finding find_written(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row) noexcept;
   static bool is_known_constant(const cryptoki::attribute_row& row, u64 number) noexcept;
   bool is_constant(const cryptoki::attribute_row& row, const u8* value, u64 size) noexcept;
   bool may_be_recorded(const cryptoki::attribute_row* row) const noexcept;
-  void attribute_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value,
-                       u64 size, const u8* siblings, u64 count, bool outputs, int depth) noexcept;
   void any_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value, u64 size,
                  const u8* siblings, u64 count, bool outputs, int depth) noexcept;
   template <bool Values, bool Outputs>
-  void list_of(sink& out, const u8* at, u64 count, int depth, bool& cut) noexcept;
+  void list_of(sink& to, const u8* at, u64 count, int depth, bool& cut) noexcept;
   bool object_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings, u64 count,
                     bool outputs) noexcept;
   bool is_certificate(const u8* at, u64 count) noexcept;
@@ -219,12 +232,10 @@ class encoder {
   const encoding& how_;
   known_pages& pages_;
   capacities& caps_;
-  output_rooms& rooms_;
-  u32 depth_;
+  room_cursor rooms_;
   scratch* room_;
   cryptoki::function function_{};
   u64 rv_ = 0;
-  u64 held_ = 0;                ///< fingerprint of the attribute's value, where it was taken already
   const u8* origin_ = nullptr;  ///< in the caller's memory, of the struct whose copy is walked
   const u8* readable_at_ = nullptr;
   u64 readable_size_ = 0;
@@ -234,10 +245,10 @@ class encoder {
 // ---- What the encoder's parts share ----
 
 // A length is shown unless it tells more of a secret than the profile allows.
-inline u64 encoder::shown_number(const step& s, u64 value) const noexcept {
+[[gnu::always_inline]] inline u64 encoder::shown(std::size_t profile, const step& s, u64 value) noexcept {
   // A pointer in the place of a small number: the caller's struct is another one than the row's.
   if ((s.counts >= 0 || s.makes) && value > absurd_length && value != CK_UNAVAILABLE_INFORMATION) value = absurd_length;
-  switch (cryptoki::treat(how_.profile, s.counted)) {
+  switch (cryptoki::treat(profile, s.counted)) {
     case cryptoki::treatment::withhold:
       return 0;
     case cryptoki::treatment::rounded_length:
@@ -246,6 +257,7 @@ inline u64 encoder::shown_number(const step& s, u64 value) const noexcept {
       return value;
   }
 }
+inline u64 encoder::shown_number(const step& s, u64 value) const noexcept { return shown(how_.profile, s, value); }
 
 inline constexpr int deepest = 4;           // structs in structs, templates in templates
 inline constexpr int deepest_template = 3;  // templates in templates

@@ -2,6 +2,7 @@
 // Templates: attributes with the values that their class allows.
 #include <bit>
 #include <cstring>
+#include <iterator>
 
 #include "capture/encode/encode.hpp"
 #include "cryptoki/pin_text.hpp"
@@ -32,8 +33,8 @@ bool is_copied(u8 form) noexcept {
 }
 
 // Of an attribute without room, the length is what the call writes; of the others, the length and the value.
-inline void encoder::note_attribute(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row,
-                                    int depth) noexcept {
+[[gnu::always_inline]] inline void encoder::note_attribute(const CK_ATTRIBUTE& a, const u8* entry,
+                                                           const cryptoki::attribute_row* row, int depth) noexcept {
   const auto* value = static_cast<const u8*>(a.pValue);
   if (value == nullptr) return rooms_.note(entry, a.ulValueLen, no_fingerprint);
   const bool looked = a.ulValueLen <= absurd_length && may_be_recorded(row);
@@ -90,61 +91,48 @@ inline bool encoder::is_constant(const cryptoki::attribute_row& row, const u8* v
   return is_known_constant(row, number);
 }
 
-// Whether the call has written an attribute of an output template; completes the header where it has not.
-inline bool encoder::is_written(const CK_ATTRIBUTE& a, const u8* entry, const cryptoki::attribute_row* row,
-                                tape::attribute_header& h) noexcept {
-  held_ = no_fingerprint;
-  if (a.ulValueLen == CK_UNAVAILABLE_INFORMATION) return false;  // and the length says so
+// What an output template's attribute says after the call.
+struct encoder::finding {
+  bool has_value;
+  u8 flags = 0;            // of its header
+  bool has_length = true;  // the length is the module's
+  u64 held = no_fingerprint;
+};
+
+[[gnu::always_inline]] inline encoder::finding encoder::find_written(const CK_ATTRIBUTE& a, const u8* entry,
+                                                                     const cryptoki::attribute_row* row) noexcept {
+  if (a.ulValueLen == CK_UNAVAILABLE_INFORMATION) return {false};  // and the length says so
   const bool done = rv_ == CKR_OK;
   const auto* value = static_cast<const u8*>(a.pValue);
   const auto* room = rooms_.find(value != nullptr ? value : entry);
   if (value == nullptr) {
     const bool known = room != nullptr && room->size != a.ulValueLen;
-    if (!known && a.ulValueLen != 0) {
-      h.length = 0;
-      h.flags |= tape::item_unchanged;
-    }
-    return false;
+    if (known || a.ulValueLen == 0) return {false};
+    return {false, tape::item_unchanged, false};
   }
-  if (room != nullptr && a.ulValueLen <= room->size) {
-    // What is inside a template is looked at attribute by attribute.
-    if (row != nullptr && row->kind == form::template_) return true;
-    if (a.ulValueLen == 0 || !may_be_recorded(row)) return true;  // nothing but a length is recorded of it
-    if (done && a.ulValueLen != room->size && room->seen != no_fingerprint) return true;
-    const u64 now = room->seen == no_fingerprint ? no_fingerprint : look_at_value(value, room->size);
-    if (now > undefined_room && a.ulValueLen == room->size) held_ = now;
-    if (now > undefined_room && now != room->seen) return true;
-    if (done && is_constant(*row, value, a.ulValueLen)) return true;
-    h.flags |= tape::item_unchanged;
-    if (!done || now <= undefined_room) return false;
-    return how_.contents->has(held_ != no_fingerprint ? held_ : content(value, a.ulValueLen));
-  }
-  h.flags |= tape::item_unchanged;
-  return false;
-}
-
-// `siblings` and `count`: the template that the attribute is of.
-inline void encoder::attribute_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row,
-                                     const u8* value, u64 size, const u8* siblings, u64 count, bool outputs,
-                                     int depth) noexcept {
-  // Numbers that every profile records, as most attributes are that are asked for.
-  const bool is_number = row != nullptr && row->kind == form::number && row->secret == redaction_class::open;
-  if (!is_number || size != sizeof(CK_ULONG) || !can_read(value, size))
-    return any_value(out, h, row, value, size, siblings, count, outputs, depth);
-  CK_ULONG n = 0;
-  copy_from_caller(&n, value, sizeof n);
-  h.form = static_cast<u8>(item_form::number);
-  out.number(n);
+  if (room == nullptr || a.ulValueLen > room->size) return {false, tape::item_unchanged};
+  // What is inside a template is looked at attribute by attribute.
+  if (row != nullptr && row->kind == form::template_) return {true};
+  if (a.ulValueLen == 0 || !may_be_recorded(row)) return {true};  // nothing but a length is recorded of it
+  if (done && a.ulValueLen != room->size && room->seen != no_fingerprint) return {true};
+  const u64 now = room->seen == no_fingerprint ? no_fingerprint : look_at_value(value, room->size);
+  finding f{true};
+  if (now > undefined_room && a.ulValueLen == room->size) f.held = now;
+  if (now > undefined_room && now != room->seen) return f;
+  if (done && is_constant(*row, value, a.ulValueLen)) return f;
+  f.flags = tape::item_unchanged;
+  f.has_value = done && now > undefined_room &&
+                how_.contents->has(f.held != no_fingerprint ? f.held : content(value, a.ulValueLen));
+  return f;
 }
 
 // `values`: the caller's, or what the call has written (`outputs`). Before a call that writes, only types and room.
 u64 encoder::attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept {
   if (count > most_attributes) return tape::pointer_bad;
-  u8* item = out.begin_item(index, item_form::template_);
+  u8* item = out.take(sizeof(tape::item_header));
   bool cut = false;
   attribute_list(out, at, count, values, outputs, depth, cut);
-  if (cut && item != nullptr) item[offsetof(tape::item_header, flags)] |= tape::item_unreadable;
-  out.end_item(item);
+  out.finish_item(item, index, item_form::template_, cut ? u8{tape::item_unreadable} : u8{0});
   return cut ? u64{tape::pointer_bad} : 0;
 }
 
@@ -154,41 +142,63 @@ void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bo
   values ? list_of<true, true>(out, at, count, depth, cut) : list_of<false, true>(out, at, count, depth, cut);
 }
 
+// The sink is a copy of which nobody else knows, so that it needs no memory; and a header is put in whole words, since a
+// processor waits for narrow stores that are read in wide ones.
 template <bool Values, bool Outputs>
-void encoder::list_of(sink& out, const u8* at, u64 count, int depth, bool& cut) noexcept {
+void encoder::list_of(sink& to, const u8* at, u64 count, int depth, bool& cut) noexcept {
   const bool list_readable = readable(pages_, at, count * sizeof(CK_ATTRIBUTE));
+  sink out = to;
   for (u64 i = 0; i < count && !out.overflowed(); ++i) {
     CK_ATTRIBUTE a;
     const u8* entry = at + i * sizeof a;
     if (!list_readable && !readable(pages_, entry, sizeof a)) {
       cut = true;
-      return;
+      break;
     }
     copy_from_caller(&a, entry, sizeof a);
     const auto* row = cryptoki::find_attribute(a.type);
     // Inside a template that the module writes, the types are its outputs too.
     if (Outputs && depth > 0 && row == nullptr) {
       cut = true;
-      return;
+      break;
     }
     if constexpr (Outputs && !Values) note_attribute(a, entry, row, depth);
-    tape::attribute_header h{le<u64>(a.type), le<u64>(a.ulValueLen), 0, 0, 0, 0};
-    if (a.pValue == nullptr) h.flags |= tape::item_null;
-    // Without a buffer the length is an output only: before the call it is whatever stood there.
-    if (Outputs && !Values && a.pValue == nullptr) h.length = 0;
-    u8* header = out.take(sizeof h);
-    const u8* start = out.position();
-    bool has_value = false;
-    if constexpr (Values) has_value = Outputs ? is_written(a, entry, row, h) : a.pValue != nullptr;
-    if (has_value && a.ulValueLen != unavailable)
-      attribute_value(out, h, row, static_cast<const u8*>(a.pValue), a.ulValueLen, at, count, Outputs, depth);
-    if (header == nullptr || out.overflowed()) return;
-    if (Outputs && is_copied(h.form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
-      how_.contents->add(held_ != no_fingerprint ? held_ : content(static_cast<const u8*>(a.pValue), a.ulValueLen));
-    h.size = le(static_cast<u32>(out.position() - start));
-    std::memcpy(header, &h, sizeof h);
+    finding f{a.pValue != nullptr};
+    if constexpr (Outputs && Values) f = find_written(a, entry, row);
+    if constexpr (Outputs && !Values) f = {false, 0, a.pValue != nullptr};  // or the length is an output only
+    u64 length = f.has_length ? a.ulValueLen : 0;
+    u8 form = 0, flags = a.pValue == nullptr ? u8(f.flags | tape::item_null) : f.flags;
+    u8* const header = out.take(sizeof(tape::attribute_header));
+    const u8* const start = out.position();
+    if (f.has_value && a.ulValueLen != unavailable) {
+      const auto* const value = static_cast<const u8*>(a.pValue);
+      // Numbers that every profile records, as most attributes are that are asked for.
+      const bool is_number = row != nullptr && row->kind == cryptoki::form::number &&
+                             row->secret == redaction_class::open && a.ulValueLen == sizeof(CK_ULONG);
+      if (is_number && can_read(value, sizeof(CK_ULONG))) {
+        CK_ULONG n = 0;
+        copy_from_caller(&n, value, sizeof n);
+        form = static_cast<u8>(item_form::number);
+        out.number(n);
+      } else {
+        tape::attribute_header h{0, le(length), 0, flags, 0, 0};
+        to = out;
+        any_value(to, h, row, value, a.ulValueLen, at, count, Outputs, depth);
+        out = to;
+        length = le(h.length);
+        form = h.form;
+        flags = h.flags;
+      }
+    }
+    if (header == nullptr || out.overflowed()) break;
+    if (Outputs && is_copied(form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
+      how_.contents->add(f.held != no_fingerprint ? f.held : content(static_cast<const u8*>(a.pValue), a.ulValueLen));
+    const u64 words[] = {le(u64{a.type}), le(length),
+                         le(u64{form} | u64{flags} << 8 | static_cast<u64>(out.position() - start) << 32)};
+    for (std::size_t w = 0; w < std::size(words); ++w) std::memcpy(header + 8 * w, &words[w], 8);
     out.pad(start);
   }
+  to = out;
 }
 
 // True if the template itself says that the object is a certificate.

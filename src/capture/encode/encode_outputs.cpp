@@ -46,10 +46,6 @@ bool encoder::may_record(const u8* at, u64 size, u8& flags) noexcept {
   return rv_ == CKR_OK && how_.contents->has(held);
 }
 
-void encoder::unchanged(sink& out, u16 index) noexcept {
-  out.end_item(out.begin_item(index, tape::item_form::none, tape::item_unchanged));
-}
-
 void encoder::note_room(const source& r, const step& s, const u8* at, int depth) noexcept {
   u64 count = 0, size = sizeof(CK_ULONG);
   switch (s.kind) {

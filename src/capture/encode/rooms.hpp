@@ -46,9 +46,13 @@ T load(const u8* at) noexcept {
     h = mix(load<u64>(at) ^ key[1], load<u64>(at + 8) ^ h);
     g = mix(load<u64>(at + 16) ^ key[0], load<u64>(at + 24) ^ g);
   }
-  for (; left > 16; left -= 16, at += 16) h = mix(load<u64>(at) ^ key[1], load<u64>(at + 8) ^ h);
+  // The products of what is left depend on nothing but the bytes, so that the processor multiplies at the same time.
   u64 a = 0, b = 0;
-  if (left >= 8) {
+  if (left > 16) {
+    g = mix(load<u64>(at) ^ key[0], load<u64>(at + 8) ^ g);
+    a = load<u64>(at + left - 16);
+    b = load<u64>(at + left - 8);
+  } else if (left >= 8) {
     a = load<u64>(at);
     b = load<u64>(at + left - 8);
   } else if (left >= 4) {
@@ -57,7 +61,7 @@ T load(const u8* at) noexcept {
   } else {
     for (u64 i = 0; i < left; ++i) a = a << 8 | load<u8>(at + i);
   }
-  return mix(mix(a ^ key[1], b ^ h) ^ g, key[0] ^ 0x9e3779b97f4a7c15);
+  return mix(a ^ key[1], b ^ h) ^ g;
 }
 
 /// The same for sizes that are known at run time alone.
@@ -78,50 +82,74 @@ inline constexpr u64 undefined_room = 1;
 /// A fingerprint that is neither of the two.
 constexpr u64 usable(u64 seen) noexcept { return seen > undefined_room ? seen : undefined_room + 1; }
 
+/// The rooms of all calls of a thread: memory alone. room_cursor knows its way around.
 class output_rooms {
  public:
   static constexpr u32 most = 1024;
   static constexpr u32 deepest = 32;
 
-  /// At an ENTER of a call inside `depth` others.
-  void begin(u32 depth) noexcept {
-    resume(depth);
-    ends_[depth_] = first_;
-    limit_ = depth_ < deepest ? most : 0;
+ private:
+  friend class room_cursor;
+  u32 ends_[deepest + 1];  // the last one is of all that is deeper, which has none
+  output_room rooms_[most];
+};
+
+/// The rooms of one call, at its ENTER or at its LEAVE.
+class room_cursor {
+ public:
+  /// For a call inside `depth` others.
+  room_cursor(output_rooms& of, u32 depth) noexcept
+      : of_(of), depth_(depth < output_rooms::deepest ? depth : output_rooms::deepest) {}
+
+  /// At the ENTER.
+  void begin() noexcept {
+    resume();
+    of_.ends_[depth_] = first_;
+    limit_ = depth_ < output_rooms::deepest ? output_rooms::most : 0;
   }
 
-  /// At the LEAVE of that call.
-  void resume(u32 depth) noexcept {
-    depth_ = depth < deepest ? depth : deepest;
-    first_ = depth_ == 0 ? 0 : ends_[depth_ - 1];
+  /// At the LEAVE.
+  void resume() noexcept {
+    first_ = depth_ == 0 ? 0 : of_.ends_[depth_ - 1];
     next_ = first_;
   }
 
   void note(const u8* at, u64 size, u64 seen) noexcept {
     if (next_ >= limit_) return;  // then it proves nothing later
-    rooms_[next_++] = {at, size, seen};
-    ends_[depth_] = next_;
+    of_.rooms_[next_++] = {at, size, seen};
+    of_.ends_[depth_] = next_;
   }
 
   /// The room at an address, or nullptr. Outputs are read in the order in which their rooms were noted.
   const output_room* find(const u8* at) noexcept {
-    const u32 count = ends_[depth_];
-    if (next_ < count && rooms_[next_].at == at) [[likely]]
-      return &rooms_[next_++];
-    for (u32 i = next_; i < count; ++i)  // of two at one address the first that was not asked for yet
-      if (rooms_[i].at == at) {
-        next_ = i + 1;
-        return &rooms_[i];
-      }
-    for (u32 i = first_; i < next_ && i < count; ++i)
-      if (rooms_[i].at == at) return &rooms_[i];
-    return nullptr;
+    const auto* const rooms = of_.rooms_;
+    const u32 count = of_.ends_[depth_];
+    if (next_ < count && rooms[next_].at == at) [[likely]]
+      return &rooms[next_++];
+    const auto [room, next] = search(of_.rooms_, {at, first_, next_, count});
+    next_ = next;
+    return room;
   }
 
  private:
-  u32 depth_, first_, next_, limit_;
-  u32 ends_[deepest + 1];  // the last one is of all that is deeper, which has none
-  output_room rooms_[most];
+  struct question {
+    const u8* at;
+    u32 first, next, count;
+  };
+  struct answer {
+    const output_room* room;
+    u32 next;
+  };
+  [[gnu::noinline]] static answer search(const output_room* rooms, const question& q) noexcept {
+    for (u32 i = q.next; i < q.count; ++i)  // of two at one address the first that was not asked for yet
+      if (rooms[i].at == q.at) return {&rooms[i], i + 1};
+    for (u32 i = q.first; i < q.next && i < q.count; ++i)
+      if (rooms[i].at == q.at) return {&rooms[i], q.next};
+    return {nullptr, q.next};
+  }
+
+  output_rooms& of_;
+  u32 depth_, first_ = 0, next_ = 0, limit_ = 0;
 };
 
 /// Values that modules have given out in this process: numbers (handles, slots, mechanisms), and fingerprints of what

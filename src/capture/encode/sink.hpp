@@ -19,19 +19,20 @@ using tape::u8;
 
 class sink {
  public:
-  sink(u8* from, u64 size) noexcept : at_(from), end_(from + size) {}
+  sink(u8* from, u64 size) noexcept : at_(from), left_(size) {}
 
   bool overflowed() const noexcept { return overflowed_; }
   u8* position() const noexcept { return at_; }
 
   /// Room for `size` bytes, or nullptr.
   u8* take(u64 size) noexcept {
-    if (static_cast<u64>(end_ - at_) < size) [[unlikely]] {
+    if (left_ < size) [[unlikely]] {
       overflowed_ = true;
       return nullptr;
     }
     u8* here = at_;
     at_ += size;
+    left_ -= size;
     return here;
   }
 
@@ -46,7 +47,7 @@ class sink {
   void pad(const u8* start) noexcept {
     const u64 missing = (~static_cast<u64>(at_ - start) + 1) & 7;
     if (missing == 0) return;
-    const bool roomy = end_ - at_ >= 8;
+    const bool roomy = left_ >= 8;
     if (u8* here = take(missing)) std::memset(here, 0, roomy ? 8 : missing);  // what lies behind is free
   }
 
@@ -60,10 +61,22 @@ class sink {
     return here;
   }
 
+  /// An item without payload.
+  void empty_item(u16 field, tape::item_form form, u8 flags) noexcept { begin_item(field, form, flags); }
+
   void end_item(u8* item) noexcept {
     if (item == nullptr || overflowed_) return;
     const u32 size = le(static_cast<u32>(at_ - item - static_cast<std::ptrdiff_t>(sizeof(tape::item_header))));
     std::memcpy(item + offsetof(tape::item_header, size), &size, sizeof size);
+    pad(item);
+  }
+
+  /// As end_item(), for an item of which room for the header was taken, and nothing else said yet.
+  void finish_item(u8* item, u16 field, tape::item_form form, u8 flags) noexcept {
+    if (item == nullptr || overflowed_) return;
+    const auto size = static_cast<u64>(at_ - item) - sizeof(tape::item_header);
+    const u64 header = le(u64{field} | u64{static_cast<u8>(form)} << 16 | u64{flags} << 24 | size << 32);
+    std::memcpy(item, &header, 8);
     pad(item);
   }
 
@@ -90,7 +103,7 @@ class sink {
 
  private:
   u8* at_;
-  u8* end_;
+  u64 left_;  // bytes: a number that the compiler often knows
   bool overflowed_ = false;
 };
 

@@ -20,11 +20,11 @@ struct held_back;
 struct open_call {
   const void* stack;  ///< address of its frame: what lies deeper has ended, whether it returned or not
   const u64* words;
+  u32 call;  ///< its number, 0: not recorded
   u16 function;
   bool kept;            ///< its records go to the kept chunk
   bool appended;        ///< its ENTER is in the thread's chunks
   bool may_be_dropped;  ///< a filter may leave it out
-  u32 call;             ///< its number, 0: not recorded
 };
 
 /// The call whose ENTER is in the thread's slot, and not in a chunk.
@@ -51,7 +51,6 @@ struct written {
 /// Made at a thread's first call, from mapped memory; taken over by another thread after the thread has ended.
 struct thread_state {
   static constexpr u32 deepest = 32;
-  static constexpr u32 most_fields = sizeof tape::call_slot::record;
   static constexpr u32 most_results = 4096;
 
   u64 epoch;            ///< of the process that it was made in
@@ -77,10 +76,9 @@ struct thread_state {
   thread_state* next;
   output_rooms rooms;
   scratch room;
-  /// A CALL's body before it is appended: room for its head and fields, then the return value and the outputs.
-  alignas(8) u8 results[sizeof(tape::call_head) + most_fields + most_results];
+  alignas(8) u8 results[most_results];  ///< what comes of a call before it is appended: the return value, the outputs
 
-  u8* outputs() noexcept { return results + sizeof(tape::call_head) + most_fields; }
+  u8* outputs() noexcept { return results + 8; }
 };
 
 /// Reads zero in a child of fork: everything that must not be inherited.

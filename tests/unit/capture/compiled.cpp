@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/encode/encode.hpp"
+#include "capture/encode/encode_rows.hpp"
 
 using namespace p11tape;
 using namespace p11tape::capture;
@@ -144,6 +144,27 @@ class caller {
 
 constexpr u64 results[] = {CKR_OK, CKR_OK, CKR_OK, CKR_BUFFER_TOO_SMALL, CKR_ATTRIBUTE_SENSITIVE, CKR_GENERAL_ERROR};
 
+// The code of the frequent rows under the default profile.
+struct default_code {
+  void (*enter)(encoder& e, sink& out, const u64* words);
+  void (*leave)(encoder& e, sink& out, const u64* words, u64 rv);
+};
+
+template <cryptoki::function F, const auto& Steps>
+constexpr default_code code_of() {
+  if constexpr (!rows::is_frequent(cryptoki::row(F)))
+    return {};
+  else
+    return {[](encoder& e, sink& out, const u64* words) { e.enter_default<Steps>(out, F, words); },
+            [](encoder& e, sink& out, const u64* words, u64 rv) { e.leave_default<Steps>(out, F, words, rv); }};
+}
+
+constexpr default_code default_codes[] = {
+#define FN(name, ...) code_of<cryptoki::function::name, steps::name##_steps>(),
+#include "cryptoki/functions.def"
+#undef FN
+};
+
 }  // namespace
 
 TEST_CASE("compiled rows write what the interpreter writes") {
@@ -151,8 +172,10 @@ TEST_CASE("compiled rows write what the interpreter writes") {
     for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
       const auto f = static_cast<cryptoki::function>(i);
       CAPTURE(cryptoki::row(f).name, profile);
-      side compiled, interpreted;
+      side compiled, interpreted, by_default;
       compiled.how.profile = interpreted.how.profile = profile;
+      const auto& code = default_codes[i];
+      const bool has_default = profile == 0 && code.enter != nullptr;
       const auto memory = std::make_unique<caller>(static_cast<unsigned>(i * 3 + profile));
       for (int round = 0; round < 12; ++round) {
         const auto words = memory->arguments_of(f);
@@ -161,11 +184,15 @@ TEST_CASE("compiled rows write what the interpreter writes") {
           const auto one = compiled.written([&](auto& e, auto& out) { e.enter(out, f, words.data()); });
           const auto other = interpreted.written([&](auto& e, auto& out) { e.interpret_enter(out, f, words.data()); });
           REQUIRE(one == other);
+          if (has_default)
+            REQUIRE(by_default.written([&](auto& e, auto& out) { code.enter(e, out, words.data()); }) == other);
           memory->change();
           const auto ended = compiled.written([&](auto& e, auto& out) { e.leave(out, f, words.data(), rv); });
           const auto expected =
               interpreted.written([&](auto& e, auto& out) { e.interpret_leave(out, f, words.data(), rv); });
           REQUIRE(ended == expected);
+          if (has_default)
+            REQUIRE(by_default.written([&](auto& e, auto& out) { code.leave(e, out, words.data(), rv); }) == expected);
         }
       }
     }

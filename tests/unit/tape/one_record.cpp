@@ -2,6 +2,7 @@
 // Calls as one record, packed or not, the slot of a call in flight, and the CPU's counter as the clock.
 #include <catch2/catch.hpp>
 
+#include <cstring>
 #include <random>
 
 #include "tape/calls_of.hpp"
@@ -46,6 +47,30 @@ TEST_CASE("what is packed is what the format says, and unpacks to the same") {
     CHECK(unpacked(bytes) == words);
   }
   CHECK(unpacked(packed("")).empty());
+}
+
+TEST_CASE("a body in parts is packed as the whole is") {
+  std::mt19937_64 random(3);
+  const auto word = [](const std::string& words, std::size_t n) {
+    tape::u64 value;
+    std::memcpy(&value, words.data() + 8 * n, 8);
+    return tape::le(value);
+  };
+  for (int i = 0; i < 4000; ++i) {
+    auto words = some_words(random);
+    while (words.size() < 24) words += some_words(random);
+    const auto others = static_cast<tape::u32>(words.size() / 8 - 3),
+               before = static_cast<tape::u32>(random() % (others + 1));
+    const auto* const at = reinterpret_cast<const tape::u8*>(words.data());
+    const tape::packable parts{word(words, 0),          word(words, 1),       at + 16,        before,
+                               word(words, 2 + before), at + 24 + 8 * before, others - before};
+    std::vector<tape::u8> room(tape::packed_room(words.size()) + 8);
+    const auto text = [&](const tape::u8* end) {
+      return std::string(reinterpret_cast<const char*>(room.data()), static_cast<std::size_t>(end - room.data()));
+    };
+    CHECK(text(tape::pack_many(room.data(), parts)) == packed(words));
+    if (parts.words() <= tape::most_few) CHECK(text(tape::pack_few(room.data(), parts)) == packed(words));
+  }
 }
 
 TEST_CASE("packed bytes that are cut or changed do no harm") {
