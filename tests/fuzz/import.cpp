@@ -111,7 +111,8 @@ int main(int argc, char** argv) {
   };
   for (const auto& file : o.files) add(file);
   if (corpus.empty())
-    for (const auto& e : fs::directory_iterator(P11TAPE_TEST_LOGS)) add(e.path());
+    for (const auto* logs : {"/reports/logs", "/reports/held_out", "/import/logs"})
+      for (const auto& e : fs::directory_iterator(P11TAPE_TESTS + std::string(logs))) add(e.path());
   std::sort(corpus.begin(), corpus.end());
   std::string folder = fs::temp_directory_path() / "p11tape-fuzz-import-XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) return 1;

@@ -293,6 +293,7 @@ void data_length(const rule_input& s, const rule& r, findings& out) {
     const auto& first = i->samples.front();
     const bool says_so = i->value == CKR_DATA_LEN_RANGE || i->value == CKR_ENCRYPTED_DATA_LEN_RANGE;
     if (!says_so && !(does(i->which) == effect::single && proven(first))) continue;
+    if (stage_of(i->which) < 5) continue;  // the length of a PIN, or a code that does not fit the function
     auto& f = add(out, s, r);
     f.about = topic::key_use;
     const auto bytes = first.input_length == unknown ? std::string() : cat(": ", counted(first.input_length, "byte"));
