@@ -383,8 +383,10 @@ void encoder::attribute(body& out, const value& a, bool certificate, int depth, 
     const auto* at = as_bytes(a.bytes);
     const u64 size = a.bytes.size();
     if (secret == redaction_class::value)
-      secret = certificate || (!a.partial && capture::looks_like_certificate(at, size)) ? redaction_class::open
-                                                                                        : redaction_class::key;
+      secret = (certificate && capture::looks_signed(at, size, a.partial)) ||
+                       (!a.partial && capture::looks_like_certificate(at, size))
+                   ? redaction_class::open
+                   : redaction_class::key;
     // A scalar of another size is none: logs do not all have the size of the recorded program's CK_ULONG.
     const bool fits = cryptoki::fits(how_read, size, word_size_) || (how_read == form::number && size == 4);
     if (!a.partial && !fits) secret = redaction_class::key;

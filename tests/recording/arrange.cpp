@@ -49,6 +49,18 @@ unsigned char* arranger::place_canary(const std::string& where, redaction_class 
   return at;
 }
 
+// A canary as the content of something signed: SEQUENCE { SEQUENCE { canary }, SEQUENCE {}, BIT STRING {} }.
+unsigned char* arranger::signed_canary(const std::string& where) {
+  constexpr unsigned char before[] = {0x30, signed_size - 2, 0x30, canary_size}, after[] = {0x30, 0, 0x03, 0};
+  auto* const at = keep(signed_size);
+  placed_.push_back({where, make_canary(), redaction_class::open});
+  placed_.back().at = at + sizeof before;
+  std::memcpy(at, before, sizeof before);
+  std::memcpy(at + sizeof before, placed_.back().bytes.data(), canary_size);
+  std::memcpy(at + sizeof before + canary_size, after, sizeof after);
+  return at;
+}
+
 // Which way memory goes whose way depends on the call, as the rows say it.
 bool arranger::is_output(const target& t, std::size_t i) const {
   const auto& f = t.row[i];
@@ -305,15 +317,19 @@ std::uint64_t arranger::attribute_list(const std::string& where, int depth, std:
       outputs_.push_back({static_cast<unsigned char*>(const_cast<void*>(value)), size,
                           where + "." + (row != nullptr ? std::string{row->name} : std::to_string(type))});
   };
-  if (depth > 0 || certificates_) {
+  const bool certificates = objects_ != objects::of_each_kind;
+  if (depth > 0 || certificates) {
     auto* object = keep(sizeof(CK_OBJECT_CLASS));
-    const CK_OBJECT_CLASS which = certificates_ ? CKO_CERTIFICATE : CKO_SECRET_KEY;
+    const CK_OBJECT_CLASS which = certificates ? CKO_CERTIFICATE : CKO_SECRET_KEY;
     std::memcpy(object, &which, sizeof which);
     add(CKA_CLASS, object, sizeof which);
     add(CKA_LABEL, place_canary(where + ".CKA_LABEL", redaction_class::identity), canary_size);
-    add(CKA_VALUE, place_canary(where + ".CKA_VALUE", certificates_ ? redaction_class::open : redaction_class::key),
-        canary_size);
-    placed_.back().certificate = certificates_;
+    if (objects_ == objects::certificates) {
+      const auto* const value = signed_canary(where + ".CKA_VALUE");
+      add(CKA_VALUE, value, signed_size);
+    } else {
+      add(CKA_VALUE, place_canary(where + ".CKA_VALUE", redaction_class::key), canary_size);
+    }
     add(CKA_PRIVATE_EXPONENT, place_canary(where + ".CKA_PRIVATE_EXPONENT", redaction_class::key), canary_size);
   } else {
     for (const auto& a : cryptoki::attributes()) {

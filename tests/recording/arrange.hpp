@@ -25,7 +25,6 @@ struct canary {
   std::string bytes;
   cryptoki::redaction_class secret;  ///< class by the rows
   bool scalar = false;               ///< a number or flag: recorded under every profile
-  bool certificate = false;          ///< the value of a certificate object
   const unsigned char* at = nullptr;
   bool optional = false;  ///< may be recorded or not
 };
@@ -51,8 +50,10 @@ class arranger {
 
   /// The struct that C_*Message* calls are given as their parameter.
   void message_struct(std::string_view name) { message_ = name; }
-  /// Templates get CKA_CLASS = CKO_CERTIFICATE and a CKA_VALUE, instead of one of each attribute.
-  void certificates(bool on) { certificates_ = on; }
+  /// Templates get CKA_CLASS = CKO_CERTIFICATE and a CKA_VALUE, instead of one of each attribute. The value is something
+  /// signed, or what does not belong there.
+  enum class objects { of_each_kind, certificates, false_certificates };
+  void set_objects(objects which) { objects_ = which; }
   /// Names (labels, ids, texts) hold a PIN as configuration strings do; as a PIN nothing of them may be recorded.
   void pin_texts(bool on) { pin_texts_ = on; }
   /// The field `type` of CK_OTP_PARAM and CK_PRF_DATA_PARAM.
@@ -90,6 +91,8 @@ class arranger {
   std::uint64_t pointer_to(const cryptoki::field& f, const std::string& where, std::size_t count, int depth);
   std::uint64_t records(std::size_t record, std::size_t count, const std::string& where, int depth);
   std::uint64_t attribute_list(const std::string& where, int depth, std::size_t& count, bool outputs);
+  static constexpr std::size_t signed_size = canary_size + 8;
+  unsigned char* signed_canary(const std::string& where);
   std::uint64_t mechanism_struct(const std::string& where, int depth);
   std::string make_canary();
   unsigned char* keep(std::size_t size);
@@ -104,7 +107,7 @@ class arranger {
   std::uint64_t mechanism_ = 0;
   std::string_view layout_;
   std::string_view message_;
-  bool certificates_ = false;
+  objects objects_ = objects::of_each_kind;
   bool pin_texts_ = false;
   std::uint64_t parameter_type_ = 0;
 };

@@ -287,10 +287,12 @@ int main(int argc, char** argv) {
   a.pin_texts(true);
   each_function(mock, a);
   a.pin_texts(false);
-  a.certificates(true);
-  call(mock, a, function::C_CreateObject);
-  call(mock, a, function::C_GetAttributeValue);
-  a.certificates(false);
+  for (const auto which : {test::arranger::objects::certificates, test::arranger::objects::false_certificates}) {
+    a.set_objects(which);
+    call(mock, a, function::C_CreateObject);
+    call(mock, a, function::C_GetAttributeValue);
+  }
+  a.set_objects(test::arranger::objects::of_each_kind);
 
   int failures = check(mock.tape(), a, profile, unsafe);
   // A stricter copy of the tape holds what the stricter profile would have recorded.

@@ -223,9 +223,12 @@ bool encoder::object_value(sink& out, tape::attribute_header& h, const u8* value
   if (size > scratch::size || room_ == nullptr) return false;
   // What a failed call left in the template may be what the caller had there.
   const bool said = (!outputs || rv_ == CKR_OK) && is_certificate(siblings, count);
-  if (!said && !looks_like_certificate(value, size)) return false;
+  const auto passes = [&](const u8* at) noexcept {
+    return said ? looks_signed(at, size) : looks_like_certificate(at, size);
+  };
+  if (!passes(value)) return false;
   copy_from_caller(room_->bytes, value, size);
-  const bool certificate = said || looks_like_certificate(room_->bytes, size);
+  const bool certificate = passes(room_->bytes);
   if (certificate && cryptoki::treat(how_.profile, redaction_class::open) == treatment::whole) {
     const u64 limit = limit_for(redaction_class::open);
     const u64 kept = size < limit ? size : limit;

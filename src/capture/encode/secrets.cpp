@@ -135,6 +135,16 @@ bool looks_like_certificate(const u8* bytes, u64 size) noexcept {
   return part.skip(sequence) && part.skip(bit_string) && part.empty();
 }
 
+bool looks_signed(const u8* bytes, u64 size, bool cut) noexcept {
+  der outer{bytes, bytes + size}, content{};
+  if (!cut)
+    return outer.take(sequence, content) && outer.empty() && content.skip(sequence) && content.skip(sequence) &&
+           content.skip(bit_string) && content.empty();
+  if (size < 2 || bytes[0] != sequence) return false;
+  const u64 header = bytes[1] < 0x80 ? 2 : 2 + u64{bytes[1] & 0x7fu};
+  return header < size && bytes[header] == sequence;
+}
+
 // Each of the words beside which a PIN stands has one of these letters, or is percent-encoded.
 bool may_hold_pin(const u8* text, u64 size) noexcept {
   constexpr u64 shortest = 6;

@@ -35,6 +35,11 @@ u32 anomalies_of_pin(const u8* pin, u64 size) noexcept;
 /// version, serial number, algorithm, names, validity, key and signature. Keys and data objects do not pass.
 bool looks_like_certificate(const u8* bytes, u64 size) noexcept;
 
+/// For the value of what its template calls a certificate: an outer SEQUENCE of exactly that length, holding a SEQUENCE, an
+/// algorithm and a BIT STRING, as all that is signed is, also attribute certificates. A private key that was stored in the
+/// wrong place does not pass. `cut`: only the beginning is there.
+bool looks_signed(const u8* bytes, u64 size, bool cut = false) noexcept;
+
 /// False for text that certainly holds no PIN (cryptoki/pin_text.hpp): most text is done with at once, in place.
 bool may_hold_pin(const u8* text, u64 size) noexcept;
 

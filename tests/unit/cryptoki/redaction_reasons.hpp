@@ -37,9 +37,9 @@ inline constexpr redaction_reason redaction_reasons[] = {
     {redaction_class::value, "CKA_VALUE",
      "It is the certificate of a certificate, the key of a secret key and the content of a data object. A certificate "
      "is "
-     "public, and its issuer, subject and expiry are what people look for: it is kept where the same template says "
-     "CKO_CERTIFICATE or where the bytes pass a strict walk along the outline of an X.509 certificate. All else is "
-     "treated as `key`. `strict` keeps the certificate's SHA-256, which tells certificates apart without naming "
+     "public, and its issuer, subject and expiry are what people look for: it is kept where the bytes pass a strict walk "
+     "along the outline of an X.509 certificate, or where the same template says CKO_CERTIFICATE and the bytes have the "
+     "outline of something signed (a private key that was stored as a certificate does not). All else is treated as `key`. `strict` keeps the certificate's SHA-256, which tells certificates apart without naming "
      "anyone."},
     {redaction_class::by_otp_type, "values inside CK_OTP_PARAM",
      "The field `type` beside it decides what the value is. Flags, length and format of the output are `parameter`, a "
