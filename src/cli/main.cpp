@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/support/commands.hpp"
+#include "cli/support/manual.hpp"
 #include "text/exit_codes.hpp"
 #include "text/nearest.hpp"
 
@@ -18,8 +19,7 @@ namespace {
 // "shw" -> did you mean show? Returns false, with a message, for a word that is not a command.
 bool is_command(const CLI::App& app, const char* word) {
   std::vector<std::string> names;
-  for (const auto* c : app.get_subcommands({}))
-    if (!c->get_group().empty()) names.push_back(c->get_name());
+  for (const auto* c : visible_commands(app)) names.push_back(c->get_name());
   for (const auto* c : app.get_subcommands({}))
     if (c->get_name() == word) return true;
   const auto meant = text::nearest(word, names);

@@ -35,7 +35,7 @@ std::span<const finding_row> finding_rows() noexcept { return rows; }
 
 finding& findings::add(code what, std::string detail, std::size_t line) {
   const auto& r = row(what);
-  list_.push_back({what, r.level, std::string(r.title), std::move(detail), std::string(r.advice), line});
+  list_.push_back({what, r.level, std::string(r.title), std::move(detail), std::string(r.advice), {}, line});
   return list_.back();
 }
 

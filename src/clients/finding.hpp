@@ -38,6 +38,7 @@ struct finding {
   std::string title;
   std::string detail;  ///< what was seen, never a password; may be several lines
   std::string advice;
+  std::string setting;   ///< a line to configure, to be pasted as it is; may be empty
   std::size_t line = 0;  ///< 1-based line of the file, 0 where there is none
 
   std::string_view id() const noexcept { return row(what).id; }

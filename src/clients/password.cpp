@@ -2,7 +2,11 @@
 // The bytes are examined once, here. Only counts and yes or no leave this file, or the bytes into a password_keeper.
 #include "clients/password.hpp"
 
+#include <array>
 #include <string>
+#include <utility>
+
+#include "text/lines.hpp"
 
 namespace p11tape::clients {
 namespace {
@@ -32,7 +36,40 @@ bool is_whole(std::string_view text) noexcept {
   return second != std::string_view::npos && is_base64(text.substr(0, second)) && is_base64(text.substr(second + 1));
 }
 
+// One sign again and again, as in ****, xxxxxx or ......; digits and other letters may be a PIN.
+bool is_mask(std::string_view text) noexcept {
+  constexpr std::array<std::string_view, 10> signs = {
+      "*", "#", "?", ".", "-", "_", "\xE2\x80\xA2" /* bullet */, "\xE2\x97\x8F" /* circle */, "\xE2\x80\xA6" /* ... */,
+      "="};
+  const auto repeats = [&](std::string_view sign) {
+    auto rest = text;
+    while (rest.starts_with(sign)) rest.remove_prefix(sign.size());
+    return rest.empty();
+  };
+  for (const auto sign : signs)
+    if (repeats(sign)) return true;
+  return text.size() >= 3 && (repeats("x") || repeats("X"));
+}
+
+// What manuals, templates and config/ write.
+bool is_description(std::string_view text) noexcept {
+  constexpr std::array<std::string_view, 8> words = {"PIN of the token", "token PIN", "your PIN", "your password",
+                                                     "redacted",         "hidden",    "masked",   "not shown"};
+  for (const auto word : words)
+    if (text::same_word(text, word)) return true;
+  return false;
+}
+
 }  // namespace
+
+bool is_placeholder(std::string_view password) noexcept {
+  auto text = text::trim(password);
+  if (text.starts_with('<') && text.ends_with('>')) return true;
+  if (text.ends_with('}') && (text.starts_with("${") || text.starts_with("{{"))) return true;
+  for (const auto& [open, close] : {std::pair{'(', ')'}, {'[', ']'}, {'"', '"'}, {'\'', '\''}})
+    if (text.size() > 1 && text.front() == open && text.back() == close) text = text.substr(1, text.size() - 2);
+  return text.empty() || is_mask(text) || is_description(text);
+}
 
 password_facts password_facts::of(std::string_view password) {
   if (keeper != nullptr) keeper->kept_ = secret_buffer(password);
@@ -44,6 +81,7 @@ password_facts password_facts::of(std::string_view password) {
     f.damaged = !password.starts_with(protected_start) || !is_whole(password);
     return f;
   }
+  f.placeholder = f.given && is_placeholder(password);
   for (const char c : password) {
     f.quotes |= c == '"' || c == '\'';
     f.control |= static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -56,8 +94,13 @@ password_facts password_facts::of(std::string_view password) {
 password_keeper::password_keeper() noexcept : before_(keeper) { keeper = this; }
 password_keeper::~password_keeper() { keeper = before_; }
 
-void password_facts::check(findings& out, std::size_t line) const {
+void password_facts::check(findings& out, std::size_t line, severity of_placeholder) const {
   if (!given) return;
+  if (placeholder) {
+    auto& f = out.add(code::CFG148, of_placeholder == severity::info ? "MQ shows it instead of the PIN." : "", line);
+    f.level = of_placeholder;
+    return;  // quotes, spaces and length are those of the placeholder
+  }
   const std::string size = std::to_string(length) + " bytes.";
   if (is_protected) {
     out.add(damaged ? code::CFG141 : code::CFG140, "It starts like a password protected by runp11cred.", line);

@@ -19,12 +19,17 @@ struct password_facts {
   bool quotes = false;
   bool control = false;  ///< carriage return, line feed, tab, NUL, ...
   bool non_ascii = false;
+  bool placeholder = false;  ///< stands where a PIN should: ***, xxxxxx, <password>. Its length says nothing of the PIN
 
   static password_facts of(std::string_view password);
 
-  /// Adds what is wrong with it.
-  void check(findings& out, std::size_t line) const;
+  /// Adds what is wrong with it. `of_placeholder`: how bad a placeholder is in that place.
+  void check(findings& out, std::size_t line, severity of_placeholder = severity::error) const;
 };
+
+/// True for what no token has as its PIN, but what tools, manuals and templates write in a PIN's place: a mask (***, xxxxxx,
+/// (*********)), <password>, ${PIN}, nothing. No login may be tried with it.
+bool is_placeholder(std::string_view password) noexcept;
 
 /// While one exists, the last password that this thread reads in a configuration is kept in it: for the login of doctor,
 /// and for nothing else. There is no other way to the bytes.

@@ -39,6 +39,8 @@ struct report_context {
   bool verbose = false;     ///< what all clients report, and not only those on the tape
   bool brief = false;       ///< in the text: only what fits a small terminal: two lines of evidence, the fix, a command
   std::size_t width = 116;  ///< columns of the text
+  /// In JSON: what is missing from each tape, in sentences. Empty if nobody has asked.
+  std::span<const std::vector<std::string>> missing = {};
 };
 void append_text(const diagnosis& d, const report_context& around, std::string& out);
 void append_json(const diagnosis& d, const report_context& around, std::string& out);

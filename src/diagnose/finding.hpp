@@ -35,7 +35,7 @@ struct evidence {
 /// Both texts of a label mismatch. Bytes as they are; to be escaped where they are printed.
 struct label_pair {
   std::string configured, token, configure;
-  std::string setting;  ///< the whole setting with the right label in it, its PIN hidden; may be empty
+  std::string setting;  ///< the whole line to configure, with the right label, and <password> for the PIN; may be empty
   std::string byte_diff;
 };
 

@@ -14,7 +14,7 @@ constexpr std::size_t most_rows = 1000;
 
 class writer {
  public:
-  explicit writer(std::string& out) : json_(out) {}
+  writer(std::span<const std::vector<std::string>> missing, std::string& out) : missing_(missing), json_(out) {}
 
   void tell(const measured& all) {
     json_.begin_object();
@@ -54,6 +54,13 @@ class writer {
     json_.field("pid", d.pid);
     json_.field("module", d.module);
     json_.field("filtered", d.filtered);
+    if (i < missing_.size()) {
+      json_.field("complete", missing_[i].empty());
+      json_.key("missing");
+      json_.begin_array();
+      for (const auto& s : missing_[i]) json_.element(s);
+      json_.end_array();
+    }
     sentences(verdict(m, d, all.findings));
     json_.field("span_ns", d.pace.last_end - d.pace.first_start);
     json_.field("busy_ns", d.pace.busy);
@@ -256,11 +263,14 @@ class writer {
     json_.end_object();
   }
 
+  std::span<const std::vector<std::string>> missing_;
   text::json_writer json_;
 };
 
 }  // namespace
 
-void append_json(const measured& all, std::string& out) { writer(out).tell(all); }
+void append_json(const measured& all, std::span<const std::vector<std::string>> missing, std::string& out) {
+  writer(missing, out).tell(all);
+}
 
 }  // namespace p11tape::profile

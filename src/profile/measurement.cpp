@@ -52,7 +52,7 @@ measured measure_all(std::span<const tape::reader* const> tapes, const wishes& w
   std::vector<diagnose::call_observer*> watching;
   for (std::size_t i = 0; i < tapes.size(); ++i)
     watching.push_back(watchers.emplace_back(std::make_unique<watcher>(all.each[i], w, *tapes[i], offsets[i])).get());
-  all.processes = diagnose::collect_all(tapes, {}, progress, watching);
+  all.processes = diagnose::collect_all(tapes, w.windows, progress, watching);
   for (std::size_t i = 0; i < tapes.size(); ++i) {
     watchers[i]->finish();
     if (tapes.size() > 1) all.total.add(all.each[i].breakdown);

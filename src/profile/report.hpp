@@ -3,6 +3,7 @@
 // page of it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,8 @@ std::vector<std::string> verdict(const measurement& m, const diagnose::process_f
 std::vector<std::string> verdict(const measured& all);
 
 void append_text(const measured& all, std::string& out);
-void append_json(const measured& all, std::string& out);
+/// `missing`: from each tape, in sentences.
+void append_json(const measured& all, std::span<const std::vector<std::string>> missing, std::string& out);
 
 /// "pkcs11-tool, process 4711", safe to print.
 std::string title_of(const diagnose::process_facts& d);

@@ -44,6 +44,7 @@ void append_oneline(const call_view& call, const options& how, std::string& out)
 void append_call_name(std::uint64_t tape, std::uint64_t number, std::string& out);
 
 /// "thread 2 (tid 5561)": the number on the tape, and the kernel's id where it is known.
+void append_thread_name(std::uint64_t number, std::uint64_t id, std::string& out);
 void append_thread_name(const call_view& call, std::string& out);
 
 /// "CKR_OK", "CKR_VENDOR_DEFINED+0x10", or "" for a value that has no name.

@@ -247,13 +247,17 @@ void append_call_name(std::uint64_t tape, std::uint64_t number, std::string& out
   append_decimal(number, out);
 }
 
-void append_thread_name(const call_view& call, std::string& out) {
+void append_thread_name(std::uint64_t number, std::uint64_t id, std::string& out) {
   out += "thread ";
-  append_decimal(call.thread_number, out);
-  if (call.thread == 0) return;
+  append_decimal(number, out);
+  if (id == 0) return;
   out += " (tid ";
-  append_decimal(call.thread, out);
+  append_decimal(id, out);
   out += ')';
+}
+
+void append_thread_name(const call_view& call, std::string& out) {
+  append_thread_name(call.thread_number, call.thread, out);
 }
 
 void append_heading(const call_view& call, std::string& out) {

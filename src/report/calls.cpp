@@ -34,7 +34,6 @@ class interned {
     if (is_new) order_.push_back(&at->first);
     return at->second;
   }
-  std::size_t size() const noexcept { return order_.size(); }
   /// Appends a member of an object that has others.
   void write(std::string_view name, std::string& out) const {
     out += cat(",\"", name, "\":");

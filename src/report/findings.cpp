@@ -14,11 +14,12 @@ namespace p11tape::report {
 namespace {
 
 using diagnose::cat;
+using diagnose::counted;
 
 class writer {
  public:
   writer(const source& from, html& to)
-      : from_(from), to_(to), around_{from.measured.processes, from.set, {}, false, false} {}
+      : from_(from), to_(to), around_{from.measured.processes, from.set, from.log, false, false} {}
 
   void finding(const diagnose::finding& f) {
     to_.open("article", cat("finding ", diagnose::name_of(f.level)));
@@ -27,6 +28,8 @@ class writer {
     to_.text("span", cat(f.id, "  ", f.say));
     to_.close("h3");
     for (const auto& line : f.first_lines) to_.text("p", line);
+    for (const auto& l : f.labels)
+      if (!l.setting.empty()) to_.text("pre", label::printable(l.setting));
     if (!f.labels.empty() && !f.labels.front().byte_diff.empty()) to_.text("pre", f.labels.front().byte_diff);
     to_.open("dl");
     if (f.wall != 0) to_.term("When", moment(f.wall));
@@ -51,9 +54,60 @@ class writer {
     to_.close("article");
   }
 
+  // Messages of MQ's error log beside the calls of the same seconds; the windows are those of the messages.
+  void log() {
+    if (from_.log.empty()) return;
+    to_.text("h3", "Messages of the MQ error log, beside the calls made at the same time");
+    to_.open("dl");
+    std::size_t shown = 0;
+    for (std::size_t m = 0; m < from_.log.size() && shown < most_messages; ++m) shown += message(m);
+    to_.close("dl");
+    if (shown != from_.log.size())
+      to_.text("p",
+               cat(counted(from_.log.size() - shown, "other message"),
+                   shown == most_messages ? "" : " at times without a call"),
+               "soft");
+  }
+
  private:
+  static constexpr std::size_t most_messages = 100;
+
+  // False if no call was made at that time.
+  bool message(std::size_t m) {
+    const auto& said = from_.log[m];
+    bool begun = false;
+    for (std::size_t i = 0; i < from_.measured.processes.size(); ++i) {
+      const auto& one = from_.measured.processes[i];
+      if (m >= one.windows.size() || one.windows[m].calls == 0) continue;
+      const auto& w = one.windows[m];
+      if (!begun) {
+        to_.text("dt", moment(said.wall));
+        to_.open("dd");
+        to_.text("div", cat(said.code, " ", label::printable(said.text)));
+      }
+      begun = true;
+      to_.open("div");
+      if (from_.tapes.size() > 1) to_.text("span", cat(profile::title_of(one), ": "));
+      to_.markup(w.calls == 1 ? link(i, w.first) : cat(link(i, w.first), " to ", link(i, w.last)));
+      if (said.pid != 0 && said.pid == one.pid) to_.text("span", ", of this process");
+      if (w.failed != 0) {
+        to_.markup(cat("; ", link(i, w.failed)));
+        to_.text("span",
+                 cat(": ", diagnose::name_of(w.failed_function), " returned ", diagnose::short_code(w.failed_value)));
+      }
+      to_.close("div");
+    }
+    if (begun) to_.close("dd");
+    return begun;
+  }
+
   static std::string_view level_of(const diagnose::finding& f) {
     return f.level == diagnose::severity::error ? "ERROR" : f.level == diagnose::severity::warning ? "WARNING" : "NOTE";
+  }
+
+  // A link to a call.
+  std::string link(std::size_t tape, u64 number) const {
+    return cat("<a href=\"#call-", tape + 1, ":", number, "\">call ", call_name(from_, tape, number), "</a>");
   }
 
   void evidence(const diagnose::finding& f) {
@@ -65,8 +119,7 @@ class writer {
       u64 before = 0;
       for (const auto n : e.calls) {
         if (n == 0 || n == before) continue;
-        to_.markup(cat(before == 0 ? "" : ", ", "<a href=\"#call-", f.tape + 1, ":", n, "\">call ",
-                       call_name(from_, f.tape, n), "</a>"));
+        to_.markup(cat(before == 0 ? "" : ", ", link(f.tape, n)));
         before = n;
       }
       to_.text("span", cat(before != 0 && !e.text.empty() ? ": " : "", e.text));
@@ -104,6 +157,7 @@ void append_findings(const source& from, html& to) {
   writer w(from, to);
   for (const auto& f : from.measured.findings.found) w.finding(f);
   if (from.measured.findings.found.empty()) to.text("p", "Nothing was found.");
+  w.log();
   for (const auto& u : from.measured.findings.silent) {
     std::vector<std::string> ids;
     for (const auto* r : u.rules) ids.emplace_back(r->id);

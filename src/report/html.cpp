@@ -29,10 +29,9 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-void html::open(std::string_view tag, std::string_view style, std::string_view id) {
+void html::open(std::string_view tag, std::string_view style) {
   (out_ += '<') += tag;
   if (!style.empty()) ((out_ += " class=\"") += style) += '"';
-  if (!id.empty()) ((out_ += " id=\"") += escaped(id)) += '"';
   out_ += '>';
 }
 

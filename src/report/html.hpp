@@ -18,8 +18,8 @@ class html {
  public:
   explicit html(std::string& out) : out_(out) {}
 
-  /// <tag class="..." id="...">
-  void open(std::string_view tag, std::string_view style = {}, std::string_view id = {});
+  /// <tag class="...">
+  void open(std::string_view tag, std::string_view style = {});
   void close(std::string_view tag);
   /// <tag class="...">text</tag>
   void text(std::string_view tag, std::string_view text, std::string_view style = {});

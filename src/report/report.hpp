@@ -17,7 +17,9 @@ struct source {
   std::span<const tape::reader* const> tapes;
   const profile::measured& measured;  ///< of these tapes, with time lines
   const diagnose::configured& set;    ///< what the client is configured with, as far as that was given
-  std::size_t most_calls = 100000;    ///< of more, those around findings, failed and slow calls are listed
+  static constexpr std::size_t usual_calls = 100000;
+  std::size_t most_calls = usual_calls;  ///< of more, those around findings, failed and slow calls are listed
+  std::span<const diagnose::amq_message> log = {};  ///< of MQ, without PINs; measured with a window for each
 };
 
 /// What has to be measured for the page.

@@ -136,8 +136,6 @@ tape::u64 filtered_calls(const tape::reader& tape) {
   return std::accumulate(std::begin(f), std::end(f), tape::u64{0});
 }
 
-namespace {
-
 std::vector<std::string> missing_from(const tape::reader& tape) {
   auto all = losses_of(tape);
   if (const auto n = filtered_calls(tape); n != 0)
@@ -148,8 +146,6 @@ std::vector<std::string> missing_from(const tape::reader& tape) {
   for (auto& d : damages_of(tape)) all.push_back(std::move(d));
   return all;
 }
-
-}  // namespace
 
 bool is_complete(const tape::reader& tape) { return missing_from(tape).empty(); }
 

@@ -25,6 +25,9 @@ std::vector<std::string> losses_of(const tape::reader& tape);
 /// What of the file could not be understood, a sentence each. To be asked when all of it has been read.
 std::vector<std::string> damages_of(const tape::reader& tape);
 
+/// All of this, and what filters left out, a sentence each; empty if every call that the process made is on the tape.
+std::vector<std::string> missing_from(const tape::reader& tape);
+
 /// Whether every call that the process made is on the tape. To be asked when all of it has been read.
 bool is_complete(const tape::reader& tape);
 

@@ -52,6 +52,12 @@ if grep -q AMQ9999E "$case/amqerr.txt"; then fail "a message of another time is 
 if grep -rlF -e "$pin" -e "$wrong_pin" "$work/tar.gz"; then fail "the files above contain a PIN"; fi
 [[ $("$program" show --oneline "$case/tapes" | wc -l) -eq $("$program" show --oneline "$tapes" | wc -l) ]] || fail "calls are missing"
 
+# Doctor looks for the token label that was named.
+printf 'name = x\nlibrary = %s\n' "$real" >"$work/java.cfg"
+bundled 0 "$work/label.tar.gz" --java "$work/java.cfg" --token-label Shim_Test
+tar -C "$work" -xOf "$work/label.tar.gz" label/doctor.txt >"$work/doctor.txt"
+grep -q 'error: The token label does not match' "$work/doctor.txt" || fail "doctor was not told the token label: $(cat "$work/doctor.txt")"
+
 # A secret that is there: of these tapes the token's label, which the default profile keeps.
 printf '%s\n' "$token_label" >"$work/label"
 bundled 1 "$work/with.tar.gz" --profile default --secret-from "$work/label"

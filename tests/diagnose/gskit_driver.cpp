@@ -4,6 +4,7 @@
 //   gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL]     with the PIN from the variable GSKIT_PIN
 //   gskit_driver --mq-ini FILE                              with the settings of a mqclient.ini
 //   gskit_driver --keystore-conf FILE                       with those of Advanced Message Security
+//   gskit_driver --sslcryp                                  with the string in the variable MQSSLCRYP
 #include <dlfcn.h>
 
 #include <cstdlib>
@@ -29,18 +30,23 @@ int run(const gskit_settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
+  const std::string_view what = argc > 1 ? argv[1] : "";
+  if (argc < (what == "--sslcryp" ? 2 : 3)) {
     std::fprintf(stderr,
-                 "usage: gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL] | --mq-ini FILE | --keystore-conf FILE\n");
+                 "usage: gskit_driver MODULE TOKEN-LABEL [CERTIFICATE-LABEL] | --mq-ini FILE | --keystore-conf FILE | "
+                 "--sslcryp\n");
     return 64;
   }
-  const std::string_view what = argv[1];
-  if (what == "--mq-ini" || what == "--keystore-conf") {
+  if (what == "--mq-ini" || what == "--keystore-conf" || what == "--sslcryp") {
+    const char* string = std::getenv("MQSSLCRYP");
     const auto s = what == "--mq-ini" ? p11tape::test::settings_of_mq_ini(argv[2])
-                                      : p11tape::test::settings_of_keystore_conf(argv[2]);
+                   : what == "--keystore-conf"
+                       ? p11tape::test::settings_of_keystore_conf(argv[2])
+                       : p11tape::test::settings_of_string(string != nullptr ? string : "",
+                                                           p11tape::clients::mq_place::environment);
     if (s) return run(*s);
-    std::printf("%s\n", what == "--mq-ini" ? "AMQ9629E: Bad SSL cryptographic hardware parameters."
-                                           : "AMQ9006E: Not all of the PKCS #11 settings are there.");
+    std::printf("%s\n", what == "--keystore-conf" ? "AMQ9006E: Not all of the PKCS #11 settings are there."
+                                                  : "AMQ9629E: Bad SSL cryptographic hardware parameters.");
     return 1;
   }
   const char* pin = std::getenv("GSKIT_PIN");

@@ -20,22 +20,28 @@ struct gskit_settings {
   gskit_job job;
 };
 
-/// mqclient.ini; nothing where MQ would say AMQ9629E: then it makes no call at all.
-inline std::optional<gskit_settings> settings_of_mq_ini(const std::string& file) {
-  const auto text = clients::read_whole(file);
-  const clients::ini_document ini(text.view());
-  const auto* line = ini.find("SSL", "SSLCryptoHardware");
-  if (line == nullptr) return std::nullopt;
-  const auto value = clients::ini_document::unescape(line->value);
-  const auto parsed = clients::parse_mq_string(value.view(), clients::mq_place::ini);
+/// A crypto-hardware string; nothing where MQ would say AMQ9629E: then it makes no call at all.
+inline std::optional<gskit_settings> settings_of_string(std::string_view value, clients::mq_place where) {
+  const auto parsed = clients::parse_mq_string(value, where);
   if (!parsed.sound || parsed.length > clients::mq_string_size) return std::nullopt;
   gskit_settings s;
   s.module = parsed.path;
   s.job.token_label = parsed.label;
   // Behind path and label.
-  auto rest = value.view().substr(parsed.path_end + 1 + parsed.label.size() + 1);
+  const auto rest = value.substr(parsed.path_end + 1 + parsed.label.size() + 1);
   s.job.pin = rest.substr(0, rest.find(';'));
-  for (const auto& label : clients::read_mq_ini(text.view()).certificate_labels) s.job.certificate_label = label;
+  return s;
+}
+
+/// mqclient.ini.
+inline std::optional<gskit_settings> settings_of_mq_ini(const std::string& file) {
+  const auto text = clients::read_whole(file);
+  const clients::ini_document ini(text.view());
+  const auto* line = ini.find("SSL", "SSLCryptoHardware");
+  if (line == nullptr) return std::nullopt;
+  auto s = settings_of_string(clients::ini_document::unescape(line->value).view(), clients::mq_place::ini);
+  if (!s) return s;
+  for (const auto& label : clients::read_mq_ini(text.view()).certificate_labels) s->job.certificate_label = label;
   return s;
 }
 

@@ -12,19 +12,19 @@ string="GSK_PKCS11=/usr/lib/p.so;UserPIN (mytoken);$pin;SYMMETRIC_CIPHER_ON;"
 record label driver "$pin" 'UserPIN (mytoken)'
 grep -qF CTGSK2137W "$work/label.said" || fail "the driver does not say what runmqakm says"
 
-# check_head NAME: label, message and what to configure, within three lines.
+# check_head NAME: label, message and what to configure, within five lines.
 check_head() {
   expect_first "$1" P9g
-  expect_text "$1" 3 'because of its label'
-  expect_text "$1" 3 '"UserPIN (mytoken)"'
-  expect_text "$1" 3 '"mytoken (UserPIN)"'
-  expect_text "$1" 3 'configure exactly: mytoken (UserPIN)'
+  expect_text "$1" 1 'because of its label'
+  expect_text "$1" 5 '"UserPIN (mytoken)"'
+  expect_text "$1" 5 '"mytoken (UserPIN)"'
+  expect_text "$1" 5 'configure exactly: mytoken (UserPIN)'
 }
 
 diagnose label 1 --sslcryp "$string"
 check_head label
-expect_text label 3 'AMQ9669E'
-expect_text label 3 'GSK_PKCS11=/usr/lib/p.so;mytoken (UserPIN);(*********);SYMMETRIC_CIPHER_ON;'
+expect_text label 2 'AMQ9669E'
+expect_text label 5 'GSK_PKCS11=/usr/lib/p.so;mytoken (UserPIN);<password>;SYMMETRIC_CIPHER_ON;'
 MQSSLCRYP=$string diagnose label 1 --sslcryp env:MQSSLCRYP
 check_head label
 diagnose label 1 --sslcryp - <<<"$string"
@@ -32,18 +32,24 @@ check_head label
 printf 'SSL:\n  SSLCryptoHardware=%s\n' "${string//;/\\;}" >"$work/mqclient.ini"
 diagnose label 1 --mq-ini "$work/mqclient.ini"
 check_head label
-expect_text label 3 'SSLCryptoHardware=GSK_PKCS11=/usr/lib/p.so\;mytoken (UserPIN)\;(*********)\;SYMMETRIC_CIPHER_ON\;'
+expect_text label 5 'SSLCryptoHardware=GSK_PKCS11=/usr/lib/p.so\;mytoken (UserPIN)\;<password>\;SYMMETRIC_CIPHER_ON\;'
 diagnose label 1 --token-label 'UserPIN (mytoken)'
 check_head label
 
 # Without the configuration, the two failures that runmqakm reports alike are told apart all the same.
 diagnose label 0
 expect_first label P9
-expect_text label 3 'so the PIN was never tried'
+expect_text label 5 'so the PIN was never tried'
 record pin driver "$wrong_pin" 'mytoken (UserPIN)'
 cmp <(sed 1,1d "$work/pin.said" | grep CTGSK) <(sed 1,1d "$work/label.said" | grep CTGSK) || fail "the driver tells the two apart"
 diagnose pin 1
 expect_first pin P12
+# A mask in the configuration is nothing to compare with, and no fault: copies that are sent to others have one.
+sed "s/;$pin;/;***;/; s/UserPIN (mytoken)/mytoken (UserPIN)/; s/;/\\\\;/g; s/^/SSL:\n  SSLCryptoHardware=/" <<<"$string" >"$work/masked.ini"
+diagnose pin 1 --mq-ini "$work/masked.ini"
+expect_first pin P12
+grep -qF 'instead of the PIN: the lengths cannot be compared' "$work/pin.answer" || fail "a mask is compared: $(cat "$work/pin.answer")"
+if grep -qF 'the configured PIN' "$work/pin.answer"; then fail "a mask is taken for the PIN: $(cat "$work/pin.answer")"; fi
 record nobody driver "$pin" 'mytoken (UserPIN)' 'no such certificate'
 diagnose nobody 1
 expect_first nobody P21
@@ -82,7 +88,23 @@ assert f["id"] == "P9g" and f["severity"] == "error" and f["slug"] == "label-wor
 assert f["label"]["configure"] == "mytoken (UserPIN)"
 assert bytes.fromhex(f["label"]["token_hex"]).decode().rstrip() == "mytoken (UserPIN)"
 assert any(r["code"] == "AMQ9669E" and not r["hint"] for r in f["reported"])
+assert all(t["complete"] is True and t["missing"] == [] for t in d["tapes"])
 E2
+
+# Each says in JSON how complete the tape is.
+head -c 20000 "$(ls "$work/label.tapes"/*.p11tape | head -n 1)" >"$work/cut.p11tape"
+for command in show diagnose profile summary; do
+  for tape in "$work/label.tapes" "$work/cut.p11tape"; do
+    "$program" "$command" --json "$tape" 2>/dev/null | tail -n 1 >"$work/$command.json" || true
+    TAPE=$tape /usr/bin/python3 - "$work/$command.json" <<'E2' || fail "$command --json does not say what is missing: $(cat "$work/$command.json")"
+import json, os, sys
+d = json.load(open(sys.argv[1]))
+d = d["tapes"][0] if "tapes" in d else d
+assert d["complete"] is (not os.environ["TAPE"].endswith("cut.p11tape"))
+assert (d["missing"] == []) is d["complete"]
+E2
+  done
+done
 
 # Input that is none.
 : >"$work/empty.p11tape"

@@ -28,7 +28,7 @@ MQSSLCRYP="GSK_PKCS11=$module;mytoken;$pin;" expect 1 doctor --sslcryp env:MQSSL
 says '(P9j)'
 expect 2 doctor --sslcryp 'nonsense'
 echo "   SSLCRYP(GSK_PKCS11=$module;mytoken (UserPIN);$pin;SYMMETRIC_CIPHER_OFF;)" > display
-expect 1 doctor --sslcryp - < display  # the wrong PIN of before is remembered by the token
+expect 0 doctor --sslcryp - < display  # the wrong PIN of before is remembered by the token: a warning
 says 'Wrong PINs were given earlier'
 
 sed -i 's/\\;/;/g' mqclient.ini
@@ -38,13 +38,13 @@ says 'CFG201'
 # A CCDT leads to the mqclient.ini in effect, and its certificate label to the token.
 mq_ini 'mytoken (UserPIN)'
 echo '{"channel":[{"name":"C","transmissionSecurity":{"cipherSpecification":"ANY_TLS12","certificateLabel":"my_cert"}}]}' > ccdt.json
-expect 1 doctor --ccdt ccdt.json
+expect 0 doctor --ccdt ccdt.json
 says 'A CCDT cannot name the driver'
 says "$work/mqclient.ini"
 says '"my_cert": no object is visible'
 
 # The right PIN clears the token's count of wrong ones.
-GOOD=$pin expect 1 doctor --module "$module" --pin env:GOOD --yes-final-try
+GOOD=$pin expect 0 doctor --module "$module" --pin env:GOOD --yes-final-try
 expect 0 doctor --module "$module" --json
 python3 -c 'import json,sys; d=json.load(open("output")); assert d["status"]==0; assert d["examined"][0]["modules"][0]["tokens"]'
 expect 2 doctor --module /not/there.so
@@ -55,3 +55,19 @@ echo "module: $module" >"$HOME/.config/pkcs11/modules/softhsm2.module"
 expect 0 doctor --p11-kit softhsm2 --no-load -v
 says 'CFG771'
 expect 64 doctor --no-such-option
+
+# As diagnose ends: 0 without an error, whatever the warnings; 1 with one; 2 where there is nothing to check.
+mkdir nothing
+cd nothing
+expect 2 doctor
+says 'No mqclient.ini is in effect'
+cd ..
+mq_ini 'mytoken (UserPIN)'
+chmod 644 mqclient.ini
+expect 0 doctor --no-load --mq-ini mqclient.ini
+says '0 errors, 1 warning'
+sed -i 's/mytoken/a label of more than thirty-two bytes/' mqclient.ini
+expect 1 doctor --no-load --mq-ini mqclient.ini
+says '1 error, 1 warning'
+[[ $(for command in doctor diagnose; do "$program" "$command" --help | grep -c 'no finding of severity error'; done | paste -sd ' ') == '1 1' ]] ||
+  fail 'the helps do not say the same of the exit status'

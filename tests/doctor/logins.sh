@@ -37,7 +37,7 @@ logged_in 0 'a token that is not there'
 expect 1 doctor --mq-ini mqclient.ini --pin file:right
 says 'Wrong PINs were given earlier, and few tries may be left'
 logged_in 0 'after a wrong PIN'
-expect 1 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
+expect 0 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
 says 'The login succeeded'
 logged_in 1 'after a wrong PIN, with --yes-final-try'
 
@@ -61,7 +61,7 @@ says 'The configuration contains none'
 logged_in 0 'a configuration without a PIN'
 printf '%s\n' "$pin" >pin-file
 printf 'openssl_conf = i\n[i]\nproviders = p\n[p]\ndefault = d\npkcs11 = s\n[d]\nactivate = 1\n[s]\nmodule = /x/pkcs11.so\npkcs11-module-path = %s\npkcs11-module-token-pin = file:%s\nactivate = 1\n' "$module" "$work/pin-file" >openssl.cnf
-expect 1 doctor --openssl openssl.cnf --pin configured --yes-final-try
+expect 0 doctor --openssl openssl.cnf --pin configured --yes-final-try
 logged_in 1 'a PIN in a file'
 says 'The login succeeded'
 
@@ -70,8 +70,65 @@ FRONT_ADD=0x20000 expect 1 doctor --mq-ini mqclient.ini --pin file:wrong
 says 'Only one PIN try is left'
 says '--yes-final-try'
 logged_in 0 'on the last try'
-FRONT_ADD=0x20000 expect 1 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
+FRONT_ADD=0x20000 expect 0 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
 says 'The login succeeded'
 logged_in 1 'on the last try, as it was told'
 FRONT_ADD=0x40000 expect 1 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
 logged_in 0 'on a locked token'
+
+# What stands in a PIN's place is tried nowhere, neither given nor configured.
+rm wrong.ini string
+for mask in '***' '(*********)' xxxxxx XXXX '<password>' '<PIN>' '${PIN}' '{{ pin }}' '......' '•••••' 'PIN of the token' '[redacted]' '  ' ''; do
+  printf %s "$mask" >mask
+  expect 1 doctor --mq-ini mqclient.ini --pin file:mask
+  says 'The login was not tried'
+  says 'Use --pin prompt'
+  logged_in 0 "--pin with the mask '$mask'"
+  escaped=${mask//#/\\#}
+  printf 'SSL:\n  SSLCryptoHardware=GSK_PKCS11=%s\\;mytoken (UserPIN)\\;%s\\;SYMMETRIC_CIPHER_OFF\\;\n' "$module" "$escaped" >masked.ini
+  chmod 600 masked.ini
+  expect 1 doctor --mq-ini masked.ini --pin configured
+  says 'The configured PIN cannot be tried'
+  says 'Use --pin prompt'
+  logged_in 0 "the configured mask '$mask'"
+done
+# PINs that only look a little like one are tried.
+for almost in 000000 xyxxxx '<4711' 'a***b'; do
+  printf %s "$almost" >wrong
+  expect 1 doctor --mq-ini mqclient.ini --pin file:wrong --yes-final-try
+  says 'CKR_PIN_INCORRECT'
+  logged_in 1 "--pin with '$almost'"
+done
+expect 0 doctor --mq-ini mqclient.ini --pin file:right --yes-final-try
+rm -f "$FRONT_LOG"
+# A queue manager shows a mask: that is how it is, and no fault of the configuration.
+printf 'AMQ8408I: Display Queue Manager details.\n   QMNAME(QM1)\n   SSLCRYP(GSK_PKCS11=%s;mytoken (UserPIN);xxxxxx;SYMMETRIC_CIPHER_OFF;)\n' "$module" >display
+expect 0 doctor --sslcryp file:display
+says 'info: The password is a mask or a placeholder, not a PIN'
+expect 1 doctor --sslcryp file:display --pin configured
+says 'The configured PIN cannot be tried'
+logged_in 0 'the mask of DISPLAY QMGR'
+expect 0 doctor --sslcryp file:display --pin file:right
+logged_in 1 'the mask of DISPLAY QMGR, and a PIN beside it'
+
+# The PIN in the key URI of a server, with the module that its openssl.cnf names.
+printf 'openssl_conf = i\n[i]\nengines = e\n[e]\npkcs11 = s\n[s]\nengine_id = pkcs11\nMODULE_PATH = %s\n' "$module" >engine.cnf
+server() { # server PIN-ATTRIBUTE
+  printf 'events {}\nenv OPENSSL_CONF;\nssl_engine pkcs11;\nhttp { server { ssl_certificate_key "engine:pkcs11:pkcs11:token=mytoken%%20(UserPIN);object=key?%s"; } }\n' "$1" >nginx.conf
+  chmod 600 nginx.conf
+}
+server "pin-value=$pin"
+expect 0 doctor --openssl engine.cnf --nginx nginx.conf --pin configured
+says 'The login succeeded'
+logged_in 1 'the PIN of a key URI'
+server "pin-source=file:$work/pin-file"
+expect 0 doctor --openssl engine.cnf --nginx nginx.conf --pin configured
+says 'The login succeeded'
+logged_in 1 'the PIN file of a key URI'
+server 'pin-value=%2A%2A%2A%2A'
+expect 1 doctor --openssl engine.cnf --nginx nginx.conf --pin configured
+says 'The configured PIN cannot be tried'
+logged_in 0 'a mask in a key URI'
+server "pin-value=$pin"
+expect 0 doctor --openssl engine.cnf --nginx nginx.conf
+logged_in 0 'a key URI, without --pin'

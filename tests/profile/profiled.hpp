@@ -31,7 +31,7 @@ struct profiled {
   }
   std::string json() const {
     std::string out;
-    profile::append_json(measured, out);
+    profile::append_json(measured, {}, out);
     return out;
   }
 

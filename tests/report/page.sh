@@ -30,6 +30,18 @@ failed=$("$program" show --oneline --errors "$work/page.tapes" | wc -l)
 [[ $calls -gt 400 && $failed -eq 1 ]] || fail "$calls calls, $failed failed: $(cat "$work/page.said")"
 python3 "$(dirname "$0")/page.py" "$work" "$page" "$calls" "$failed" || fail "the page does not do what it should"
 
+# Messages of MQ's error log stand beside the calls of their time, without PINs.
+last=$("$program" summary --json --last 1 "$work/page.tapes" | python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["last"])')
+printf '01/01/26 00:00:00 - Process(4711.1) User(mqm) Program(amqrmppa)\n                    Time(%s)\n\nAMQ9669E: The PKCS #11 token could not be found <b>. Password=%s\n----\n' "$last" "$pin" >"$work/AMQERR01.LOG"
+printf '01/01/20 00:00:00 - Process(1.1) User(mqm) Program(other)\n                    Time(2020-01-01T00:00:00.000Z)\n\nAMQ9999E: Long ago.\n' >>"$work/AMQERR01.LOG"
+"$program" report -o "$work/mq.html" --amqerr "$work/AMQERR01.LOG" "$work/page.tapes" || fail "report --amqerr ended with $?"
+grep -qF 'AMQ9669E The PKCS #11 token could not be found &lt;b&gt;' "$work/mq.html" || fail "the page lacks MQ's message: $(grep AMQ "$work/mq.html" | head -c 1000)"
+grep -qF '1 other message at times without a call' "$work/mq.html" || fail 'a message of another time is not counted'
+if grep -qF -e "$pin" -e AMQ9999E "$work/mq.html"; then fail 'the page has a PIN, or a message of another time'; fi
+status=0
+"$program" report -o "$work/mq.html" --amqerr /nowhere "$work/page.tapes" 2>"$work/said" || status=$?
+[[ $status -eq 2 ]] || fail "report with a log that is not there ended with $status"
+
 # The same page from p11tape profile; what cannot be written.
 "$program" profile --html "$work/profile.html" "$work/page.tapes" >/dev/null
 cmp -s "$page" "$work/profile.html" || fail "profile --html writes another page"

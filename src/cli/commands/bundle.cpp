@@ -89,15 +89,19 @@ void examine(const bundle_options& o, const diagnose::configured& set, gathered&
   const auto readers = all.copies.readers();
   auto wanted = report::wanted_for_page(readers.size());
   wanted.set = &set;
+  std::vector<diagnose::amq_message> log;
+  if (!o.amqerr.empty()) log = read_amq_log(o.amqerr, readers.front()->header().wall);
+  for (auto& m : log) m.text = without_pins(m.text);
+  wanted.windows = windows_of(log);
   const auto measured = profile::measure_all(readers, wanted);
   std::string page, text;
-  report::append_page({readers, measured, set}, page);
+  report::append_page({readers, measured, set, report::source::usual_calls, log}, page);
   diagnose::append_text(measured.findings, {measured.processes, set, {}, false, true}, text);
   append_completeness(all.copies, text);
   all.texts.emplace_back("report.html", std::move(page));
   all.texts.emplace_back("diagnosis.txt", std::move(text));
   if (o.amqerr.empty()) return;
-  all.texts.emplace_back("amqerr.txt", amq_extract(o.amqerr, measured.processes));
+  all.texts.emplace_back("amqerr.txt", amq_extract(log, measured.processes));
 }
 
 std::string first_line(const char* file) {
@@ -132,6 +136,8 @@ std::string versions(const open_tapes& copies) {
 // anybody's, so a library that only a tape names is looked at and never loaded.
 std::string doctor(const bundle_options& o, const open_tapes& copies) {
   std::vector<std::string> arguments = {"doctor", "--verbose"};
+  if (const auto& label = o.client.token_label(); !label.empty())
+    arguments.insert(arguments.end(), {"--token-label", label});
   bool named = false;
   for (const auto& row : clients::client_rows()) {
     // A crypto-hardware string contains a PIN: where it comes from may be passed on, the string itself may not.
@@ -147,7 +153,9 @@ std::string doctor(const bundle_options& o, const open_tapes& copies) {
     const std::string path(t->property("module"));
     std::error_code error;
     if (!path.starts_with('/') || !modules.insert(path).second || !fs::is_regular_file(path, error)) continue;
-    out += own_output({"doctor", "--verbose", "--no-load", "--module", path});
+    auto unloaded = arguments;
+    unloaded.insert(unloaded.end(), {"--no-load", "--module", path});
+    out += own_output(unloaded);
   }
   return out.empty()
              ? "No client was named, and the modules of the tapes are not on this machine.\n"

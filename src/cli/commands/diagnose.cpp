@@ -2,13 +2,13 @@
 // p11tape diagnose: what went wrong, the answer first.
 #include <memory>
 
+#include "cli/support/amq_extract.hpp"
 #include "cli/support/commands.hpp"
 #include "cli/support/diagnosis_options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/pager.hpp"
 #include "cli/support/progress.hpp"
 #include "cli/support/tape_options.hpp"
-#include "clients/files.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/finding_times.hpp"
 #include "text/exit_codes.hpp"
@@ -23,30 +23,12 @@ struct diagnose_options {
   bool json = false, verbose = false;
 };
 
-constexpr tape::u64 second = 1000000000;
-constexpr std::size_t largest_log = std::size_t{1} << 30;
-
-// The second in which the message was written, and one more: writing it comes after what it tells of.
-std::vector<diagnose::window> windows_of(const std::vector<diagnose::amq_message>& log) {
-  std::vector<diagnose::window> all;
-  for (const auto& m : log) {
-    diagnose::window w;
-    const auto from = m.only_seconds ? m.wall : m.wall / second * second;
-    w.from = from - second;
-    w.to = from + 2 * second - 1;
-    all.push_back(w);
-  }
-  return all;
-}
-
 int run(diagnose_options& o) {
   const auto tapes = o.tapes.open();
   if (tapes.tapes.empty()) return exit_unusable;
   const auto set = o.client.read();
   std::vector<diagnose::amq_message> log;
-  if (!o.amqerr.empty())
-    log =
-        diagnose::parse_amq_log(clients::read_whole(o.amqerr, largest_log).view(), tapes.tapes.front()->header().wall);
+  if (!o.amqerr.empty()) log = read_amq_log(o.amqerr, tapes.tapes.front()->header().wall);
 
   const auto readers = tapes.readers();
   progress bar("reading", size_of(tapes));
@@ -55,7 +37,8 @@ int run(diagnose_options& o) {
   bar.end();
   auto found = diagnose::examine(all, set);
   diagnose::add_times(found, all);
-  const diagnose::report_context around{all, set, log, wants_colour("auto"), o.verbose, !o.verbose, columns()};
+  const auto missing = tapes.missing();
+  const diagnose::report_context around{all, set, log, wants_colour("auto"), o.verbose, !o.verbose, columns(), missing};
   output out;
   o.json ? append_json(found, around, out.text()) : append_text(found, around, out.text());
   if (!o.json) append_completeness(tapes, out.text());
@@ -83,7 +66,8 @@ void add_diagnose(CLI::App& app, status& result) {
       "  p11tape diagnose /var/tmp/p11tape-1000\n"
       "  p11tape diagnose --mq-ini /var/mqm/mqclient.ini --amqerr /var/mqm/errors/AMQERR01.LOG my.p11tape\n"
       "  p11tape diagnose --sslcryp env:MQSSLCRYP my.p11tape\n"
-      "Exit status: 0 no finding of severity error; 1 at least one; 2 unusable input; 64 usage error.");
+      "Exit status: 0 no finding of severity error (there may be warnings); 1 at least one; 2 unusable input; 64 usage\n"
+      "error. doctor ends in the same way.");
   command->callback([o, &result] { result = run(*o); });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape doctor: a client's configuration, the module that it names, and the token.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include "cli/support/client_options.hpp"
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/pager.hpp"
 #include "cli/support/secret_input.hpp"
 #include "clients/doctor/doctor.hpp"
 #include "clients/doctor/doctor_report.hpp"
@@ -49,7 +51,8 @@ class examiner {
     const bool others = named.any() || named.any_of_caller() || c_.ssh || !c_.module.empty();
     // Without anything named, and for a CCDT, the mqclient.ini in effect is looked for as MQ does.
     if (named[client::mq_ini].empty() && named[client::mq_string].empty() && (!others || !named[client::ccdt].empty()))
-      find_mq();
+      find_mq(!others);
+    o_.pin_elsewhere = !named[client::nginx].empty() || !named[client::httpd].empty();
     for (const auto& target : named.files()) examine(target);
     if (auto& string = named[client::mq_string]; !string.empty()) {
       const secret_buffer text = read_string_or_secret(string, "string of SSLCRYP");
@@ -69,7 +72,8 @@ class examiner {
   }
 
  private:
-  void find_mq() {
+  // `alone`: there is nothing else to check.
+  void find_mq(bool alone) {
     mq_surroundings around;
     around.mqclntcf = value_of("MQCLNTCF");
     around.has_mqsslcryp = !value_of("MQSSLCRYP").empty();
@@ -82,6 +86,7 @@ class examiner {
       e.shown += (e.shown.empty() ? "" : "\n") + std::string(candidate.effective ? "-> " : "   ") + candidate.path +
                  " (" + candidate.why + (candidate.exists ? ")" : "), does not exist");
     e.found = search.found;
+    e.usable = !alone || !search.effective.empty() || around.has_mqsslcryp;
     all_.push_back(std::move(e));
     if (!search.effective.empty()) all_.push_back(examine_file(client::mq_ini, search.effective, o_));
     if (!around.has_mqsslcryp) return;
@@ -99,6 +104,9 @@ class examiner {
       return;
     }
     all_.push_back(examine_file(target.kind, target.file, o_));
+    if (target.kind == client::openssl)
+      for (const auto& m : all_.back().modules)
+        o_.openssl_modules.push_back({m.configured, m.name, 0, 0, 0, escaping::none});
     if (!target.note.empty()) all_.back().found.add(code::CFG771, target.note);
   }
 
@@ -172,7 +180,7 @@ int run(doctor_command& c) {
     for (const auto& p : problems)
       if (!all.empty()) all.front().found.add(code::CFG625, p + ".");
     output out;
-    out.text() = c.json ? report_json(all) : report_text(all, c.verbose);
+    out.text() = c.json ? report_json(all) : report_text(all, c.verbose, std::min<std::size_t>(columns(), 100));
     out.flush();
     return status_of(all);
   } catch (const std::runtime_error& e) {
@@ -223,8 +231,9 @@ void add_doctor(CLI::App& app, status& result) {
       "  p11tape doctor --mq-ini /var/mqm/mqclient.ini\n"
       "  echo 'DISPLAY QMGR SSLCRYP' | runmqsc QM1 | p11tape doctor --sslcryp -\n"
       "  p11tape doctor --java pkcs11.cfg --token-label mytoken --pin prompt\n"
-      "  sudo p11tape doctor --openssl /etc/ssl/openssl.cnf --unit nginx --pin configured\n"
-      "Exit status: 0 no findings; 1 findings; 2 something could not be read; 64 usage error.");
+      "  sudo p11tape doctor --openssl /etc/ssl/openssl.cnf --nginx /etc/nginx/nginx.conf --unit nginx --pin configured\n"
+      "Exit status: 0 no finding of severity error (there may be warnings); 1 at least one; 2 unusable input: something\n"
+      "could not be read, or there is nothing to check; 64 usage error. diagnose ends in the same way.");
   command->callback([c, &result] { result = run(*c); });
 }
 

@@ -190,11 +190,13 @@ class follower {
       if (o.told || now < o.call.start() + long_time || !o_.filter.lets(o.call)) continue;
       o.told = true;
       std::string text;
-      render::append_heading(view::view_of(o.call, t.program, several_), text);
+      const auto view = view::view_of(o.call, t.program, several_);
+      render::append_heading(view, text);
       text += " has been running for ";
       text::append_duration(now - o.call.start(), text);
-      text += " (" + t.program + "[" + std::to_string(t.reader->header().pid) + "] thread " +
-              std::to_string(thread.info.id) + ", since ";
+      text += " (" + t.program + "[" + std::to_string(t.reader->header().pid) + "] ";
+      render::append_thread_name(view, text);
+      text += ", since ";
       text::append_local_time(o.call.start_wall(), text);
       text += ")\n\n";
       pending_.emplace(now, std::move(text));

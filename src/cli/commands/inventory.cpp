@@ -138,18 +138,11 @@ void append_json(const std::vector<found_module>& all, std::string& out) {
 int inventory(bool json) {
   std::vector<found_module> all;
   judge files;
-  std::size_t hidden = 0;
-  for (const int pid : process_ids()) {
-    bool denied = false;
-    const auto program = program_path(pid, denied);
-    hidden += denied;
-    if (!program.empty()) look_at(pid, program, files, all);
-  }
+  const auto hidden = for_each_process([&](int pid, const std::string& program) { look_at(pid, program, files, all); });
   output out;
   json ? append_json(all, out.text()) : append_text(all, out.text());
   out.flush();
-  if (hidden != 0)
-    std::fprintf(stderr, "p11tape inventory: %zu processes of other users are not visible (run it as root)\n", hidden);
+  report_hidden_processes(hidden);
   return out.error() == 0 ? exit_fine : exit_unusable;
 }
 

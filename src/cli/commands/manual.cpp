@@ -24,9 +24,8 @@ int write_all(const CLI::App& app, const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   bool fine = write(directory / "p11tape.1", manual_page(app, nullptr, P11TAPE_VERSION));
-  for (const auto* c : app.get_subcommands({}))
-    if (!c->get_group().empty())
-      fine = write(directory / ("p11tape-" + c->get_name() + ".1"), manual_page(app, c, P11TAPE_VERSION)) && fine;
+  for (const auto* c : visible_commands(app))
+    fine = write(directory / ("p11tape-" + c->get_name() + ".1"), manual_page(app, c, P11TAPE_VERSION)) && fine;
   fine = write(directory / "p11tape.bash", bash_completion(app)) && fine;
   fine = write(directory / "_p11tape", zsh_completion(app)) && fine;
   fine = write(directory / "p11tape.fish", fish_completion(app)) && fine;

@@ -59,7 +59,7 @@ int run(profile_options& o) {
   }
 
   output out;
-  o.json ? profile::append_json(all, out.text()) : profile::append_text(all, out.text());
+  o.json ? profile::append_json(all, tapes.missing(), out.text()) : profile::append_text(all, out.text());
   if (!o.json) append_completeness(tapes, out.text());
   out.flush();
   return out.error() != 0 || !tapes.troubles.empty() ? exit_unusable : exit_fine;

@@ -19,7 +19,8 @@ namespace {
 
 struct flying_call {
   std::string function;
-  tape::u64 thread, began;
+  tape::thread_info thread;
+  tape::u64 began;
   unsigned depth;
 };
 
@@ -37,7 +38,7 @@ activity activity_of(const tape::reader& tape) {
     most = std::max<tape::u64>(most, call->begun() ? call->enter.call : call->leave.call);
     if (call->state == tape::call_state::in_flight)
       a.in_flight.push_back(
-          {call->function ? std::string(call->function->name) : "a call", call->thread.id, call->start(), call->depth});
+          {call->function ? std::string(call->function->name) : "a call", call->thread, call->start(), call->depth});
   }
   for (const auto& [thread, count] : calls) a.calls += count;
   return a;
@@ -69,7 +70,9 @@ void append_tape(int pid, const std::string& program, const written_tape& t, std
   append_field("tape", t.path, out);
   const auto now = monotonic_now();
   for (const auto& c : a.in_flight) {
-    std::string text = c.function + ", thread " + std::to_string(c.thread) + ", for ";
+    std::string text = c.function + ", ";
+    render::append_thread_name(c.thread.number, c.thread.id, text);
+    text += ", for ";
     text::append_duration(now > c.began ? now - c.began : 0, text);
     if (c.depth != 0) text += " (inside the call above)";
     append_field("in call", text, out);
@@ -78,12 +81,8 @@ void append_tape(int pid, const std::string& program, const written_tape& t, std
 
 int ps() {
   output out;
-  std::size_t hidden = 0, found = 0;
-  for (const int pid : process_ids()) {
-    bool denied = false;
-    const auto program = program_path(pid, denied);
-    if (denied) ++hidden;
-    if (program.empty()) continue;
+  std::size_t found = 0;
+  const auto hidden = for_each_process([&](int pid, const std::string& program) {
     for (const auto& t : written_tapes(pid)) {
       try {
         append_tape(pid, program, t, out.text());
@@ -92,11 +91,10 @@ int ps() {
         // It ended while we looked.
       }
     }
-  }
+  });
   if (found == 0) out.text() += "No process is being recorded.\n";
   out.flush();
-  if (hidden != 0)
-    std::fprintf(stderr, "p11tape: %zu processes of other users were not examined (run as root)\n", hidden);
+  report_hidden_processes(hidden);
   return exit_fine;
 }
 

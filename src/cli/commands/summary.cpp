@@ -5,6 +5,7 @@
 
 #include "cli/support/commands.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/pager.hpp"
 #include "cli/support/progress.hpp"
 #include "cli/support/summary_report.hpp"
 #include "cli/support/tape_options.hpp"
@@ -20,7 +21,7 @@ using cryptoki::function;
 
 struct summary_options {
   tape_options tapes;
-  bool json = false;
+  bool json = false, verbose = false;
 };
 
 void see(tape_summary& s, const model::call_context& now) {
@@ -52,6 +53,8 @@ void see(tape_summary& s, const model::call_context& now) {
 int run(summary_options& o) {
   const auto tapes = o.tapes.open();
   output out;
+  summary_room room;
+  if (rows() != 0) room = {columns(), o.verbose ? 0 : rows()};
   progress bar("reading", size_of(tapes));
   for (std::size_t i = 0; i < tapes.tapes.size() && !out.closed(); ++i) {
     const auto& tape = *tapes.tapes[i];
@@ -75,7 +78,7 @@ int run(summary_options& o) {
     s.slots.insert(in.slots.begin(), in.slots.end());
     bar.end();
     if (i != 0 && !o.json) out.text() += '\n';
-    o.json ? append_json(s, out.text()) : append_text(s, out.text());
+    o.json ? append_json(s, out.text()) : append_text(s, room, out.text());
     out.flush_if_full();
   }
   out.flush();
@@ -89,6 +92,7 @@ void add_summary(CLI::App& app, status& result) {
   auto o = std::make_shared<summary_options>();
   o->tapes.add_to(*command);
   command->add_flag("--json", o->json, "Output as one JSON object per tape");
+  command->add_flag("--verbose,-v", o->verbose, "In a terminal, also what does not fit on the screen");
   command->footer(
       "Example:\n"
       "  p11tape summary /var/tmp/p11tape-1000\n"

@@ -20,6 +20,7 @@
 #include "cli/support/secret_input.hpp"
 #include "cli/support/shim_path.hpp"
 #include "clients/formats/module_file.hpp"
+#include "clients/swap/service_hints.hpp"
 #include "clients/swap/shim_copy.hpp"
 #include "text/exit_codes.hpp"
 
@@ -45,15 +46,21 @@ void put_restart(std::string& out, const swap_result& r, bool dry_run) {
   for (const auto& line : r.restart) out += "  " + line + '\n';
 }
 
-void put(std::string& out, const swap_result& r, bool dry_run) {
-  put_report(out, r, dry_run);
-  put_restart(out, r, dry_run);
+void put_hints(std::string& out, const swap_result& r, const std::string& tapes) {
+  if (!r.copy.empty()) out += service_hints(confinement_here(), r.copy, tapes);
 }
 
-void put(std::string& out, const string_swap& s, bool dry_run) {
+void put(std::string& out, const swap_result& r, const std::string& tapes, bool dry_run) {
+  put_report(out, r, dry_run);
+  put_restart(out, r, dry_run);
+  put_hints(out, r, tapes);
+}
+
+void put(std::string& out, const string_swap& s, const std::string& tapes, bool dry_run) {
   put_report(out, s.result, dry_run);
   if (s.result.what != outcome::done) return;
-  out += "The new string (the password is not shown):\n  " + s.shown + "\nFor a queue manager, in runmqsc:\n";
+  out += "The new string (the password is not shown):\n  " + s.shown +
+         "\nFor a queue manager, in runmqsc (if the shell does not find it: . /opt/mqm/bin/setmqenv -s):\n";
   for (std::size_t at = 0; at < s.mqsc.size();) {
     const auto end = std::min(s.mqsc.find('\n', at), s.mqsc.size());
     out += "  " + s.mqsc.substr(at, end - at) + '\n';
@@ -61,6 +68,7 @@ void put(std::string& out, const string_swap& s, bool dry_run) {
   }
   out += "For a client's environment:\n  " + s.shell + '\n';
   put_restart(out, s.result, dry_run);
+  put_hints(out, s.result, tapes);
 }
 
 int worse(int status, outcome what) { return what == outcome::refused ? std::max<int>(status, exit_findings) : status; }
@@ -92,7 +100,7 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
     guarded([&] {
       if (!target.missing.empty()) throw file_error(target.missing);
       const swap_result r = each_file(target);
-      put(out.text(), r, c.dry_run);
+      put(out.text(), r, absolute(c.folder), c.dry_run);
       status = worse(status, r.what);
     });
   }
@@ -100,7 +108,7 @@ int run(const char* name, swap_command& c, File each_file, String each_string) {
     guarded([&] {
       const secret_buffer text = read_string_or_secret(string, "string of SSLCRYP");
       const string_swap s = each_string(text.view());
-      put(out.text(), s, c.dry_run);
+      put(out.text(), s, absolute(c.folder), c.dry_run);
       status = worse(status, s.result.what);
     });
   out.flush();

@@ -55,18 +55,15 @@ class board {
   /// Takes up the tapes that are written now, and reads what has come.
   void look() {
     std::map<std::string, bool> seen;
-    hidden_ = 0;
-    for (const int pid : process_ids()) {
-      bool denied = false;
-      const auto program = program_path(pid, denied);
-      hidden_ += denied;
-      if (program.empty() || pid == ::getpid()) continue;
-      for (auto& t : written_tapes(pid)) {
-        const auto key = std::to_string(pid) + " " + t.path;
+    hidden_ = for_each_process([&](int pid, const std::string& program) {
+      if (pid == ::getpid()) return;
+      const auto key_of = [&](const std::string& path) { return std::to_string(pid) + " " + path; };
+      for (auto& t : written_tapes(pid, [&](const std::string& path) { return all_.contains(key_of(path)); })) {
+        const auto key = key_of(t.path);
         seen[key] = true;
-        if (!all_.contains(key)) take_up(key, pid, program, std::move(t));
+        if (t.reader) take_up(key, pid, program, std::move(t));
       }
-    }
+    });
     std::erase_if(all_, [&](const auto& w) { return !seen.contains(w.first); });
     for (auto& [key, w] : all_) refresh(w);
     std::erase_if(all_, [](const auto& w) { return w.second.gone; });
@@ -236,9 +233,7 @@ int run(const top_options& o) {
     out.text() += "\n";
   }
   out.flush();
-  if (o.once && all.hidden() != 0)
-    std::fprintf(stderr, "p11tape: %s of other users were not examined (run as root)\n",
-                 text::counted(all.hidden(), "process", "processes").c_str());
+  if (o.once) report_hidden_processes(all.hidden());
   return exit_fine;
 }
 

@@ -2,7 +2,6 @@
 #include "cli/support/amq_extract.hpp"
 
 #include "clients/files.hpp"
-#include "diagnose/facts/mq_error_log.hpp"
 #include "label/label.hpp"
 #include "text/lines.hpp"
 #include "text/times.hpp"
@@ -11,10 +10,26 @@ namespace p11tape::cli {
 namespace {
 
 constexpr std::size_t largest_log = std::size_t{1} << 30;
-constexpr std::uint64_t minute = 60 * std::uint64_t{1000000000};
+constexpr std::uint64_t second = 1000000000, minute = 60 * second;
 constexpr std::string_view withheld = "(withheld)";
 
 }  // namespace
+
+std::vector<diagnose::amq_message> read_amq_log(const std::string& path, std::uint64_t near) {
+  return diagnose::parse_amq_log(clients::read_whole(path, largest_log).view(), near);
+}
+
+std::vector<diagnose::window> windows_of(std::span<const diagnose::amq_message> log) {
+  std::vector<diagnose::window> all;
+  for (const auto& m : log) {
+    diagnose::window w;
+    const auto from = m.only_seconds ? m.wall : m.wall / second * second;
+    w.from = from - second;
+    w.to = from + 2 * second - 1;
+    all.push_back(w);
+  }
+  return all;
+}
 
 std::string without_pins(std::string_view line) {
   const auto low = text::lower(line);
@@ -35,7 +50,7 @@ std::string without_pins(std::string_view line) {
   return cut == line.size() ? std::string(line) : std::string(line.substr(0, cut)) + std::string(withheld);
 }
 
-std::string amq_extract(const std::string& log, std::span<const diagnose::process_facts> all) {
+std::string amq_extract(std::span<const diagnose::amq_message> log, std::span<const diagnose::process_facts> all) {
   std::uint64_t first = ~std::uint64_t{0}, last = 0;
   for (const auto& p : all) {
     if (p.tally.total().calls == 0) continue;
@@ -43,9 +58,7 @@ std::string amq_extract(const std::string& log, std::span<const diagnose::proces
     last = std::max(last, p.tally.last_wall());
   }
   std::string out;
-  const auto messages =
-      diagnose::parse_amq_log(clients::read_whole(log, largest_log).view(), first == ~std::uint64_t{0} ? 0 : first);
-  for (const auto& m : messages) {
+  for (const auto& m : log) {
     if (m.wall + minute < first || m.wall > last + minute) continue;
     text::append_local_time(m.wall, out);
     out += "  process " + std::to_string(m.pid) + "  " + m.code + " " + without_pins(label::printable(m.text)) + "\n";

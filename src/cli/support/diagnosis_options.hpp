@@ -19,6 +19,9 @@ class diagnosis_options {
 
   client_options clients;
 
+  /// --token-label; "" if it was not given.
+  const std::string& token_label() const noexcept { return token_label_; }
+
  private:
   std::string token_label_;
 };

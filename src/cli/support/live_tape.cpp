@@ -34,7 +34,7 @@ void live_tape::look() {
       if (r.kind != tape::record_kind::enter || !first) continue;
       first = false;
       const auto* f = reader_->rows().function(r.function);
-      in_flight_.push_back({f != nullptr ? std::string(f->name) : "a call", t.info.id, r.time});
+      in_flight_.push_back({f != nullptr ? std::string(f->name) : "a call", r.time});
     }
   }
   std::sort(in_flight_.begin(), in_flight_.end(), [](const auto& a, const auto& b) { return a.start < b.start; });

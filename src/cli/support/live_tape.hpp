@@ -20,8 +20,7 @@ class live_tape {
   };
   struct flying {
     std::string function;
-    u64 thread = 0;  ///< the kernel's id
-    u64 start = 0;   ///< CLOCK_MONOTONIC
+    u64 start = 0;  ///< CLOCK_MONOTONIC
   };
 
   explicit live_tape(std::unique_ptr<tape::reader> reader);

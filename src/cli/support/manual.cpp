@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/support/manual.hpp"
 
-#include <vector>
-
 namespace p11tape::cli {
-namespace {
 
-std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+std::vector<const CLI::App*> visible_commands(const CLI::App& app) {
   std::vector<const CLI::App*> shown;
   for (const auto* c : app.get_subcommands({}))
     if (!c->get_group().empty()) shown.push_back(c);
   return shown;
 }
+
+namespace {
 
 std::vector<const CLI::Option*> options_of(const CLI::App& app) {
   std::vector<const CLI::Option*> shown;
@@ -64,11 +63,12 @@ void append_footer(const CLI::App& of, std::string& out) {
   if (!footer.empty()) out += ".SH NOTES\n.nf\n" + troff(footer) + "\n.fi\n";
 }
 
-std::string shell_quoted(std::string_view text, char quote) {
+// Between single quotes.
+std::string shell_quoted(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == quote) {
-      out += quote == '\'' ? "'\\''" : "\\\"";
+    if (c == '\'') {
+      out += "'\\''";
     } else {
       out += c == '\n' ? ' ' : c;
     }
@@ -95,7 +95,7 @@ std::string manual_page(const CLI::App& app, const CLI::App* command, const std:
   out += ".SH NAME\n" + troff(name) + " \\- " + troff(of.get_description()) + "\n.SH SYNOPSIS\n.B p11tape\n";
   if (command == nullptr) {
     out += ".I COMMAND\n[OPTION...]\n.SH COMMANDS\n";
-    for (const auto* c : commands_of(app))
+    for (const auto* c : visible_commands(app))
       out += ".TP\n.BR p11tape\\-" + troff(c->get_name()) + " (1)\n" + troff(c->get_description()) + "\n";
   } else {
     out += ".B " + troff(command->get_name()) + "\n[OPTION...]\n";
@@ -111,7 +111,7 @@ std::string manual_page(const CLI::App& app, const CLI::App* command, const std:
 
 std::string bash_completion(const CLI::App& app) {
   std::string names, cases;
-  for (const auto* c : commands_of(app)) {
+  for (const auto* c : visible_commands(app)) {
     names += (names.empty() ? "" : " ") + c->get_name();
     cases += "    " + c->get_name() + ") options=\"" + long_options(*c) + "\" ;;\n";
   }
@@ -140,13 +140,13 @@ std::string bash_completion(const CLI::App& app) {
 
 std::string zsh_completion(const CLI::App& app) {
   std::string names, cases;
-  for (const auto* c : commands_of(app)) {
-    names += "    '" + c->get_name() + ":" + shell_quoted(c->get_description(), '\'') + "'\n";
+  for (const auto* c : visible_commands(app)) {
+    names += "    '" + c->get_name() + ":" + shell_quoted(c->get_description()) + "'\n";
     cases += "    " + c->get_name() + ")\n      _arguments";
     for (const auto* o : options_of(*c)) {
       const bool value = o->get_expected_max() > 0;
       for (const auto& l : o->get_lnames()) {
-        std::string help = shell_quoted(o->get_description(), '\'');
+        std::string help = shell_quoted(o->get_description());
         for (std::size_t i = 0; (i = help.find_first_of("[]:", i)) != std::string::npos; i += 2) help.insert(i, "\\");
         cases += " \\\n        '--" + l + "[" + help + "]" + (value ? ":value:_files" : "") + "'";
       }
@@ -173,13 +173,13 @@ std::string zsh_completion(const CLI::App& app) {
 
 std::string fish_completion(const CLI::App& app) {
   std::string out = "# Completion of p11tape for fish.\n";
-  for (const auto* c : commands_of(app)) {
+  for (const auto* c : visible_commands(app)) {
     out += "complete -c p11tape -n __fish_use_subcommand -a " + c->get_name() + " -d '" +
-           shell_quoted(c->get_description(), '\'') + "'\n";
+           shell_quoted(c->get_description()) + "'\n";
     for (const auto* o : options_of(*c))
       for (const auto& l : o->get_lnames())
         out += "complete -c p11tape -n '__fish_seen_subcommand_from " + c->get_name() + "' -l " + l +
-               (o->get_expected_max() > 0 ? " -r" : "") + " -d '" + shell_quoted(o->get_description(), '\'') + "'\n";
+               (o->get_expected_max() > 0 ? " -r" : "") + " -d '" + shell_quoted(o->get_description()) + "'\n";
   }
   return out;
 }

@@ -4,8 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 namespace p11tape::cli {
+
+/// The commands that people are shown: those of a group.
+std::vector<const CLI::App*> visible_commands(const CLI::App& app);
 
 /// p11tape.1, and p11tape-COMMAND.1 for a subcommand, as troff (man macros).
 std::string manual_page(const CLI::App& app, const CLI::App* command, const std::string& version);

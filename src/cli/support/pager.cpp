@@ -60,4 +60,10 @@ std::size_t columns() {
   return std::clamp<std::size_t>(size.ws_col, 60, 160);
 }
 
+std::size_t rows() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_row;
+}
+
 }  // namespace p11tape::cli

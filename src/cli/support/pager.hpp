@@ -14,6 +14,9 @@ bool wants_colour(const std::string& when);
 /// The columns of the terminal that standard output is, between 60 and 160; 116 where it is none.
 std::size_t columns();
 
+/// The rows of the terminal that standard output is; 0 where it is none.
+std::size_t rows();
+
 class pager {
  public:
   /// Starts one where standard output is a terminal; else does nothing.

@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "run/object.hpp"
+#include "text/phrase.hpp"
 
 namespace p11tape::cli {
 namespace {
@@ -45,8 +47,12 @@ std::set<std::string> mapped_files(int pid) {
   return files;
 }
 
-void add_tape(std::vector<written_tape>& to, const std::string& path, const std::string& open_by) {
+void add_tape(std::vector<written_tape>& to, const std::string& path, const std::string& open_by, bool known) {
   if (std::any_of(to.begin(), to.end(), [&](const auto& t) { return t.path == path; })) return;
+  if (known) {
+    to.push_back({path, nullptr});
+    return;
+  }
   try {
     to.push_back({path, std::make_unique<tape::reader>(open_by)});
   } catch (const tape::tape_error&) {
@@ -75,6 +81,25 @@ std::string program_path(int pid, bool& denied) {
   return path;
 }
 
+std::size_t for_each_process(const std::function<void(int pid, const std::string& program)>& each) {
+  std::size_t hidden = 0;
+  for (const int pid : process_ids()) {
+    bool denied = false;
+    const auto program = program_path(pid, denied);
+    hidden += denied;
+    if (!program.empty()) each(pid, program);
+  }
+  return hidden;
+}
+
+void report_hidden_processes(std::size_t count) {
+  if (count == 0) return;
+  // Who is root already may still lack the right to look, in a container.
+  std::fprintf(stderr, "p11tape: %s not examined (%s)\n",
+               text::counted(count, "process of another user was", "processes of other users were").c_str(),
+               ::geteuid() == 0 ? "this needs the capability CAP_SYS_PTRACE" : "run as root");
+}
+
 std::vector<mapped_object> mapped_objects(int pid) {
   std::vector<mapped_object> all;
   for (auto path : mapped_files(pid)) {
@@ -95,21 +120,23 @@ std::vector<std::string> loaded_shims(int pid) {
   return shims;
 }
 
-std::vector<written_tape> written_tapes(int pid) {
+std::vector<written_tape> written_tapes(int pid, const std::function<bool(const std::string& path)>& known) {
   std::vector<written_tape> tapes;
+  const auto is_known = [&](const std::string& path) { return known && known(path); };
   std::error_code ignored;
   // By descriptor first: that leads to the file whatever has become of its name.
   for (const auto& entry : fs::directory_iterator(proc(pid, "fd"), ignored)) {
     auto path = link_target(entry.path());
     drop_suffix(path, deleted_suffix);
-    if (path.ends_with(tape_suffix)) add_tape(tapes, path, entry.path());
+    if (path.ends_with(tape_suffix)) add_tape(tapes, path, entry.path(), is_known(path));
   }
   for (auto path : mapped_files(pid)) {
     const bool deleted = drop_suffix(path, deleted_suffix);
-    if (!deleted && path.ends_with(tape_suffix)) add_tape(tapes, path, proc(pid, "root" + path));
+    if (!deleted && path.ends_with(tape_suffix)) add_tape(tapes, path, proc(pid, "root" + path), is_known(path));
   }
   // A child of fork has its parent's descriptors: what it writes itself names it.
   std::erase_if(tapes, [&](const written_tape& t) {
+    if (!t.reader) return false;
     const auto writer = static_cast<int>(t.reader->header().pid);
     return writer != pid && is_running(writer) && mapped_files(writer).contains(t.path);
   });

@@ -25,9 +25,6 @@ class show_filter {
   bool needs_context() const noexcept { return about_.any() || condition_.needs_context(); }
   bool matches(const model::call& call, const model::call_context* now) const;
 
-  /// Whether calls are chosen by name (--call).
-  bool names_calls() const noexcept { return !calls_.empty(); }
-
  private:
   std::string understand_times(const std::vector<const tape::reader*>& tapes, tape::u64 since);
   std::string understand_calls(std::size_t tapes);

@@ -129,6 +129,9 @@ void append_end_json(const open_tapes& tapes, const call_counts& counts, std::st
     const auto& t = *tapes.tapes[i];
     json.begin_object();
     json.field("tape", tape::u64{i + 1});
+    const auto missing = view::missing_from(t);
+    json.field("complete", missing.empty());
+    strings(json, "missing", missing);
     strings(json, "lost", losses_of(t));
     strings(json, "damaged", damages_of(t));
     json.end_object();

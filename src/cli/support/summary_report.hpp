@@ -20,7 +20,13 @@ struct tape_summary {
   std::map<tape::u64, model::slot> slots;     ///< as last seen
 };
 
-void append_text(const tape_summary& s, std::string& out);
+/// What of a summary a terminal has room for. Without one, everything is printed, a line each.
+struct summary_room {
+  std::size_t width = static_cast<std::size_t>(-1);
+  std::size_t rows = 0;  ///< 0: all functions, mechanisms, tokens and errors
+};
+
+void append_text(const tape_summary& s, const summary_room& room, std::string& out);
 void append_json(const tape_summary& s, std::string& out);
 
 }  // namespace p11tape::cli

@@ -92,8 +92,7 @@ std::uint64_t written(const tape::reader& tape) {
   return static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1000000000u + static_cast<std::uint64_t>(st.st_mtim.tv_nsec);
 }
 
-}  // namespace
-
+// Tapes of the default directory, or directories, newest first. Says on standard error which were read.
 open_tapes open_default() {
   open_tapes all;
   std::vector<std::string> read;
@@ -127,6 +126,8 @@ open_tapes open_default() {
   }
   return all;
 }
+
+}  // namespace
 
 void tape_options::add_to(CLI::App& command, bool last_is_calls) {
   last_is_calls_ = last_is_calls;

@@ -34,7 +34,4 @@ class tape_options {
   bool last_is_calls_ = false;
 };
 
-/// Tapes of the default directory, or directories, newest first. Says on standard error which were read.
-open_tapes open_default();
-
 }  // namespace p11tape::cli

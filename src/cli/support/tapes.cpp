@@ -30,6 +30,12 @@ std::vector<const tape::reader*> open_tapes::readers() const {
   return all;
 }
 
+std::vector<std::vector<std::string>> open_tapes::missing() const {
+  std::vector<std::vector<std::string>> all;
+  for (const auto& t : tapes) all.push_back(view::missing_from(*t));
+  return all;
+}
+
 open_tapes open(const std::vector<std::string>& paths) {
   open_tapes result;
   std::set<fs::path> seen;

@@ -17,6 +17,9 @@ struct open_tapes {
 
   /// For model::call_stream.
   std::vector<const tape::reader*> readers() const;
+
+  /// What is missing from each tape, in sentences. To be asked when all of them have been read.
+  std::vector<std::vector<std::string>> missing() const;
 };
 
 /// Opens files, and all *.p11tape of directories. A tape that is named twice is opened once.

@@ -31,6 +31,16 @@ std::string identity_of(const label::token& t) { return t.manufacturer + "|" + t
 
 // Asks with the PIN, on the one token that is meant, where its state allows it.
 void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_options& options) {
+  if (is_placeholder(options.pin->view())) {
+    out.add(
+        code::CFG616,
+        options.pin->empty()
+            ? std::string("The PIN is empty. Use --pin prompt.")
+            : "What was given as the PIN (" + std::to_string(options.pin->size()) +
+                  " bytes) is a mask or a placeholder, such as *** or <password>. A PIN that really reads like this "
+                  "is not plausible, and a wrong PIN brings the token closer to a lock. Use --pin prompt.");
+    return;
+  }
   if (meant == label::none) {
     out.add(code::CFG616, "The intended token cannot be determined.");
     return;
@@ -44,13 +54,14 @@ void log_in(findings& out, examined_module& m, std::size_t meant, const doctor_o
   const auto identity = identity_of(token);
   if (options.tried != nullptr) {
     if (std::find(options.tried->begin(), options.tried->end(), identity) != options.tried->end()) {
-      out.add(code::CFG616, "A PIN was already tried on this token, and doctor never makes more than one attempt.");
+      out.add(code::CFG616, "A PIN was already tried on this token, and doctor never makes more than one attempt.")
+          .level = severity::warning;
       return;
     }
     if (!options.pin_configured && !options.tried->empty()) {
-      out.add(
-          code::CFG616,
-          "One login was already tried, and doctor never makes more than one. Check this configuration separately.");
+      out.add(code::CFG616,
+              "One login was already tried, and doctor never makes more than one. Check this configuration separately.")
+          .level = severity::warning;
       return;
     }
     options.tried->push_back(identity);
@@ -82,6 +93,7 @@ void examine_tokens(examination& e, examined_module& m, const reading& r, const 
   else if (options.user.uid != current_user().uid)
     e.found.add(code::CFG622, "As " + current_user().name + ", not as " + options.user.name + ".");
   auto read = r;
+  if (!read.modules.empty()) read.modules.front().path = m.loaded;  // what is to be configured: no recorder
   if (password_is_a_label(*m.probe, r)) {  // then what stands in the label's place is the password
     read.label_may_be_pin = true;
     e.shown = r.shown_without_label;
@@ -95,17 +107,19 @@ void examine_tokens(examination& e, examined_module& m, const reading& r, const 
 // The PIN that the client would use; `problem` says why there is none.
 secret_buffer configured_pin(const reading& r, const password_keeper& keeper, const file_user& user,
                              std::string& problem) {
-  if (r.password.is_protected) {
-    problem = "It is protected, and only MQ can decrypt it. Use --pin prompt.";
+  if (r.password.placeholder) {
+    problem = "It is a mask or a placeholder.";
+  } else if (r.password.is_protected) {
+    problem = "It is protected, and only MQ can decrypt it.";
   } else if (r.password.given) {
     return secret_buffer(keeper.kept().view());
   } else if (r.pin_files.empty()) {
-    problem = "The configuration contains none. Use --pin prompt.";
-  } else if (!may_read(r.pin_files.front(), user)) {
-    problem = "User " + user.name + " cannot read " + label::quoted(r.pin_files.front()) + ".";
+    problem = "The configuration contains none.";
+  } else if (!may_read(r.pin_files.back(), user)) {
+    problem = "User " + user.name + " cannot read " + label::quoted(r.pin_files.back()) + ".";
   } else {
     try {
-      const auto text = read_whole(r.pin_files.front(), 4096);
+      const auto text = read_whole(r.pin_files.back(), 4096);
       auto line = text.view().substr(0, text.view().find('\n'));
       if (line.ends_with('\r')) line.remove_suffix(1);
       return secret_buffer(line);
@@ -145,10 +159,14 @@ examination examine_text(client kind, std::string_view text, const std::string& 
   e.certificate_labels = r.certificate_labels;
   for (const auto& file : r.pin_files)
     if (!may_read(file, options.user)) e.found.add(code::CFG834, label::quoted(file) + ", user " + options.user.name);
-  if (!path.empty() && r.password.given && !r.password.is_protected) check_readers(e.found, path);
+  if (!path.empty() && r.password.given && !r.password.is_protected && !r.password.placeholder)
+    check_readers(e.found, path);
   auto with_pin = options;
   secret_buffer pin;
-  if (options.pin_configured && options.load && !r.modules.empty()) {
+  const bool has_pin = r.password.given || !r.pin_files.empty();
+  const bool borrows = options.pin_configured && has_pin && (kind == client::nginx || kind == client::httpd);
+  const auto& places = borrows ? options.openssl_modules : r.modules;
+  if (options.pin_configured && options.load && !places.empty() && (has_pin || !options.pin_elsewhere)) {
     std::string problem;
     pin = configured_pin(r, keeper, options.user, problem);
     if (problem.empty())
@@ -156,7 +174,7 @@ examination examine_text(client kind, std::string_view text, const std::string& 
     else
       e.found.add(code::CFG623, problem);
   }
-  for (const auto& place : r.modules) examine_place(e, place, r, with_pin);
+  for (const auto& place : places) examine_place(e, place, r, with_pin);
   if (!e.modules.empty()) check_certificates(e.found, r.certificate_labels, e.modules);
   return e;
 }
@@ -187,10 +205,10 @@ examination examine_module(const std::string& path, const doctor_options& option
 }
 
 int status_of(const std::vector<examination>& all) noexcept {
-  int status = 0;
+  int status = all.empty() ? 2 : 0;
   for (const auto& e : all) {
     if (!e.usable) return 2;
-    if (e.found.worst() != severity::info) status = 1;
+    if (e.found.worst() == severity::error) status = 1;
   }
   return status;
 }

@@ -20,6 +20,8 @@ struct doctor_options {
   bool load = true;                           ///< false: no module is loaded
   const secret_buffer* pin = nullptr;         ///< log in with it
   bool pin_configured = false;                ///< log in with the PIN that the configuration has
+  bool pin_elsewhere = false;                 ///< another configuration of this run has the PIN
+  std::vector<module_place> openssl_modules;  ///< for servers whose keys name a token and a PIN, but no module
   std::vector<std::string>* tried = nullptr;  ///< tokens that got a PIN in this run: none gets a second one
   bool yes_final_try = false;                 ///< log in even if wrong PINs were given, or one try is left
   std::vector<std::string> environment;       ///< of the client's process; empty: this process's own
@@ -65,7 +67,8 @@ void check_dates(findings& out, const std::vector<std::string>& labels, const pr
 void check_certificates(findings& out, const std::vector<std::string>& labels,
                         const std::vector<examined_module>& modules);
 
-/// 0 fine, 1 a warning or error, 2 something was not usable.
+/// As of p11tape diagnose: 0 no error (there may be warnings), 1 at least one, 2 something was not
+/// usable, or nothing was examined.
 int status_of(const std::vector<examination>& all) noexcept;
 
 }  // namespace p11tape::clients

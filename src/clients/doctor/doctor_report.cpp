@@ -10,19 +10,18 @@ namespace p11tape::clients {
 namespace {
 
 using nlohmann::json;
-constexpr std::size_t width = 100;
 
 // Hints that answer what was asked; the others are left for --verbose.
-constexpr code answers[] = {code::CFG101, code::CFG116, code::CFG213, code::CFG301, code::CFG310, code::CFG314,
-                            code::CFG407, code::CFG513, code::CFG612, code::CFG614, code::CFG617, code::CFG621,
-                            code::CFG622, code::CFG624, code::CFG712, code::CFG722, code::CFG729, code::CFG741,
-                            code::CFG765, code::CFG769, code::CFG771, code::CFG782, code::CFG783, code::CFG802,
-                            code::CFG821, code::CFG823};
+constexpr code answers[] = {code::CFG101, code::CFG116, code::CFG148, code::CFG213, code::CFG301, code::CFG310,
+                            code::CFG314, code::CFG407, code::CFG513, code::CFG612, code::CFG614, code::CFG617,
+                            code::CFG621, code::CFG622, code::CFG624, code::CFG712, code::CFG722, code::CFG729,
+                            code::CFG741, code::CFG765, code::CFG769, code::CFG771, code::CFG782, code::CFG783,
+                            code::CFG802, code::CFG821, code::CFG823};
 
 bool is_answer(code c) { return std::find(std::begin(answers), std::end(answers), c) != std::end(answers); }
 
 // Wraps prose; lines of a picture are shorter than the width and stay as they are.
-void put(std::string& out, std::string_view text, std::string_view first, std::string_view rest) {
+void put(std::string& out, std::string_view text, std::string_view first, std::string_view rest, std::size_t width) {
   std::string_view indent = first;
   for (std::size_t at = 0; at <= text.size();) {
     std::string_view line = text.substr(at, text.find('\n', at) - at);
@@ -41,12 +40,17 @@ void put(std::string& out, std::string_view text, std::string_view first, std::s
   }
 }
 
-void put_finding(std::string& out, const finding& f) {
+void put_finding(std::string& out, const finding& f, std::size_t width) {
   const std::string head = std::string(name_of(f.level)) + ": " + f.title +
                            (f.line == 0 ? "" : ", line " + std::to_string(f.line)) + "  [" + std::string(f.id()) + "]";
-  put(out, head, "  ", "    ");
-  if (!f.detail.empty()) put(out, f.detail, "      ", "      ");
-  if (!f.advice.empty()) put(out, f.advice, "      -> ", "         ");
+  put(out, head, "  ", "    ", width);
+  // A picture of bytes has many lines: what to do comes before it.
+  const auto picture = f.detail.find("\n\n");
+  if (!f.detail.empty()) put(out, std::string_view(f.detail).substr(0, picture), "      ", "      ", width);
+  if (!f.advice.empty()) put(out, f.advice, "      -> ", "         ", width);
+  // Not wrapped: it is to be pasted.
+  if (!f.setting.empty()) out += "         " + label::printable(f.setting) + '\n';
+  if (picture != std::string::npos) put(out, std::string_view(f.detail).substr(picture + 1), "      ", "      ", width);
 }
 
 std::vector<finding> sorted(const findings& found) {
@@ -83,6 +87,7 @@ json to_json(const examination& e) {
     json one{
         {"id", f.id()}, {"severity", name_of(f.level)}, {"title", f.title}, {"detail", f.detail}, {"advice", f.advice}};
     if (f.line != 0) one["line"] = f.line;
+    if (!f.setting.empty()) one["setting"] = f.setting;
     out["findings"].push_back(std::move(one));
   }
   return out;
@@ -90,12 +95,14 @@ json to_json(const examination& e) {
 
 }  // namespace
 
-std::string report_text(const std::vector<examination>& all, bool verbose) {
+std::string report_text(const std::vector<examination>& all, bool verbose, std::size_t width) {
+  if (all.empty()) return "No configuration was found: nothing was checked.\n";
   std::string out;
   std::size_t errors = 0, warnings = 0, hints = 0;
   for (const auto& e : all) {
-    out += (out.empty() ? "" : "\n") + e.title + '\n';
-    if (!e.shown.empty()) put(out, e.shown, "  ", "  ");
+    if (!out.empty()) out += '\n';
+    put(out, e.title, "", "  ", width);
+    if (!e.shown.empty()) put(out, e.shown, "  ", "  ", width);
     for (const auto& m : e.modules) {
       out += "  module " + label::printable(m.configured) +
              (m.name.empty() ? "" : "  (" + label::printable(m.name) + ")") + '\n';
@@ -106,7 +113,7 @@ std::string report_text(const std::vector<examination>& all, bool verbose) {
       warnings += f.level == severity::warning;
       const bool shown = verbose || f.level != severity::info || is_answer(f.what);
       hints += !shown;
-      if (shown) put_finding(out, f);
+      if (shown) put_finding(out, f, width);
     }
   }
   out += '\n' + std::to_string(errors) + (errors == 1 ? " error, " : " errors, ") + std::to_string(warnings) +

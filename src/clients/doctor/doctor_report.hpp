@@ -9,8 +9,8 @@
 
 namespace p11tape::clients {
 
-/// `verbose`: hints (severity info) too; without it only those that answer a question are shown.
-std::string report_text(const std::vector<examination>& all, bool verbose);
+/// `verbose`: hints (severity info) too; without it only those that answer a question are shown. `width`: columns.
+std::string report_text(const std::vector<examination>& all, bool verbose, std::size_t width = 100);
 std::string report_json(const std::vector<examination>& all);
 
 }  // namespace p11tape::clients

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "clients/label_setting.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "text/nearest.hpp"
 #include "text/slot.hpp"
@@ -51,6 +52,8 @@ void judge_label(findings& out, const label::verdict& v, const reading& r, const
   auto& f = out.add(code::CFG605, v.say + (v.byte_diff.empty() ? "" : "\n\n" + v.byte_diff));
   f.title += ": " + std::string(label::title_of(v.what)) + " (" + std::string(label::id_of(v.what)) + ")";
   f.advice = v.advice + as_written(r.kind, v.configure) + " MQ reports AMQ9669E.";
+  if (!v.configure.empty() && !r.modules.empty())
+    f.setting = label_setting(r).with(v.configure, r.modules.front().path);
   if (r.kind != client::mq_ini && r.kind != client::mq_string && r.kind != client::ams) f.advice = v.advice;
 }
 

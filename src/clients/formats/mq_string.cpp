@@ -47,13 +47,13 @@ bool looks_like_path(std::string_view text) noexcept {
 constexpr std::string_view digits = "0123456789";
 
 // In the place of the label. A word with digits beside a "password" that has none is more likely the password: the two
-// fields may have changed places.
+// fields may have changed places. A mask says nothing of what it stands for.
 bool looks_like_pin(std::string_view text, std::string_view password) noexcept {
   const bool has_digit = text.find_first_of(digits) != std::string_view::npos;
   if (text.size() < 4 || !has_digit) return false;
   if (text.size() <= 12 && text.find_first_not_of(digits) == std::string_view::npos) return true;
   const bool is_word = text.size() <= 32 && text.find(' ') == std::string_view::npos;
-  return is_word && !trim(password).empty() && password.find_first_of(digits) == std::string_view::npos;
+  return is_word && !is_placeholder(password) && password.find_first_of(digits) == std::string_view::npos;
 }
 
 void check_path(mq_string& s, std::string_view path, mq_place where, std::size_t line) {
@@ -105,6 +105,12 @@ void check_cipher(mq_string& s, std::string_view field, std::size_t line) {
     s.found.add(code::CFG107, "Its text is not shown, because it may be part of a password.", line);
 }
 
+// MQ itself shows a mask instead of the PIN that it keeps. A string without a place may be MQ's or the client's.
+severity severity_of_placeholder(mq_place where) noexcept {
+  if (where == mq_place::sslcryp) return severity::info;
+  return where == mq_place::ini || where == mq_place::environment ? severity::error : severity::warning;
+}
+
 std::string count_of(std::size_t n) { return std::to_string(n) + (n == 1 ? " field is there." : " fields are there."); }
 
 void parse_fields(mq_string& s, std::string_view rest, mq_place where, std::size_t line) {
@@ -136,7 +142,7 @@ void parse_fields(mq_string& s, std::string_view rest, mq_place where, std::size
   s.password_text = std::make_shared<const secret_buffer>(fields[2]);
   check_label(s, fields[2], line);
   if (!s.password.given) s.found.add(code::CFG111, "", line);
-  s.password.check(s.found, line);
+  s.password.check(s.found, line, severity_of_placeholder(where));
   if (!closed) s.found.add(code::CFG109, "", line);
   if (fields.size() == 3) s.found.add(code::CFG150, "", line);
 }

@@ -131,7 +131,7 @@ reading read_openssl(std::string_view text, const openssl_surroundings& around) 
     if (pin && e.value.starts_with("file:")) r.pin_files.push_back(e.value.substr(5));
     if (pin && !e.value.starts_with("file:")) {
       r.password = password_facts::of(e.value);
-      r.found.add(code::CFG725, e.name, e.line);
+      if (!r.password.placeholder) r.found.add(code::CFG725, e.name, e.line);
       r.password.check(r.found, e.line);
     }
   }

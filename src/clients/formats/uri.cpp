@@ -57,12 +57,13 @@ class checker {
   checker(std::size_t line, findings& found, std::vector<std::string>& pin_files)
       : line_(line), found_(found), pin_files_(pin_files) {}
 
+  uri_facts facts;
+
   void attribute(std::string_view text, bool query) {
     if (text.empty()) return;
     const auto equals = text.find('=');
     const auto name = text.substr(0, equals);
     const auto value = equals == std::string_view::npos ? std::string_view() : text.substr(equals + 1);
-    const auto shown = std::string(name);
     if (equals == std::string_view::npos) {
       found_.add(code::CFG829, label::quoted(name) + " has no equals sign.", line_);
       return;
@@ -87,6 +88,8 @@ class checker {
       found_.add(code::CFG831,
                  "id=" + std::string(value) + " are the characters themselves; the bytes are id=" + encoded, line_);
     }
+    if (name == "token") facts.token = decoded(value);
+    if (name == "pin-value") facts.pin = password_facts::of(secret_buffer(decoded(value)).view());
     if (name == "pin-source") {
       auto file = decoded(value);
       if (file.starts_with("file:")) file.erase(0, 5);
@@ -131,9 +134,9 @@ class checker {
 
 }  // namespace
 
-void check_uri(std::string_view uri, std::size_t line, findings& found, std::vector<std::string>& pin_files) {
+uri_facts check_uri(std::string_view uri, std::size_t line, findings& found, std::vector<std::string>& pin_files) {
   constexpr std::string_view scheme = "pkcs11:";
-  if (!uri.starts_with(scheme)) return;
+  if (!uri.starts_with(scheme)) return {};
   uri.remove_prefix(scheme.size());
   checker check(line, found, pin_files);
   const auto question = uri.find('?');
@@ -143,13 +146,14 @@ void check_uri(std::string_view uri, std::size_t line, findings& found, std::vec
     check.attribute(path.substr(0, end), false);
     path.remove_prefix(std::min(end + 1, path.size()));
   }
-  if (question == std::string_view::npos) return;
+  if (question == std::string_view::npos) return check.facts;
   auto query = uri.substr(question + 1);
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     check.attribute(query.substr(0, end), true);
     query.remove_prefix(std::min(end + 1, query.size()));
   }
+  return check.facts;
 }
 
 }  // namespace p11tape::clients

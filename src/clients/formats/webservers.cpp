@@ -110,7 +110,12 @@ void check_address(reading& r, std::string_view address, std::size_t line) {
   // engine:NAME:KEY, where the key is a URI or the engine's own form; store:URI; URI.
   if (address.starts_with("engine:pkcs11:")) address.remove_prefix(std::string_view("engine:pkcs11:").size());
   if (address.starts_with("store:")) address.remove_prefix(std::string_view("store:").size());
-  check_uri(address, line, r.found, r.pin_files);
+  const auto files = r.pin_files.size();
+  const auto facts = check_uri(address, line, r.found, r.pin_files);
+  // Token and PIN of one key belong together: the last key that has a PIN.
+  if (!facts.pin.given && r.pin_files.size() == files) return;
+  r.password = facts.pin;
+  r.token_label = facts.token.empty() ? std::nullopt : std::optional(facts.token);
 }
 
 }  // namespace

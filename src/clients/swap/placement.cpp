@@ -73,6 +73,7 @@ void placement::open_directory(undo_list& undo, const before_step& step) {
 
 void placement::make(const copy_settings& settings, swap_result& result, undo_list& undo, const before_step& step) {
   open_directory(undo, step);
+  result.copy = copy_.library;
   const acting_as_owner owner(*in_);
   const std::string library(file_of(copy_.library)), yaml(file_of(copy_.settings));
   const auto remove_later = [&](const std::string& name) {

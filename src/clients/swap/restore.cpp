@@ -111,6 +111,9 @@ swap_result restore(const restore_request& request, const before_step& step) {
     if (f.paths.empty() && !(f.unedited && f.before.view() != f.text.view())) {
       result.what = outcome::nothing_to_do;
       result.report.push_back(f.path() + ": does not name the recorder.");
+      if (f.backup && f.no_backup.empty() && !f.unedited)
+        result.report.push_back("The file from before a swap is kept as " + f.in().path_of(backup_of(at.name)) +
+                                ". Remove it if it is not needed any more: it may contain a PIN.");
       if (!request.dry_run) remove_leftover(at);
       // A swap that was interrupted before its last step, or a restore that was: the backup has served.
       if (!request.dry_run && f.unedited) remove_file(f.in(), backup_of(at.name), step);

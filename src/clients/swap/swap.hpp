@@ -34,6 +34,7 @@ struct swap_result {
   std::vector<std::string> report;   ///< what was done, a sentence each; or why it was refused
   std::vector<std::string> restart;  ///< what must be restarted
   std::string difference;            ///< the lines that change, - and +; passwords hidden
+  std::string copy;                  ///< the client's copy of the recorder, if it is in place now
 };
 
 struct swap_request {

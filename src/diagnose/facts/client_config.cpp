@@ -9,8 +9,7 @@ configured configured_by(const clients::reading& read, std::string source) {
   c.source = std::move(source);
   c.label = read.token_label;
   c.label_hidden = read.label_may_be_pin;
-  c.shown = read.shown;
-  c.escaped = read.kind == clients::client::mq_ini;
+  c.setting = clients::label_setting(read);
   c.password = read.password;
   c.certificate_labels = read.certificate_labels;
   c.other_names = read.other_names;
@@ -27,16 +26,6 @@ configured configured_label(std::string text) {
   c.source = "the given token label";
   c.label = std::move(text);
   return c;
-}
-
-std::string configured::with_label(std::string_view right) const {
-  constexpr std::string_view prefix = "GSK_PKCS11=";
-  if (!label || label_hidden || !shown.starts_with(prefix)) return {};
-  const auto old = ";" + *label + ";";
-  const auto at = shown.find(old);
-  if (at == std::string::npos || right.find(';') != std::string_view::npos) return {};
-  auto text = shown.substr(0, at + 1) + std::string(right) + shown.substr(at + old.size() - 1);
-  return escaped ? "SSLCryptoHardware=" + clients::escape(text, clients::escaping::mq_ini) : text;
 }
 
 }  // namespace p11tape::diagnose

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clients/label_setting.hpp"
 #include "clients/reading.hpp"
 
 namespace p11tape::diagnose {
@@ -16,16 +17,12 @@ struct configured {
   std::string source;                ///< "mqclient.ini", "the string of --sslcryp"
   std::optional<std::string> label;  ///< of the token
   bool label_hidden = false;         ///< it may be the PIN: compared, never printed
-  std::string shown;                 ///< the setting as it may be printed; may be empty
-  bool escaped = false;              ///< the setting stands in mqclient.ini, where ; # and \ have a backslash
+  clients::label_setting setting;    ///< the line with the label in it, to be written again with another one
   clients::password_facts password;
   std::vector<std::string> certificate_labels;
   std::vector<label::other_name> other_names;
   std::vector<clients::finding> faults;
   bool is_mq = false;
-
-  /// The whole setting with another label in it, the PIN hidden; "" where there is none that could be written so.
-  std::string with_label(std::string_view right) const;
 };
 
 /// Of a configuration that was read. `source`: what to call it.

@@ -66,6 +66,10 @@ class writer {
     json_.field("calls", one.tally.total().calls);
     json_.field("failed", one.tally.total().failed);
     json_.field("filtered", one.filtered);
+    if (one.index < around_.missing.size()) {
+      json_.field("complete", around_.missing[one.index].empty());
+      strings("missing", around_.missing[one.index]);
+    }
     json_.end_object();
   }
 

@@ -21,17 +21,26 @@ class writer {
     paint(f.level == severity::error ? "31;1" : f.level == severity::warning ? "33;1" : "36");
     out_ += f.level == severity::error ? "ERROR" : f.level == severity::warning ? "WARNING" : "NOTE";
     paint("");
-    out_ += cat(" ", f.id, "  ", f.say, "\n");
+    indented(cat(" ", f.id, "  ", f.say), f.level == severity::error ? 5 : f.level == severity::warning ? 7 : 4);
     if (f.level == severity::info) return tell_briefly(f);
-    for (const auto& line : f.first_lines) out_ += "  " + line + "\n";
-    if (!f.labels.empty() && !f.labels.front().byte_diff.empty()) byte_diff(f.labels.front().byte_diff);
+    for (const auto& line : f.first_lines) indented("  " + line, 0);
+    // Not wrapped: it is to be pasted.
+    for (const auto& l : f.labels)
+      if (!l.setting.empty()) out_ += cat("  that is: ", label::printable(l.setting), "\n");
+    // It has many lines: on a small screen the answer comes first.
+    const bool differs = !f.labels.empty() && !f.labels.front().byte_diff.empty();
+    if (differs && !around_.brief) byte_diff(f.labels.front().byte_diff);
     if (around_.all.size() > 1) wrapped("In", where(f));
     for (const auto tape : f.also_in) wrapped("", where(tape));
     const auto most = around_.brief ? brief_evidence : f.shown.size();
     for (std::size_t i = 0; i < std::min(most, f.shown.size()); ++i)
       wrapped(i == 0 ? "Evidence" : "", cat(calls(f.shown[i]), f.shown[i].text));
     if (f.wall != 0) wrapped("When", moment_of(f.wall));
-    if (around_.brief) return tell_fix(f);
+    if (around_.brief) {
+      tell_fix(f);
+      if (differs) byte_diff(f.labels.front().byte_diff);
+      return;
+    }
     if (!f.cause.empty()) wrapped("Cause", f.cause);
     wrapped("Fault", describe(f.fault));
     const word_row* before = nullptr;
@@ -79,7 +88,7 @@ class writer {
 
   std::string where(std::size_t tape) const {
     const auto& d = around_.all[tape];
-    return cat(d.program, ", process ", d.pid, ", tape ", d.tape->shown_path());
+    return cat(d.program, d.pid == 0 ? std::string() : cat(", process ", d.pid), ", tape ", d.tape->shown_path());
   }
 
   static std::string calls(const evidence& e) {
@@ -106,6 +115,19 @@ class writer {
       line.assign(column, ' ');
     }
     out_ += line + std::string(text) + "\n";
+  }
+
+  // `before`: columns of this line that are taken already. Lines that go on are indented.
+  void indented(std::string_view text, std::size_t before) {
+    constexpr std::string_view indent = "      ";
+    while (before + text.size() > around_.width) {
+      const auto end = text.rfind(' ', around_.width - before);
+      if (end == std::string_view::npos || end < indent.size()) break;
+      out_ += cat(text.substr(0, end), "\n", indent);
+      text.remove_prefix(end + 1);
+      before = indent.size();
+    }
+    out_ += cat(text, "\n");
   }
 
   void byte_diff(std::string_view text) {

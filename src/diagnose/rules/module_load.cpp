@@ -169,8 +169,11 @@ void setting_not_understood(const rule_input& s, const rule& r, findings& out) {
   if (s.d.index != 0) return;
   std::vector<const clients::finding*> errors;
   for (const auto& fault : s.set.faults)
-    // A label that is too long is understood, and matches nothing: that is P9d.
-    if (fault.level == clients::severity::error && fault.what != clients::code::CFG132) errors.push_back(&fault);
+    // A label that is too long is understood, and matches nothing: that is P9d. A mask is what people put into a copy that
+    // they send to others.
+    if (fault.level == clients::severity::error && fault.what != clients::code::CFG132 &&
+        fault.what != clients::code::CFG148)
+      errors.push_back(&fault);
   if (errors.empty()) return;
   auto& f = add(out, s, r);
   f.about = topic::setting;

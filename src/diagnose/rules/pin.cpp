@@ -83,7 +83,7 @@ void blame_encoding(finding& f, const pin_use& u, const rule_input& s) {
     f.fault = fault::configuration;
     return;
   }
-  if (s.set.given && set.given && !set.non_ascii && !set.control) {
+  if (s.set.given && set.given && !set.placeholder && !set.non_ascii && !set.control) {
     f.say = cat("The PIN handed to the module is not the configured one: it is ", bytes, " that are not text.");
     f.show({}, cat("the configured PIN is ", counted(set.length, "byte"), " of text"));
     f.fault = fault::client;
@@ -118,6 +118,12 @@ void show_pin(finding& f, const pin_use& u, const rule_input& s) {
 
   const auto& set = s.set.password;
   if (!s.set.given || !set.given || set.is_protected) return;
+  if (set.placeholder) {
+    f.show({}, u.pin.length == set.length
+                   ? "the configuration has a mask or placeholder of the same length: the client may have passed that"
+                   : "the configuration has a mask or placeholder instead of the PIN: the lengths cannot be compared");
+    return;
+  }
   if (u.pin.length == set.length)
     f.show({}, "the configured PIN has the same length: nothing was added or lost");
   else if (u.pin.length == set.length + 1)

@@ -2,6 +2,7 @@
 // P9 to P11: the token that was meant, and the tokens that there are.
 #include <algorithm>
 
+#include "clients/files.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/module_habits.hpp"
@@ -42,6 +43,15 @@ void show_what_was_read(finding& f, const rule_input& s, const std::vector<label
     f.show({s.d.logins.all().front().call}, "it tried to log in nevertheless, so it may not use this label");
 }
 
+// The module to configure: where the configuration names the recorder, the one that it stands for.
+std::string configured_module(const rule_input& s) {
+  const auto& named = s.set.setting.module();
+  const auto recorder = s.d.tape->property("shim");
+  const bool is_recorder =
+      !recorder.empty() && (named == recorder || (clients::exists(named) && clients::real_path(named) == recorder));
+  return is_recorder && s.d.module.starts_with('/') ? s.d.module : named;
+}
+
 std::string shown_label(const rule_input& s) {
   return s.set.label_hidden ? "(not shown: it may be the PIN)" : quoted(*s.set.label);
 }
@@ -59,8 +69,8 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
   // Who got as far as a login has found a token, by this label or another.
   if (s.d.logins.tried() != 0) f.level = severity::warning;
   f.about = topic::label;
-  f.say = cat("The token was not found because of its label: ", label::title_of(v.what), ".",
-              is_mq(s) ? " IBM MQ reports this as AMQ9669E." : "");
+  f.say = cat("The token was not found because of its label: ", label::title_of(v.what), ".");
+  if (is_mq(s)) f.first_lines.push_back("IBM MQ reports this as AMQ9669E");
   const bool has_token = v.nearest != label::none;
   f.first_lines.push_back(cat("configured: ", shown_label(s), has_token ? "    on the token: " : "    tokens: ",
                               has_token ? in_slot(tokens[v.nearest]) : listed(names_of(tokens), 8)));
@@ -68,19 +78,16 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
   pair.configured = s.set.label_hidden ? "" : *s.set.label;
   if (has_token) pair.token = tokens[v.nearest].label;
   pair.configure = v.configure;
-  pair.setting = v.configure.empty() ? "" : s.set.with_label(v.configure);
+  pair.setting = s.set.setting.with(v.configure, configured_module(s));
   pair.byte_diff = s.set.label_hidden ? "" : v.byte_diff;
-  if (!v.configure.empty()) {
-    f.first_lines.push_back(cat("configure exactly: ", label::printable(v.configure)));
-    if (!pair.setting.empty()) f.first_lines.back() += cat("    that is: ", label::printable(pair.setting));
-  }
+  if (!v.configure.empty()) f.first_lines.push_back(cat("configure exactly: ", label::printable(v.configure)));
   f.labels.push_back(std::move(pair));
   show_what_was_read(f, s, tokens);
   f.advice = s.set.label_hidden ? "Configure the label of one of the tokens shown." : v.advice;
   if (s.set.is_mq)
     f.advice +=
-        " A queue manager reads SSLCRYP when its channels start: run REFRESH SECURITY TYPE(SSL). A client must be "
-        "restarted.";
+        " A queue manager: put the string, with the PIN, into ALTER QMGR SSLCRYP('...'), then run REFRESH SECURITY "
+        "TYPE(SSL). A client must be restarted.";
   f.commands = {list_tokens(s)};
 }
 

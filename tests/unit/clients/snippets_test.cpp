@@ -30,7 +30,11 @@ TEST_CASE("the snippets in config/ have no fault and name the recorder") {
     CHECK(read.recognised);
     for (const auto& f : read.found.all()) {
       INFO(f.id() << " " << f.title << " " << f.detail);
-      CHECK(f.level == severity::info);
+      // The PIN is to be filled in, and doctor says so until it is.
+      if (f.what == code::CFG148)
+        CHECK((r.kind == client::mq_ini || r.kind == client::ams));
+      else
+        CHECK(f.level == severity::info);
     }
     CHECK(read.modules.size() == (r.names_module ? 1u : 0u));
     if (r.names_module) CHECK(read.modules.at(0).path == "/usr/local/lib/pkcs11/p11tape.so");
