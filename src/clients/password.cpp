@@ -97,8 +97,12 @@ password_keeper::~password_keeper() { keeper = before_; }
 void password_facts::check(findings& out, std::size_t line, severity of_placeholder) const {
   if (!given) return;
   if (placeholder) {
-    auto& f = out.add(code::CFG148, of_placeholder == severity::info ? "MQ shows it instead of the PIN." : "", line);
+    auto& f = out.add(code::CFG148, "", line);
     f.level = of_placeholder;
+    if (of_placeholder == severity::info) {
+      f.detail = "MQ shows it instead of the PIN that it keeps.";
+      f.advice = "To try the PIN, use --pin prompt: doctor never logs in with a mask.";
+    }
     return;  // quotes, spaces and length are those of the placeholder
   }
   const std::string size = std::to_string(length) + " bytes.";

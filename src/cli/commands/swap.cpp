@@ -59,7 +59,7 @@ void put(std::string& out, const swap_result& r, const std::string& tapes, bool 
 void put(std::string& out, const string_swap& s, const std::string& tapes, bool dry_run) {
   put_report(out, s.result, dry_run);
   if (s.result.what != outcome::done) return;
-  out += "The new string (the password is not shown):\n  " + s.shown +
+  out += "The string (put the PIN in place of <password>):\n  " + s.shown +
          "\nFor a queue manager, in runmqsc (if the shell does not find it: . /opt/mqm/bin/setmqenv -s):\n";
   for (std::size_t at = 0; at < s.mqsc.size();) {
     const auto end = std::min(s.mqsc.find('\n', at), s.mqsc.size());

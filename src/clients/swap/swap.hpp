@@ -66,7 +66,7 @@ swap_result restore(
 /// For strings that are kept elsewhere (SSLCRYP, MQSSLCRYP): makes the copy, and says the new string and the commands.
 struct string_swap {
   swap_result result;
-  std::string shown;  ///< the new string, the password hidden
+  std::string shown;  ///< the new string, with <password> to be filled in
   std::string mqsc;   ///< ALTER QMGR ..., with <password> to be filled in
   std::string shell;  ///< export MQSSLCRYP=...
 };

@@ -138,14 +138,15 @@ std::string tag_of(client kind, std::string_view file, std::string_view only) {
 
 void put_into_words(string_swap& out, const reading& r, const std::string& path) {
   const std::string start = "GSK_PKCS11=" + label::printable(r.modules[0].path);
-  out.shown = "GSK_PKCS11=" + path + r.shown.substr(std::min(r.shown.size(), start.size()));
-  std::string to_fill = out.shown;
+  const std::string hiding = "GSK_PKCS11=" + path + r.shown.substr(std::min(r.shown.size(), start.size()));
+  std::string to_fill = hiding;
   if (const auto at = to_fill.rfind(hidden); at != std::string::npos) to_fill.replace(at, hidden.size(), "<password>");
   if (const auto at = to_fill.find(hidden); at != std::string::npos)
     to_fill.replace(at, hidden.size(), "<token label>");
   out.mqsc = "ALTER QMGR SSLCRYP(" + mqsc_quoted(to_fill) + ")\nREFRESH SECURITY TYPE(SSL)";
   out.shell = "export MQSSLCRYP='" + shell_quoted(to_fill) + "'";
-  out.result.difference = "-" + r.shown + "\n+" + out.shown + '\n';
+  out.shown = to_fill;
+  out.result.difference = "-" + r.shown + "\n+" + hiding + '\n';
   out.result.restart = restart_advice(client::mq_string);
 }
 

@@ -38,8 +38,9 @@ class writer {
     if (f.wall != 0) wrapped("When", moment_of(f.wall));
     if (around_.brief) {
       tell_fix(f);
-      if (differs) byte_diff(f.labels.front().byte_diff);
-      return;
+      if (!differs) return;
+      out_.pop_back();  // one empty line is enough
+      return byte_diff(f.labels.front().byte_diff);
     }
     if (!f.cause.empty()) wrapped("Cause", f.cause);
     wrapped("Fault", describe(f.fault));
