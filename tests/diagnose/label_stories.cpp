@@ -35,13 +35,13 @@ TEST_CASE("P9g: the story of the blog: the words of the label stand in another o
   REQUIRE(t.first() == "P9g");
   CHECK(t.has_error("P9g"));
   const auto lines = t.lines();
-  const auto head = lines.at(0) + "\n" + lines.at(1) + "\n" + lines.at(2);
+  const auto head = lines.at(0) + "\n" + lines.at(1) + "\n" + lines.at(2) + "\n" + lines.at(3) + "\n" + lines.at(4);
   CHECK(head.find("not found because of its label") != std::string::npos);
   CHECK(head.find("AMQ9669E") != std::string::npos);
   CHECK(head.find("\"UserPIN (mytoken)\"") != std::string::npos);
   CHECK(head.find("\"mytoken (UserPIN)\"") != std::string::npos);
   CHECK(head.find("configure exactly: mytoken (UserPIN)") != std::string::npos);
-  CHECK(head.find("GSK_PKCS11=/usr/lib/p.so;mytoken (UserPIN);(*********);SYMMETRIC_CIPHER_ON;") != std::string::npos);
+  CHECK(head.find("GSK_PKCS11=/usr/lib/p.so;mytoken (UserPIN);<password>;SYMMETRIC_CIPHER_ON;") != std::string::npos);
   CHECK(t.text().find("12345678") == std::string::npos);
 }
 
