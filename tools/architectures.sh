@@ -99,16 +99,15 @@ make_sysroot() {
   unpack_packages "$1" "${debian_of[$1]}" "$(sysroot_of "$1")" "${packages[@]}"
 }
 
-# runner_of ARCH: the command that runs a program of its sysroot from outside, a word in a line; nothing for this machine's own.
+# runner_of ARCH: the command that runs a program with the libraries of its sysroot, a word in a line; nothing for this machine's
+# own. Not with the emulator's option for that: it leads paths that a program opens into the sysroot, too, "/" among them.
 runner_of() {
-  local system
+  local system loader
   [[ $1 != "$native" ]] || return 0
   system=$(sysroot_of "$1")
-  if runs_here "$1"; then
-    printf '%s\n' "$system/lib/ld-linux.so.2" --library-path "$system/lib/i386-linux-gnu:$system/usr/lib/i386-linux-gnu"
-  else
-    printf '%s\n' "$(emulator_of "$1")" -L "$system"
-  fi
+  runs_here "$1" || emulator_of "$1"
+  loader=$(find "$system"/lib* -maxdepth 1 -name 'ld*.so.[12]' | sort | head -n 1)
+  printf '%s\n' "$loader" --library-path "$system/lib/${multiarch_of[$1]}:$system/usr/lib/${multiarch_of[$1]}"
 }
 
 # configure_for ARCH BUILD_DIRECTORY [OPTION...]: cmake for another architecture (for this one, without a toolchain file).

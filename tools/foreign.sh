@@ -78,11 +78,12 @@ record_here() {
 
 # record_there ARCH RECORDER TAPES: the same client of that architecture on the same token, recorded into TAPES/there.
 record_there() {
-  local arch=$1 recorder=$2 tapes=$3 system='' runner
+  local arch=$1 recorder=$2 tapes=$3 system='' runner temporary=${TMPDIR:-/tmp}
   [[ $arch == "$native" ]] || system=$(sysroot_of "$arch")
   mapfile -t runner < <(runner_of "$arch")
   # (32-bit programs cannot list directories of some file systems under an emulator.)
-  TMPDIR=/dev/shm "$root/tests/foreign/record" "$recorder" "$tapes/tokens" "$tapes/there" "$system" "${runner[@]}"
+  [[ ! -w /dev/shm ]] || temporary=/dev/shm
+  TMPDIR=$temporary "$root/tests/foreign/record" "$recorder" "$tapes/tokens" "$tapes/there" "$system" "${runner[@]}"
 }
 
 # compare_recordings ARCH PROGRAM TAPES: the same client on the same token is recorded in the same way there and here.
