@@ -49,10 +49,10 @@ apt_of() {
   options=(
     -q -o "APT::Architecture=$debian" -o "APT::Architectures=$debian" -o APT::Sandbox::User=root
     -o "Dir::State::Lists=$state/lists" -o "Dir::State::status=$state/status" -o "Dir::Cache::Archives=$state/archives"
-    -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache=" -o Acquire::Retries=3 -o Acquire::http::Timeout=30
+    -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache=" -o Acquire::Retries=2 -o Acquire::http::Timeout=20
   )
   [[ ! -d $state/sources ]] || options+=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$state/sources")
-  timeout 600 apt-get "${options[@]}" "$@"
+  timeout 240 apt-get "${options[@]}" "$@"
 }
 
 # unpack_packages NAME DEBIAN_ARCH INTO PACKAGE...: these packages and all that they depend on, unpacked. Nothing is
