@@ -24,7 +24,7 @@ struct wishes {
   trace_file* trace = nullptr;
   std::size_t stretches = profile::timeline::most_stretches;  ///< of each time line
   const diagnose::configured* set = nullptr;                  ///< what the client is configured with, if that is known
-  std::vector<diagnose::window> windows;                      ///< times whose calls are to be counted
+  std::vector<diagnose::window> windows = {};                 ///< times whose calls are to be counted
 };
 
 struct measurement {
