@@ -9,7 +9,7 @@ cp "$shim" "$work/p11tape-mine.so"
 printf 'module: %s\ndir: %s\nprograms:\n  settings-driver: {keep: 7}\n' "$mock" "$tapes" >"$work/p11tape-mine.yaml"
 P11TAPE_MOCK=C_CloseSession:hang "$driver" "$work/p11tape-mine.so" 1 10 >/dev/null & hanging=$!
 children+=("$hanging")
-hangs() { "$program" ps | grep -A5 "^$hanging " | grep -q 'in call  C_CloseSession, thread [0-9]*, for'; }
+hangs() { "$program" ps | grep -A5 "^$hanging " | grep -q 'in call  C_CloseSession, thread [0-9].*, for'; }
 wait_until hangs
 "$program" ps | grep -A5 "^$hanging " >"$work/ps"
 expect_text 'settings-driver   45 calls' "$work/ps"
