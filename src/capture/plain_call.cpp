@@ -32,11 +32,10 @@ using cryptoki::function;
 }
 
 template <function F, const auto& Steps>
-[[gnu::always_inline]] inline bool enter_plain(frame& f, const u64* words) noexcept {
+P11TAPE_NO_ARRAYS __attribute__((noinline)) bool enter_plain(frame& f, const u64* words) noexcept {
   static constexpr auto plan = steps::make_function_plan(Steps, cryptoki::row(F));
   thread_state* const t = self;
-  if (extras.load(std::memory_order_relaxed) != 0 || t == nullptr || t->epoch == 0 || t->epoch != current_epoch() ||
-      !is_idle(*t)) [[unlikely]]
+  if (t == nullptr || t->epoch == 0 || t->epoch != current_epoch() || !is_idle(*t)) [[unlikely]]
     return enter(f, F, words);
   t->busy = &f;  // before anything that a signal handler's call would change as well
   std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -84,10 +83,8 @@ template <function F, const auto& Steps>
 }
 
 template <function F, const auto& Steps>
-[[gnu::always_inline]] inline void leave_plain(frame& f, const u64* words, u64 rv) noexcept {
+P11TAPE_NO_ARRAYS __attribute__((noinline)) void leave_plain(frame& f, const u64* words, u64 rv) noexcept {
   static constexpr auto plan = steps::make_function_plan(Steps, cryptoki::row(F));
-  if (!f.plain) [[unlikely]]
-    return leave(f, F, words, rv);
   u8 flags = 0;
   const u64 time = record_time(flags);
   thread_state* const t = self;
@@ -127,20 +124,24 @@ template <function F, const auto& Steps>
 
 }  // namespace
 
+// What decides comes first, before any register is saved: a recorder that is switched off costs next to nothing.
 #define FN(name, ...)                                                                              \
   template <>                                                                                      \
   P11TAPE_NO_ARRAYS bool enter_one<function::name>(frame & f, const u64* words) noexcept {         \
+    const u32 extra = extras.load(std::memory_order_relaxed);                                      \
     if constexpr (rows::is_frequent(cryptoki::row(function::name)))                                \
-      return enter_plain<function::name, steps::name##_steps>(f, words);                           \
-    else                                                                                           \
-      return enter(f, function::name, words);                                                      \
+      if (extra == 0) [[likely]]                                                                   \
+        return enter_plain<function::name, steps::name##_steps>(f, words);                         \
+    f.plain = false;                                                                               \
+    f.epoch = 0;                                                                                   \
+    return (extra & extra_off) != 0 || enter(f, function::name, words);                            \
   }                                                                                                \
   template <>                                                                                      \
   P11TAPE_NO_ARRAYS void leave_one<function::name>(frame & f, const u64* words, u64 rv) noexcept { \
     if constexpr (rows::is_frequent(cryptoki::row(function::name)))                                \
-      leave_plain<function::name, steps::name##_steps>(f, words, rv);                              \
-    else                                                                                           \
-      leave(f, function::name, words, rv);                                                         \
+      if (f.plain) [[likely]]                                                                      \
+        return leave_plain<function::name, steps::name##_steps>(f, words, rv);                     \
+    if (f.epoch != 0) leave(f, function::name, words, rv);                                         \
   }
 #include "cryptoki/functions.def"
 #undef FN
