@@ -65,10 +65,13 @@ std::vector<std::size_t> match_slots(const std::vector<slot_thing>& recorded, co
     return r.known.token ? unpadded(r.known.token->serial) : std::string();
   };
   const auto same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
-  for (const auto& [was, is] : tokens)
+  for (const auto& renamed : tokens) {
+    const auto& was = renamed.first;
+    const auto& is = renamed.second;
     round([&](const slot_thing& r, const live_slot& l) {
       return (same(was, label(r)) || same(was, serial(r))) && (same(is, l.label) || same(is, l.serial));
     });
+  }
   round([&](const slot_thing& r, const live_slot& l) { return same(serial(r), l.serial) && same(label(r), l.label); });
   round([&](const slot_thing& r, const live_slot& l) { return same(serial(r), l.serial); });
   round([&](const slot_thing& r, const live_slot& l) { return same(label(r), l.label); });

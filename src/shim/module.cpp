@@ -24,6 +24,7 @@
 #include "shim/pcsc_tap.hpp"
 
 // Where this shared object begins and ends: the linker's own names.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start, _end;
 
 namespace p11tape::shim {
