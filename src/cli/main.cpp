@@ -40,25 +40,29 @@ int help(const CLI::App& app, const char* about) {
   return exit_fine;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  // A reader of ours that ends early (head, less) is not an error; output.cpp sees EPIPE.
-  std::signal(SIGPIPE, SIG_IGN);
-
+int run(int argc, char** argv) {
   CLI::App app("Read tapes: recordings of PKCS#11 calls made by p11tape.so.", "p11tape");
   int result = exit_fine;
   add_commands(app, result);
   if (argc > 1 && std::strcmp(argv[1], "help") == 0) return help(app, argc > 2 ? argv[2] : nullptr);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return exit_usage;
-
   try {
     app.parse(take_command(argc, argv), argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? exit_fine : exit_usage;
+  }
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A reader of ours that ends early (head, less) is not an error; output.cpp sees EPIPE.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "p11tape: %s\n", e.what());
     return exit_unusable;
   }
-  return result;
 }

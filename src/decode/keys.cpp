@@ -8,7 +8,7 @@ namespace {
 
 /// "explicit parameters, 256-bit prime field" (ECParameters of X9.62).
 std::string explicit_parameters(bytes content) {
-  const std::string out = "explicit parameters";
+  std::string out = "explicit parameters";
   const auto version = der::take(content, der::integer_tag);
   const auto field = der::take(content, der::sequence_tag);
   if (!version || !field) return out;

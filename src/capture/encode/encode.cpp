@@ -170,7 +170,7 @@ void encoder::body(sink& out, const plan& plan, const u8* base, phase p, bool al
         out.end_item(item);
       } else if (s.kind == shape::number) {
         u8* item = out.begin_item(i, item_form::numbers);
-        for (u64 k = 0; k < s.fixed; ++k) out.number(number_at(at + k * sizeof(CK_ULONG), sizeof(CK_ULONG)));
+        for (u64 k = 0; k < s.fixed; ++k) out.number(number_at(behind(at, k * sizeof(CK_ULONG)), sizeof(CK_ULONG)));
         out.end_item(item);
       } else if (cryptoki::treat(how_.profile, s.secret) == treatment::whole &&
                  !(s.secret == redaction_class::identity && holds_pin(at, s.fixed))) {
@@ -319,7 +319,7 @@ u64 encoder::numbers(sink& out, const source& r, const step& s, u16 index, phase
   const bool changed = output && has_changed(at);
   const auto element = [&](u64 i) noexcept {
     CK_ULONG value = 0;
-    copy_from_caller(&value, at + i * sizeof value, sizeof value);
+    copy_from_caller(&value, behind(at, i * sizeof value), sizeof value);
     return u64{value};
   };
   for (u64 i = 0; output && i < kept; ++i) {
@@ -363,9 +363,9 @@ u64 encoder::number(sink& out, const source& r, const step& s, u16 index, phase 
 u64 encoder::text(sink& out, const step& s, u16 index, const u8* at) noexcept {
   u64 size = 0;
   while (size < most_text) {
-    if (!readable(pages_, at + size, 1)) return tape::pointer_bad;
+    if (!readable(pages_, behind(at, size), 1)) return tape::pointer_bad;
     u8 c = 0;
-    copy_from_caller(&c, at + size, 1);
+    copy_from_caller(&c, behind(at, size), 1);
     if (c == 0) break;
     ++size;
   }
@@ -420,7 +420,7 @@ u64 encoder::records(sink& out, const source& r, const step& s, u16 index, phase
   for (u64 i = 0; i < kept && !out.overflowed(); ++i) {
     u8* length = out.take(8);
     const u8* start = out.position();
-    record_payload(out, s.target, at + i * size, p, depth + 1);
+    record_payload(out, s.target, behind(at, i * size), p, depth + 1);
     if (length == nullptr || out.overflowed()) break;
     const u64 payload = le(static_cast<u64>(out.position() - start));
     std::memcpy(length, &payload, 8);

@@ -47,7 +47,7 @@ void encoder::note_attributes(const u8* at, u64 count, int depth) noexcept {
   if (count > most_attributes) return;
   for (u64 i = 0; i < count; ++i) {
     CK_ATTRIBUTE a;
-    const u8* entry = at + i * sizeof a;
+    const u8* entry = behind(at, i * sizeof a);
     if (!readable(pages_, entry, sizeof a)) return;
     copy_from_caller(&a, entry, sizeof a);
     note_attribute(a, entry, cryptoki::find_attribute(a.type), depth);
@@ -150,7 +150,7 @@ void encoder::list_of(sink& to, const u8* at, u64 count, int depth, bool& cut) n
   sink out = to;
   for (u64 i = 0; i < count && !out.overflowed(); ++i) {
     CK_ATTRIBUTE a;
-    const u8* entry = at + i * sizeof a;
+    const u8* entry = behind(at, i * sizeof a);
     if (!list_readable && !readable(pages_, entry, sizeof a)) {
       cut = true;
       break;
@@ -205,8 +205,8 @@ void encoder::list_of(sink& to, const u8* at, u64 count, int depth, bool& cut) n
 bool encoder::is_certificate(const u8* at, u64 count) noexcept {
   for (u64 i = 0; i < count; ++i) {
     CK_ATTRIBUTE a;
-    if (!readable(pages_, at + i * sizeof a, sizeof a)) return false;
-    copy_from_caller(&a, at + i * sizeof a, sizeof a);
+    if (!readable(pages_, behind(at, i * sizeof a), sizeof a)) return false;
+    copy_from_caller(&a, behind(at, i * sizeof a), sizeof a);
     if (a.type != CKA_CLASS || a.ulValueLen != sizeof(CK_OBJECT_CLASS)) continue;
     CK_OBJECT_CLASS object = 0;
     if (!readable(pages_, a.pValue, sizeof object)) return false;

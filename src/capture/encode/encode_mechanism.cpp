@@ -41,7 +41,7 @@ bool encoder::is_other_layout(u16 record, const u8* at, u64 size) noexcept {
   constexpr u64 lowest_address = 64 * 1024;
   if (record != static_cast<u16>(cryptoki::record::CK_PKCS5_PBKD2_PARAMS2) || !readable(pages_, at, size)) return false;
   CK_ULONG last = 0;
-  copy_from_caller(&last, at + size - sizeof last, sizeof last);
+  copy_from_caller(&last, behind(at, size - sizeof last), sizeof last);
   return last >= lowest_address;
 }
 

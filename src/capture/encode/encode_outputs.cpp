@@ -75,8 +75,10 @@ void encoder::note_room(const source& r, const step& s, const u8* at, int depth)
   if (s.kind != shape::records || s.way != flow::inout) return;
   // Of a struct that is in and out, each output counts by itself.
   for (const auto& field : plan_of_record(s.target).steps)
-    if (field.way == flow::out && !cryptoki::is_pointer(field.kind))
-      rooms_.note(at + field.offset, field.size, look_at(at + field.offset, field.size));
+    if (field.way == flow::out && !cryptoki::is_pointer(field.kind)) {
+      const u8* const room = behind(at, field.offset);
+      rooms_.note(room, field.size, look_at(room, field.size));
+    }
 }
 
 }  // namespace p11tape::capture

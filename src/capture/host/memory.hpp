@@ -64,6 +64,12 @@ bool look_whether_readable(known_pages& known, std::uintptr_t start, u64 size) n
   return look_whether_readable(known, start, size);
 }
 
+/// What lies `by` bytes behind an address of the caller's. Its pointers may be any number, and the sum may wrap, which
+/// pointers must not.
+inline const u8* behind(const u8* at, u64 by) noexcept {
+  return reinterpret_cast<const u8*>(reinterpret_cast<std::uintptr_t>(at) + static_cast<std::uintptr_t>(by));
+}
+
 // What follows reads the caller's memory. A sanitizer must not judge the length that a caller claims, for the module
 // would be the one to fail; and it judges inside memcpy and memchr themselves, whoever calls them.
 // (A file that is itself built without a sanitizer has P11TAPE_SANITIZED.)

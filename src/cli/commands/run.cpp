@@ -47,7 +47,7 @@ std::string find_command(const std::string& name) {
   const char* path = std::getenv("PATH");
   for (std::string_view rest = path != nullptr ? path : "/usr/bin:/bin"; !rest.empty();) {
     const auto end = std::min(rest.find(':'), rest.size());
-    const auto file = std::string(rest.substr(0, end)) + "/" + name;
+    auto file = std::string(rest.substr(0, end)) + "/" + name;
     std::error_code e;
     if (::access(file.c_str(), X_OK) == 0 && fs::is_regular_file(file, e)) return file;
     rest.remove_prefix(std::min(end + 1, rest.size()));
@@ -200,7 +200,7 @@ int take_command(int argc, char** argv) {
     own += has_value && own + 1 < argc ? 2 : 1;
   }
   const bool dashes = own < argc && std::strcmp(argv[own], "--") == 0;
-  for (int i = own + (dashes ? 1 : 0); i < argc; ++i) the_command().push_back(argv[i]);
+  for (int i = own + (dashes ? 1 : 0); i < argc; ++i) the_command().emplace_back(argv[i]);
   return own;
 }
 

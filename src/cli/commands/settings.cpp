@@ -86,6 +86,7 @@ unsigned long auxiliary(int pid, unsigned long type) {
 bool append_of_process(int pid, const std::string& shim, const std::string& program, std::string& out) {
   const auto words = words_of("/proc/" + std::to_string(pid) + "/environ");
   std::vector<const char*> environment;
+  environment.reserve(words.size() + 1);
   for (const auto& w : words) environment.push_back(w.c_str());
   environment.push_back(nullptr);
   const auto root = "/proc/" + std::to_string(pid) + "/root";

@@ -19,6 +19,7 @@ std::string own_output(const std::vector<std::string>& arguments) {
   std::vector<std::string> words = {"p11tape"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& w : words) argv.push_back(w.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -14,11 +14,13 @@ std::string find(const char* name) {
   // Unpacked, all is beside the program; so it is where install.sh has installed it, with a shorter name further up
   // that an upgrade keeps. Else the directory of a build, or of a package.
   const bool versioned = here.parent_path().filename() == "versions";
-  for (const char* folder : {versioned ? "../.." : ".", ".", "../lib",
 #ifdef P11TAPE_LIBRARY_ARCHITECTURE
-                             "../lib/" P11TAPE_LIBRARY_ARCHITECTURE "/pkcs11",
+  constexpr const char* of_architecture = "../lib/" P11TAPE_LIBRARY_ARCHITECTURE "/pkcs11";
+#else
+  constexpr const char* of_architecture = "../lib/pkcs11";
 #endif
-                             "../lib/pkcs11", "../lib64/pkcs11"}) {
+  for (const char* folder :
+       {versioned ? "../.." : ".", ".", "../lib", of_architecture, "../lib/pkcs11", "../lib64/pkcs11"}) {
     const auto path = (here / folder / name).lexically_normal();
     if (fs::exists(path, e)) return path.string();
   }

@@ -220,6 +220,7 @@ probe_result probe_module(const probe_request& request) {
                        nullptr};
   auto variables = request.environment;
   std::vector<char*> environment;
+  environment.reserve(variables.size() + 1);
   for (auto& v : variables) environment.push_back(v.data());
   environment.push_back(nullptr);
   char* const* const around = variables.empty() ? environ : environment.data();

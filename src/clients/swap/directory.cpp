@@ -38,7 +38,7 @@ class resolver {
   /// Leaves the last component in `name`, where it is no link and no directory or `directory_wanted` is false.
   std::string walk(bool directory_wanted) {
     while (!rest_.empty()) {
-      const std::string name = std::move(rest_.front());
+      std::string name = std::move(rest_.front());
       rest_.pop_front();
       if (name == "..") {
         names_.empty() ? void() : names_.pop_back();

@@ -137,7 +137,7 @@ string_swap restore_string(std::string_view text) {
   const auto settings = r.modules.empty() ? std::nullopt : read_copy_settings(settings_beside(r.modules[0].path));
   if (r.modules.empty()) {
     out.result.what = outcome::nothing_to_do;
-    out.result.report.push_back("No module is named in the string.");
+    out.result.report.emplace_back("No module is named in the string.");
     return out;
   }
   if (!settings || !is_recorder(r.modules[0].path)) {

@@ -128,7 +128,7 @@ explanation of(const code_row& c) {
     e.cure = "Record the client, and diagnose the tape.";
     e.command = c.kind == code_kind::amq ? "p11tape diagnose --amqerr AMQERR01.LOG TAPE" : "p11tape diagnose TAPE";
   }
-  if (c.kind == code_kind::amq && c.is_hint) e.facts.push_back({"text", "not IBM's own wording"});
+  if (c.kind == code_kind::amq && c.is_hint) e.facts.emplace_back("text", "not IBM's own wording");
   return e;
 }
 
@@ -153,7 +153,7 @@ void explain_mechanism(explanation& e, u64 value) {
                                       {cryptoki::function::C_EncapsulateKey, "encapsulation"}})
     if (has_uses(value) && is_for(value, function)) uses.emplace_back(use);
   e.what = uses.empty() ? "A mechanism." : cat("A mechanism for ", listed(uses, uses.size()), ".");
-  if (const auto* m = cryptoki::find_mechanism(value)) e.facts.push_back({"parameter", std::string(m->layouts)});
+  if (const auto* m = cryptoki::find_mechanism(value)) e.facts.emplace_back("parameter", std::string(m->layouts));
   e.why =
       "CKR_MECHANISM_INVALID: the token does not support it, or not for this use or key. CKR_MECHANISM_PARAM_INVALID: its "
       "parameter.";
@@ -185,8 +185,8 @@ void explain_attribute(explanation& e, u64 value) {
   e.what = "An attribute of objects.";
   if (const auto* a = cryptoki::find_attribute(value)) {
     e.what = cat("An attribute of objects; its value is ", form_in_words(a->kind), ".");
-    if (a->meaning != "plain" && !a->meaning.empty()) e.facts.push_back({"values", std::string(a->meaning)});
-    e.facts.push_back({"on the tape", cat("class ", cryptoki::name_of(a->secret))});
+    if (a->meaning != "plain" && !a->meaning.empty()) e.facts.emplace_back("values", std::string(a->meaning));
+    e.facts.emplace_back("on the tape", cat("class ", cryptoki::name_of(a->secret)));
   }
   e.why =
       "CKR_ATTRIBUTE_TYPE_INVALID: the object or module does not have it. CKR_ATTRIBUTE_SENSITIVE: it is part of a secret. In "
@@ -210,14 +210,14 @@ explanation of_constant(std::string_view group, std::string_view name, u64 value
       e.cure = row->cure;
       e.rules = rules_of(row->rules);
       if (value != CKR_OK) e.command = "p11tape show --errors TAPE";
-      e.facts.push_back({"fault", cat("usually ", describe(row->fault))});
+      e.facts.emplace_back("fault", cat("usually ", describe(row->fault)));
     }
     if (const auto word = card::typical_status(value); word != 0) {
       char text[8];
       std::snprintf(text, sizeof text, "%04X", word);
-      e.facts.push_back({"on a card", card::counts_tries(word)
-                                          ? std::string("often 63Cx: wrong, x tries left")
-                                          : cat("often ", text, ": ", card::status_meaning(word))});
+      e.facts.emplace_back("on a card", card::counts_tries(word)
+                                            ? std::string("often 63Cx: wrong, x tries left")
+                                            : cat("often ", text, ": ", card::status_meaning(word)));
     }
   } else if (group == "mechanism") {
     explain_mechanism(e, value);
@@ -243,10 +243,10 @@ void add_by_value(std::vector<explanation>& out, u64 value) {
     e.kind = "vendor-defined value";
     e.what = "Its meaning depends on the module. Names can be added to the constants file.";
     if (value >> 28 == 0xC)
-      e.facts.push_back(
-          {"as ICSF on z/OS", cat("return code ", (value >> 16) & 0xFFF, ", reason code ", value & 0xFFFF)});
+      e.facts.emplace_back("as ICSF on z/OS",
+                           cat("return code ", (value >> 16) & 0xFFF, ", reason code ", value & 0xFFFF));
     const auto name = cryptoki::extra_name("return_value", value);
-    if (!name.empty()) e.facts.push_back({"return value", std::string(name)});
+    if (!name.empty()) e.facts.emplace_back("return value", std::string(name));
     e.rules = rules_of("P59");
     out.push_back(std::move(e));
   }
@@ -274,7 +274,7 @@ void add_status(std::vector<explanation>& out, std::string_view word) {
   e.kind = "smart card status word";
   e.what = card::status_meaning(sw);
   const auto rv = card::typical_return_value(sw);
-  if (rv != 0) e.facts.push_back({"modules return", code(rv)});
+  if (rv != 0) e.facts.emplace_back("modules return", code(rv));
   if (card::counts_tries(sw)) e.rules = rules_of("P12 P15");
   out.push_back(std::move(e));
 }
@@ -288,10 +288,10 @@ void add_function(std::vector<explanation>& out, std::string_view word) {
     e.kind = "PKCS#11 function";
     std::string arguments;
     for (const auto& a : f.arguments) arguments += cat(arguments.empty() ? "" : ", ", a.type, " ", a.name);
-    e.facts.push_back({"arguments", arguments});
-    e.facts.push_back({"since", f.since == cryptoki::version::v2_40  ? "2.40"
-                                : f.since == cryptoki::version::v3_0 ? "3.0"
-                                                                     : "3.2"});
+    e.facts.emplace_back("arguments", arguments);
+    e.facts.emplace_back("since", f.since == cryptoki::version::v2_40  ? "2.40"
+                                  : f.since == cryptoki::version::v3_0 ? "3.0"
+                                                                       : "3.2");
     out.push_back(std::move(e));
   }
 }
@@ -307,11 +307,11 @@ void add_rule(std::vector<explanation>& out, std::string_view word) {
   e.why = help.why;
   e.cure = help.cure;
   e.command = help.command;
-  e.facts.push_back({"fault", cat("usually ", describe(r->fault))});
+  e.facts.emplace_back("fault", cat("usually ", describe(r->fault)));
   std::vector<std::string> needs;
   for (const auto n : {every_call, durations, threads, inputs, outputs, pins})
     if ((r->needs & n) != 0) needs.emplace_back(describe(n));
-  if (!needs.empty()) e.facts.push_back({"needs", cat("a tape with ", listed(needs, needs.size()))});
+  if (!needs.empty()) e.facts.emplace_back("needs", cat("a tape with ", listed(needs, needs.size())));
   out.push_back(std::move(e));
 }
 
@@ -370,6 +370,7 @@ std::vector<std::string> known_words() {
 std::string nearest_word(std::string_view word) {
   const auto all = known_words();
   std::vector<std::string> folded;
+  folded.reserve(all.size());
   for (const auto& w : all) folded.push_back(upper(w));
   const auto near = text::nearest(upper(word), folded);
   for (std::size_t i = 0; i < all.size(); ++i)

@@ -218,6 +218,7 @@ answer look_key_mechanisms(function, const sample& s) {
   const auto& all = s.key->allowed_mechanisms;
   if (std::find(all.begin(), all.end(), s.mechanism) != all.end()) return held();
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const auto m : all) names.push_back(mechanism(m));
   return violated(cat("CKA_ALLOWED_MECHANISMS of the key is ", listed(names)));
 }

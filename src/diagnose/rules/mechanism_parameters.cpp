@@ -65,6 +65,7 @@ bool is_struct(std::string_view layout) noexcept { return layout.starts_with("CK
 
 std::string struct_names(const std::vector<std::string_view>& layouts) {
   std::vector<std::string> names;
+  names.reserve(layouts.size());
   for (const auto l : layouts)
     names.emplace_back(l == "iv" ? "an initialisation vector" : l == "number" ? "a CK_ULONG" : l);
   return listed(names);

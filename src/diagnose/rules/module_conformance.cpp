@@ -10,9 +10,6 @@
 namespace p11tape::diagnose::rule_functions {
 namespace {
 
-using cryptoki::function;
-using model::object;
-
 void describe_oddity(finding& f, const rule_input& s, const oddity& o) {
   const auto name = name_of(o.which);
   switch (o.what) {
