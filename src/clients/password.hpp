@@ -23,6 +23,9 @@ struct password_facts {
 
   static password_facts of(std::string_view password);
 
+  /// Whoever reads the configuration has it.
+  bool in_clear_text() const noexcept { return given && !is_protected && !placeholder; }
+
   /// Adds what is wrong with it. `of_placeholder`: how bad a placeholder is in that place.
   void check(findings& out, std::size_t line, severity of_placeholder = severity::error) const;
 };

@@ -37,8 +37,8 @@ class java_reader final : public reader {
       return line_use::masked;
     }
     const auto at = l.text.find(frame);
-    if (at == std::string_view::npos) return stack_line(l.text) ? line_use::used : line_use::unknown;
     const auto use = stack_line(l.text) ? line_use::used : line_use::unknown;
+    if (at == std::string_view::npos) return use;
     cryptoki::function f{};
     scanner s(l.text.substr(at + frame.size() - 2));
     if (!result_ || !find_function(s.name(), f)) return use;

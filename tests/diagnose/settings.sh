@@ -66,16 +66,21 @@ printed() {
   printf %s "$line"
 }
 
-# a_case NAME TOKEN-LABEL CONFIGURED-LABEL: the same wrong label in each kind of configuration.
-a_case() {
-  local string path
-  name=$1
+# two_tokens LABEL: in a directory of the case's own, one of that label with our PIN, and another one.
+two_tokens() {
   mkdir "$work/$name"
   cd "$work/$name"
   mkdir token
   use_token "$PWD/token"
   softhsm2-util --init-token --free --label 'other card' --pin 'pin-of-the-other' --so-pin "$so_pin" >/dev/null
-  softhsm2-util --init-token --free --label "$2" --pin "$pin" --so-pin "$so_pin" >/dev/null
+  softhsm2-util --init-token --free --label "$1" --pin "$pin" --so-pin "$so_pin" >/dev/null
+}
+
+# a_case NAME TOKEN-LABEL CONFIGURED-LABEL: the same wrong label in each kind of configuration.
+a_case() {
+  local string path
+  name=$1
+  two_tokens "$2"
   string="GSK_PKCS11=$real;$3;$pin;SYMMETRIC_CIPHER_OFF;"
   way=through tapes=$PWD/tapes
   GSKIT_PIN=$pin run "$gskit" "$shim" "$3" >said 2>&1
@@ -111,12 +116,7 @@ a_case() {
 commands_of() {
   local way line
   name=$1
-  mkdir "$work/$name"
-  cd "$work/$name"
-  mkdir token
-  use_token "$PWD/token"
-  softhsm2-util --init-token --free --label 'other card' --pin 'pin-of-the-other' --so-pin "$so_pin" >/dev/null
-  softhsm2-util --init-token --free --label "$2" --pin "$pin" --so-pin "$so_pin" >/dev/null
+  two_tokens "$2"
   string="GSK_PKCS11=$real;$2;$pin;SYMMETRIC_CIPHER_OFF;"
   "$program" swap --sslcryp "$string" --shim "$work/lib/p11tape.so" --into "$PWD/c" --dir "$PWD/tapes" >swap.said || fail "$name: swap: $(cat swap.said)"
   "$program" restore --sslcryp "GSK_PKCS11=$PWD/c/p11mq.so;$2;$pin;SYMMETRIC_CIPHER_OFF;" >restore.said || fail "$name: restore: $(cat restore.said)"

@@ -276,7 +276,7 @@ u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p
   u64 size = 0;
   u8 flags = 0;
   if (!count_of(r, s, p, size)) return tape::pointer_bad;
-  switch (treatment_of(r, s)) {
+  switch (const auto treated = treatment_of(r, s)) {
     case treatment::whole:
       if (!readable(pages_, at, size)) return tape::pointer_bad;
       if (p == phase::after && is_output(way_of(r, s)) && !may_record(at, size, flags)) return unchanged(out, index), 0;
@@ -293,12 +293,8 @@ u64 encoder::bytes(sink& out, const source& r, const step& s, u16 index, phase p
       out.end_item(item);
       return tape::pointer_withheld;
     }
-    case treatment::withhold:
-      return tape::pointer_withheld | tape::pointer_length_withheld;
-    case treatment::rounded_length:
-      return tape::pointer_withheld | tape::pointer_length_rounded;
     default:
-      return tape::pointer_withheld;
+      return bits_without_value(treated);
   }
 }
 

@@ -259,6 +259,18 @@ class encoder {
 }
 inline u64 encoder::shown_number(const step& s, u64 value) const noexcept { return shown(how_.profile, s, value); }
 
+/// What the word of a pointer says where the value that it leads to is left out.
+constexpr u64 bits_without_value(cryptoki::treatment how) noexcept {
+  switch (how) {
+    case cryptoki::treatment::withhold:
+      return tape::pointer_withheld | tape::pointer_length_withheld;
+    case cryptoki::treatment::rounded_length:
+      return tape::pointer_withheld | tape::pointer_length_rounded;
+    default:
+      return tape::pointer_withheld;
+  }
+}
+
 inline constexpr int deepest = 4;           // structs in structs, templates in templates
 inline constexpr int deepest_template = 3;  // templates in templates
 inline constexpr u64 most_attributes =

@@ -128,16 +128,10 @@ template <const auto& Steps, u16 I, bool Default>
   constexpr step s = Steps[I];
   if (words[s.count] > absurd_length) [[unlikely]]
     return tape::pointer_bad;
-  switch (cryptoki::treat(profile<Default>(), s.secret)) {
-    case treatment::length:
-      return tape::pointer_withheld;
-    case treatment::withhold:
-      return tape::pointer_withheld | tape::pointer_length_withheld;
-    case treatment::rounded_length:
-      return tape::pointer_withheld | tape::pointer_length_rounded;
-    default:
-      return bytes(out, {Steps, reinterpret_cast<const u8*>(words)}, s, I, phase::before, as_pointer(words[I]));
-  }
+  const auto treated = cryptoki::treat(profile<Default>(), s.secret);
+  if (treated == treatment::whole || treated == treatment::pin_facts)
+    return bytes(out, {Steps, reinterpret_cast<const u8*>(words)}, s, I, phase::before, as_pointer(words[I]));
+  return bits_without_value(treated);
 }
 
 // The bits of a pointer's word besides `given`.

@@ -159,8 +159,7 @@ examination examine_text(client kind, std::string_view text, const std::string& 
   e.certificate_labels = r.certificate_labels;
   for (const auto& file : r.pin_files)
     if (!may_read(file, options.user)) e.found.add(code::CFG834, label::quoted(file) + ", user " + options.user.name);
-  if (!path.empty() && r.password.given && !r.password.is_protected && !r.password.placeholder)
-    check_readers(e.found, path);
+  if (!path.empty() && r.password.in_clear_text()) check_readers(e.found, path);
   auto with_pin = options;
   secret_buffer pin;
   const bool has_pin = r.password.given || !r.pin_files.empty();

@@ -95,8 +95,7 @@ reading read_keystore_conf(std::string_view text) {
     for (const auto& p : prefixes) list += (list.empty() ? "" : ", ") + p.substr(0, p.size() - 1);
     r.found.add(code::CFG403, list);
   }
-  if (r.password.given && !is_protected && !r.password.is_protected && !r.password.placeholder)
-    r.found.add(code::CFG402);
+  if (r.password.in_clear_text() && !is_protected) r.found.add(code::CFG402);
   return r;
 }
 

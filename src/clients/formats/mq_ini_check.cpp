@@ -113,7 +113,7 @@ void read_driver(reading& r, std::string_view text, const ini_line& l) {
   r.label_may_be_pin = s.label_may_be_pin;
   r.password = s.password;
   r.password_text = s.password_text;
-  if (s.password.given && !s.password.is_protected && !s.password.placeholder) r.found.add(code::CFG147, "", l.number);
+  if (s.password.in_clear_text()) r.found.add(code::CFG147, "", l.number);
 }
 
 }  // namespace

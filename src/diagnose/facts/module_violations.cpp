@@ -34,6 +34,19 @@ bool signs(const model::call_context& now) noexcept {
          (now.role->does == effect::single || now.role->does == effect::finish);
 }
 
+// Bytes or a list are asked for with NULL, and their number with the pointer behind it.
+bool is_size_query(const model::call_context& now) {
+  if (!now.call->begun()) return false;
+  const auto arguments = cryptoki::row(now.which).arguments;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& f = arguments[i];
+    if (f.way == cryptoki::flow::out && f.count >= 0 && cryptoki::is_pointer(f.kind) &&
+        cryptoki::is_pointer(arguments[static_cast<std::size_t>(f.count)].kind) && !now.call->arguments().given(i))
+      return true;
+  }
+  return false;
+}
+
 // The length that the call wrote where the caller keeps the length of its output.
 u64 written_length(const model::call_context& now) {
   tape::item_view item;
@@ -96,19 +109,6 @@ oddity* oddities::note(oddity_kind what, const model::call_context& now) {
   o.mechanism = now.mechanism;
   if (now.key != nullptr) o.key = model::describe(*now.process, *now.key);
   return &o;
-}
-
-// Bytes or a list are asked for with NULL, and their number with the pointer behind it.
-static bool is_size_query(const model::call_context& now) {
-  if (!now.call->begun()) return false;
-  const auto arguments = cryptoki::row(now.which).arguments;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const auto& f = arguments[i];
-    if (f.way == cryptoki::flow::out && f.count >= 0 && cryptoki::is_pointer(f.kind) &&
-        cryptoki::is_pointer(arguments[static_cast<std::size_t>(f.count)].kind) && !now.call->arguments().given(i))
-      return true;
-  }
-  return false;
 }
 
 void oddities::see(const model::call_context& now) {

@@ -19,28 +19,14 @@ struct answer_row {
 
 constexpr answer_row rows[] = {
 #define ANSWERS(name, section, words) {section, words},
-#define NORMAL(which, code, section, why)
-#define NORMAL_ANY(code, section, why)
-#define GONE(which, code)
 #include "diagnose/tables/permitted_return_values.def"
-#undef ANSWERS
-#undef NORMAL
-#undef NORMAL_ANY
-#undef GONE
 };
 static_assert(std::size(rows) == cryptoki::function_count);
 
 // In the order of the function lists, as the enumeration is: a row out of place does not compile.
 constexpr function order[] = {
 #define ANSWERS(name, section, words) function::name,
-#define NORMAL(which, code, section, why)
-#define NORMAL_ANY(code, section, why)
-#define GONE(which, code)
 #include "diagnose/tables/permitted_return_values.def"
-#undef ANSWERS
-#undef NORMAL
-#undef NORMAL_ANY
-#undef GONE
 };
 static_assert([] {
   for (std::size_t i = 0; i < std::size(order); ++i)
@@ -57,15 +43,10 @@ struct normal_row {
 };
 
 constexpr normal_row normals[] = {
-#define ANSWERS(name, section, words)
 #define NORMAL(which, code, section, why) {function::which, code, {section, why}},
 #define NORMAL_ANY(code, section, why) {any, code, {section, why}},
 #define GONE(which, code) {function::which, code, {"5.1", ""}},
 #include "diagnose/tables/permitted_return_values.def"
-#undef ANSWERS
-#undef NORMAL
-#undef NORMAL_ANY
-#undef GONE
 };
 
 struct group_row {
