@@ -73,7 +73,8 @@ struct search {
   std::optional<std::string> label, id;
   bool withheld = false;  ///< the profile kept label or id off the tape
   u32 attributes = 0;     ///< how many the template has
-  u64 found = 0;          ///< objects so far
+  u64 found = 0;          ///< objects so far, as the calls have counted them
+  bool unclear = false;   ///< a call may have found more: nothing on the tape proves how many
   u32 steps = 0;          ///< calls of C_FindObjects
   u64 begun_in = 0;
 };

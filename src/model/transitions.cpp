@@ -389,7 +389,13 @@ void state::transitions::search_step(recorded_process& in, session& s, const cal
   ++s.find.steps;
   s.of(operation::search).touched = true;
   const auto all = output_numbers(c, f.role->result);
-  s.find.found += all.size();
+  // The count is an output of its own: it stands also where it is not proven that the module wrote the handles.
+  const auto counter = cryptoki::row(f.role->which).arguments[static_cast<std::size_t>(f.role->result)].count;
+  tape::item_view count;
+  const bool counted = counter >= 0 && c.result().find(static_cast<std::size_t>(counter), count);
+  const bool proven = counted && !count.is_unproven() && count.form == tape::item_form::number;
+  s.find.found += proven ? count.number() : all.size();
+  if (counted && !proven && all.size() == 0) s.find.unclear = true;
   for (std::size_t i = 0; i < all.size(); ++i) {
     auto& o = object_of(in, s.slot, all[i], f.call);
     // A handle that meant something else is used again.

@@ -21,6 +21,21 @@ void make_server(const softhsm& token) {
 
 void begin(tape_story& s) { s.initialize().slot_list({5}).token_info(5, {}).open(5, 1).login(1); }
 
+TEST_CASE("P21 is silent where the client's memory held the handle before the search gave it") {
+  const auto searched = [](const body& outputs) {
+    tape_story s;
+    begin(s);
+    s.search_init(1, CKO_PUBLIC_KEY, "", "01");
+    s.call("C_FindObjects", body().words({1, tape::pointer_given, 1, tape::pointer_given}), CKR_OK, outputs)
+        .call("C_FindObjectsFinal", {1});
+    return s.finalize().diagnose();
+  };
+  const auto unchanged = body().item(1, 0, "", tape::item_unchanged).str();
+  CHECK_FALSE(searched(body().text(unchanged).number_item(3, 1)).has("P21"));
+  CHECK_FALSE(searched(body().text(unchanged).item(3, 0, "", tape::item_unchanged)).has("P21"));
+  CHECK(searched(body().text(unchanged).number_item(3, 0)).has("P21"));
+}
+
 TEST_CASE("P21: no object has the name that was searched for") {
   const softhsm token;
   if (!token.ready()) SKIP("SoftHSM is not installed");

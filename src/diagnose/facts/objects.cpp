@@ -61,6 +61,7 @@ void objects::finish(const model::recorded_process& in) {
 void objects::conclude(const model::recorded_process& in, const model::session& s) {
   const auto& f = s.find;
   if (f.steps == 0) return;  // never asked for results: nothing is known
+  if (f.found == 0 && f.unclear) return;
   if (!f.label && !f.id && !f.withheld && f.found >= many_objects) {
     ++listed_.times;
     listed_.objects += f.found;

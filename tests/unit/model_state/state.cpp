@@ -124,6 +124,27 @@ TEST_CASE("searches: what was asked for, how much was found, whether it goes on"
   CHECK(find.label == "my_key");
   CHECK(find.id == "45");
   CHECK(find.found == 2);
+  CHECK_FALSE(find.unclear);
+}
+
+TEST_CASE(
+    "searches: the count tells how much was found where the handles are not proven, and nothing where it is not either") {
+  const std::uint8_t unchanged = tape::item_unchanged;
+  tape_story s;
+  begin(s);
+  s.search_init(1, CKO_PUBLIC_KEY, "", "01");
+  s.call("C_FindObjects", body().words({1, 1, 1, 1}), CKR_OK, body().item(1, 0, "", unchanged).number_item(3, 1));
+  const ended e(s);
+  CHECK(e.library().find_session(1)->find.found == 1);
+  CHECK_FALSE(e.library().find_session(1)->find.unclear);
+  tape_story neither;
+  begin(neither);
+  neither.search_init(1, CKO_PUBLIC_KEY, "", "01");
+  neither.call("C_FindObjects", body().words({1, 1, 1, 1}), CKR_OK,
+               body().item(1, 0, "", unchanged).item(3, 0, "", unchanged));
+  const ended n(neither);
+  CHECK(n.library().find_session(1)->find.found == 0);
+  CHECK(n.library().find_session(1)->find.unclear);
 }
 
 TEST_CASE("calls of other threads see the state as it was before a call that has not ended") {
