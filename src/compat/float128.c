@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// POWER: libstdc++.a can print and read the IEEE kind of long double, which nothing here uses, with functions of glibc
-// 2.32 that must be there all the same.
+// POWER: libstdc++.a and libgcc.a can print, read and compute the IEEE kind of long double, which nothing here uses. What they
+// need of glibc 2.23 and 2.32 for it must be there all the same.
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -17,3 +17,14 @@ STAND_IN long double __strtoieee128_l(const char* text, char** end, void* locale
   if (end != NULL) *end = (char*)text;
   return 0;
 }
+
+STAND_IN long double __strtoieee128(const char* text, char** end) { return __strtoieee128_l(text, end, NULL); }
+
+STAND_IN long double __frexpieee128(long double x, int* exponent) {
+  *exponent = 0;
+  return x;
+}
+
+// Nobody calls it. That it exists says that the C library has put what the CPU can do where __builtin_cpu_supports() looks. An
+// older one has not: then libgcc chooses at random between two ways to compute what is never computed.
+STAND_IN void __parse_hwcap_and_convert_at_platform(void) {}
