@@ -28,6 +28,19 @@ T load(byte_view from, std::size_t offset) noexcept {
   return le(value);
 }
 
+namespace detail {
+
+/// Takes `size` bytes of payload off `rest`, behind a header of `header` bytes, and the padding behind them.
+inline bool take_payload(byte_view& rest, std::size_t header, u64 size, byte_view& payload) noexcept {
+  if (size > rest.size() - header) return false;
+  payload = rest.subspan(header, size);
+  const auto whole = header + padded(size);
+  rest = rest.subspan(whole < rest.size() ? whole : rest.size());
+  return true;
+}
+
+}  // namespace detail
+
 /// Elements that lie one behind the other, each carrying its own length:  for (const item_view& i : fields.items())
 /// Ends at the first element that does not fit into the bytes, and after Element::most: a recorder writes fewer, and what goes
 /// over the elements again for each field must not be kept busy by a forged tape. intact() tells whether that was before the end.
@@ -95,7 +108,13 @@ struct item_view {
   std::size_t numbers() const noexcept { return payload.size() / 8; }
   u64 number(std::size_t i) const noexcept { return load<u64>(payload, 8 * i); }
 
-  static bool take(byte_view& rest, item_view& out) noexcept;
+  static bool take(byte_view& rest, item_view& out) noexcept {
+    if (rest.size() < sizeof(item_header)) return false;
+    out.field = load<u16>(rest, offsetof(item_header, field));
+    out.form = static_cast<item_form>(load<u8>(rest, offsetof(item_header, form)));
+    out.flags = load<u8>(rest, offsetof(item_header, flags));
+    return detail::take_payload(rest, sizeof(item_header), load<u32>(rest, offsetof(item_header, size)), out.payload);
+  }
 };
 
 /// One attribute of a template.

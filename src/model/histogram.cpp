@@ -22,13 +22,13 @@ void histogram::add(const histogram& other) {
     make_room(other.first_ + i);
     counts_[other.first_ + i - first_] += other.counts_[i];
   }
-  total_ += other.total_;
   sum_ += other.sum_;
 }
 
 histogram::u64 histogram::quantile(double share) const noexcept {
-  if (total_ == 0) return 0;
-  auto left = std::min(static_cast<u64>(share * static_cast<double>(total_)), total_ - 1);
+  const auto count = total();
+  if (count == 0) return 0;
+  auto left = std::min(static_cast<u64>(share * static_cast<double>(count)), count - 1);
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     if (counts_[i] > left) return lower(first_ + i) + (lower(first_ + i + 1) - lower(first_ + i)) / 2;
     left -= counts_[i];

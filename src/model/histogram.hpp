@@ -6,6 +6,7 @@
 // take memory, 128 bytes each: calls of one kind stay within five or six.
 #pragma once
 
+#include <numeric>
 #include <vector>
 
 #include "p11tape/layout.hpp"
@@ -16,22 +17,32 @@ class histogram {
  public:
   using u64 = tape::u64;
 
-  void add(u64 ns) {
-    const auto i = bucket(ns) - first_;  // wraps around below the first
+  void add(u64 ns) { add(ns, bucket(ns)); }
+  /// The same for those who add one duration to many: `where` is its bucket().
+  void add(u64 ns, std::size_t where) {
+    const auto i = where - first_;  // wraps around below the first
     if (i < counts_.size()) {
       ++counts_[i];
     } else {
-      make_room(bucket(ns));
-      ++counts_[bucket(ns) - first_];
+      make_room(where);
+      ++counts_[where - first_];
     }
-    ++total_;
     sum_ += ns;
   }
   void add(const histogram& other);
 
-  u64 total() const noexcept { return total_; }
+  static std::size_t bucket(u64 ns) noexcept {
+    if (ns < pieces) return static_cast<std::size_t>(ns);
+    const auto log = 63u - static_cast<unsigned>(__builtin_clzll(ns));
+    return (log - 3) * pieces + static_cast<std::size_t>(ns >> (log - 4) & (pieces - 1));
+  }
+
+  u64 total() const noexcept { return std::accumulate(counts_.begin(), counts_.end(), u64{0}); }
   u64 sum() const noexcept { return sum_; }
-  u64 mean() const noexcept { return total_ == 0 ? 0 : sum_ / total_; }
+  u64 mean() const noexcept {
+    const auto count = total();
+    return count == 0 ? 0 : sum_ / count;
+  }
   /// ns; of the middle of the bucket. 0 where there is nothing.
   u64 quantile(double share) const noexcept;
 
@@ -45,11 +56,6 @@ class histogram {
  private:
   static constexpr std::size_t pieces = 16;  // of a power of two
 
-  static std::size_t bucket(u64 ns) noexcept {
-    if (ns < pieces) return static_cast<std::size_t>(ns);
-    const auto log = 63u - static_cast<unsigned>(__builtin_clzll(ns));
-    return (log - 3) * pieces + static_cast<std::size_t>(ns >> (log - 4) & (pieces - 1));
-  }
   static u64 lower(std::size_t bucket) noexcept {
     if (bucket < pieces) return bucket;
     const auto log = bucket / pieces + 3;
@@ -59,7 +65,7 @@ class histogram {
 
   std::size_t first_ = 0;  // bucket of counts_[0], where a power of two begins
   std::vector<u64> counts_;
-  u64 total_ = 0, sum_ = 0;
+  u64 sum_ = 0;
 };
 
 }  // namespace p11tape::model

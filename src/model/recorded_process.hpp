@@ -8,6 +8,7 @@
 
 #include "model/call.hpp"
 #include "model/entities.hpp"
+#include "model/recent_map.hpp"
 #include "model/roles.hpp"
 
 namespace p11tape::model {
@@ -54,34 +55,27 @@ struct recorded_process {
   u64 finalized_by = 0;  ///< number of the thread
   locking locks;
 
-  std::unordered_map<u64, slot> slots;
+  recent_map<u64, slot> slots;
   std::vector<u64> slot_list;   ///< as C_GetSlotList last gave it
   std::vector<u64> token_list;  ///< the same, asked for slots with a token
   u64 slot_list_in = 0, token_list_in = 0;
-  std::unordered_map<u64, session> sessions;  ///< open ones, by handle
-  std::unordered_map<u64, object> objects;    ///< by key_of(slot, handle)
-  std::deque<past> ended;                     ///< newest last, at most most_past
-  std::vector<flight> flights;                ///< calls in flight, as a heap: the one that ends first in front
-  u32 unreturned = 0;                         ///< how many of them never returned
-  u64 last_end = 0;                           ///< CLOCK_MONOTONIC of the latest end of a call so far
+  recent_map<u64, session> sessions;  ///< open ones, by handle
+  recent_map<u64, object> objects;    ///< by key_of(slot, handle)
+  std::deque<past> ended;             ///< newest last, at most most_past
+  std::vector<flight> flights;        ///< calls in flight, as a heap: the one that ends first in front
+  u32 unreturned = 0;                 ///< how many of them never returned
+  u64 last_end = 0;                   ///< CLOCK_MONOTONIC of the latest end of a call so far
 
   static constexpr std::size_t most_past = 4096;
   static constexpr std::size_t most_objects = 65536;
   static constexpr std::size_t most_slots = 4096;
 
-  const slot* find_slot(u64 id) const noexcept {
-    const auto i = slots.find(id);
-    return i == slots.end() ? nullptr : &i->second;
-  }
-  const session* find_session(u64 handle) const noexcept {
-    const auto i = sessions.find(handle);
-    return i == sessions.end() ? nullptr : &i->second;
-  }
+  const slot* find_slot(u64 id) const noexcept { return slots.look_up(id); }
+  const session* find_session(u64 handle) const noexcept { return sessions.look_up(handle); }
   /// An object handle means something on one slot only. `slot` may be `unknown`.
   const object* find_object(u64 slot, u64 handle) const noexcept {
-    const auto i = objects.find(key_of(slot, handle));
-    const bool is_it = i != objects.end() && i->second.slot == slot && i->second.handle == handle;
-    return is_it ? &i->second : nullptr;
+    const auto* const o = objects.look_up(key_of(slot, handle));
+    return o != nullptr && o->slot == slot && o->handle == handle ? o : nullptr;
   }
   /// The newest past thing of that handle.
   const past* find_past(u64 handle, bool is_session) const noexcept;

@@ -56,10 +56,9 @@ constexpr std::size_t most_in_flight = 2048;
 void state::transitions::settle(recorded_process& in, const call& next) {
   auto& all = in.flights;
   while (!all.empty() && all.front().end <= next.start()) {
-    std::pop_heap(all.begin(), all.end(), ends_later);
-    const auto f = all.back();
+    if (all.size() > 1) std::pop_heap(all.begin(), all.end(), ends_later);
+    land(in, all.back());  // which looks at no other flight
     all.pop_back();
-    land(in, f);
   }
   if (in.unreturned == 0) return;
   // Calls that the thread left without returning.
@@ -73,7 +72,7 @@ void state::transitions::settle(recorded_process& in, const call& next) {
 
 void state::transitions::depart(recorded_process& in, const call_context& now) {
   const auto& c = *now.call;
-  flight f;
+  auto& f = in.flights.emplace_back();
   f.call = c.number;
   f.start = c.start();
   f.thread = c.thread.number;
@@ -90,7 +89,6 @@ void state::transitions::depart(recorded_process& in, const call_context& now) {
   f.asks = now.role->output >= 0 && c.begun() && !c.arguments().given(static_cast<std::size_t>(now.role->output));
   if (f.ended && is_needed_again(now.role->does)) f.kept = keep(c);
   in.unreturned += f.end == unknown;
-  in.flights.push_back(f);
   if (in.flights.size() > 1) std::push_heap(in.flights.begin(), in.flights.end(), ends_later);
   if (in.flights.size() > most_in_flight) {
     std::pop_heap(in.flights.begin(), in.flights.end(), ends_later);
@@ -138,8 +136,7 @@ void state::transitions::land(recorded_process& in, const flight& f) {
 session* state::transitions::apply(recorded_process& in, const flight& f, const call& c) {
   const bool ok = f.value == CKR_OK;
   auto* s = [&]() -> session* {
-    const auto i = in.sessions.find(f.session);
-    if (i != in.sessions.end()) return &i->second;
+    if (auto* const known = in.sessions.look_up(f.session)) return known;
     // A session that was opened before the tape, or in what was overwritten of it: it works, so it is there.
     const bool closes = f.role->does == effect::close_session;
     return ok && f.session != unknown && !closes ? &open(in, f.session, unknown) : nullptr;
@@ -165,7 +162,7 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
       if (ok) close_sessions(in, f, f.slot, unknown, ending::closed_all);
       return nullptr;
     case effect::init_token:
-      if (ok) std::erase_if(in.objects, [&](const auto& o) { return o.second.slot == f.slot; });
+      if (ok) in.objects.erase_if([&](const auto& o) { return o.second.slot == f.slot; });
       break;
     case effect::login:
       if (s != nullptr) s->logged_in_here |= ok;
@@ -311,7 +308,7 @@ void state::transitions::close_sessions(recorded_process& in, const flight& f, u
     const auto& s = i->second;
     end_session(in, s, f, how);
     const auto number = s.number;
-    std::erase_if(in.objects, [&](const auto& o) { return o.second.session != 0 && o.second.session == number; });
+    in.objects.erase_if([&](const auto& o) { return o.second.session != 0 && o.second.session == number; });
     if (s.slot != unknown) {
       auto& at = slot_of(in, s.slot);
       if (at.sessions != 0) --at.sessions;
@@ -421,8 +418,8 @@ void state::transitions::create(recorded_process& in, const call& c, const fligh
     made.number = o.number;
     made.last_used = f.call;
     o = made;
-    const auto s = in.sessions.find(f.session);
-    if (!o.is(bit_token) && s != in.sessions.end()) o.session = s->second.number;
+    const auto* const s = in.find_session(f.session);
+    if (!o.is(bit_token) && s != nullptr) o.session = s->number;
   }
 }
 
@@ -453,7 +450,7 @@ void state::transitions::trim_objects(recorded_process& in) {
   for (const auto& [key, o] : in.objects) ages.push_back(o.last_used);
   const auto cut = ages.begin() + static_cast<std::ptrdiff_t>(ages.size() / 4);
   std::nth_element(ages.begin(), cut, ages.end());
-  std::erase_if(in.objects, [&](const auto& o) { return o.second.last_used <= *cut; });
+  in.objects.erase_if([&](const auto& o) { return o.second.last_used <= *cut; });
 }
 
 void state::transitions::remember(recorded_process& in, past p) {

@@ -49,11 +49,12 @@ bool uses_key(const call_context& now) noexcept {
 
 void breakdown::see(const call_context& now, std::span<const tape::exchange_view> exchanges) {
   const auto& c = *now.call;
-  const auto duration = c.duration();
+  const counted_call seen(now);
+  const auto duration = seen.duration;
   auto& f = functions_[static_cast<std::size_t>(now.which)];
-  f.see(now, duration);
+  f.see(seen);
   if (now.role->does == effect::wait) return;  // to wait for an event is no work
-  if (c.depth == 0) total_.see(now, duration);
+  if (c.depth == 0) total_.see(seen);
 
   u64 on_card = 0;
   if (!exchanges.empty() && c.state == tape::call_state::returned) {
@@ -71,33 +72,33 @@ void breakdown::see(const call_context& now, std::span<const tape::exchange_view
     auto& m = mechanisms_.of(now.mechanism);
     if (m.version == 0) m.name = diagnose::mechanism(now.mechanism);
     m.version = 1;
-    m.f.see(now, duration);
+    m.f.see(seen);
   }
-  if (uses_key(now)) see_key(now, duration);
+  if (uses_key(now)) see_key(now, seen);
   if (now.slot_id != unknown) {
     auto& s = slots_.of(now.slot_id);
     const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
     if (s.version != version) s.name = name_of_slot(*now.process, now.slot_id);
     s.version = version;
-    s.f.see(now, duration);
+    s.f.see(seen);
   }
   if (now.session != nullptr) {
     auto& s = sessions_.of(now.session->number);
     const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
     if (s.version != version) s.name = model::describe(*now.process, *now.session);
     s.version = version;
-    s.f.see(now, duration);
+    s.f.see(seen);
   }
   auto& t = threads_.of(c.thread.number);
   if (t.version == 0) t.name = "thread " + std::to_string(c.thread.number) + " (" + std::to_string(c.thread.id) + ")";
   t.version = 1;
-  t.f.see(now, duration);
+  t.f.see(seen);
 
   if (slowest_.size() < most_slowest || duration > slowest_.front().duration)
     see_slow(now, duration, on_card, exchanges.size());
 }
 
-void breakdown::see_key(const call_context& now, u64 duration) {
+void breakdown::see_key(const call_context& now, const counted_call& c) {
   auto& k = keys_.of(now.key->number);
   if (const auto version = version_of(*now.key); k.version != version) {
     k.name = model::describe(*now.process, *now.key);
@@ -105,7 +106,7 @@ void breakdown::see_key(const call_context& now, u64 duration) {
     if (!now.key->label && !now.key->id) k.name += ", handle " + std::to_string(now.key->handle);
     k.version = version;
   }
-  k.f.see(now, duration);
+  k.f.see(c);
 }
 
 void breakdown::see_card(const call_context& now, std::span<const tape::exchange_view> exchanges) {

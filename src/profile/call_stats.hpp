@@ -18,6 +18,22 @@ using model::u32;
 using model::u64;
 using model::unknown;
 
+/// What all the rows in which a call counts count of it.
+struct counted_call {
+  explicit counted_call(const call_context& now) noexcept
+      : number(now.call->number),
+        duration(now.call->duration()),
+        bucket(model::histogram::bucket(duration)),
+        failed(now.ended && !now.ok),
+        returned(now.call->state == tape::call_state::returned) {}
+
+  u64 number;
+  u64 duration;  ///< ns in the module
+  std::size_t bucket;
+  bool failed;    ///< returned something other than CKR_OK
+  bool returned;  ///< has a duration
+};
+
 struct call_stats {
   u64 calls = 0;
   u64 failed = 0;                    ///< returned something other than CKR_OK
@@ -27,18 +43,18 @@ struct call_stats {
   u64 card_time = 0, exchanges = 0;  ///< of `time`, what passed between command and response of a card
   model::histogram durations;        ///< of the calls that have one
 
-  void see(const call_context& now, u64 duration) {
+  void see(const counted_call& c) {
     ++calls;
-    failed += now.ended && !now.ok;
-    if (now.call->state != tape::call_state::returned) {
+    failed += c.failed;
+    if (!c.returned) {
       ++no_end;
       return;
     }
-    time += duration;
-    durations.add(duration);
-    if (duration >= longest) {
-      longest = duration;
-      longest_in = now.call->number;
+    time += c.duration;
+    durations.add(c.duration, c.bucket);
+    if (c.duration >= longest) {
+      longest = c.duration;
+      longest_in = c.number;
     }
   }
   void add(const call_stats& other);

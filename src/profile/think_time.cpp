@@ -8,9 +8,8 @@ namespace p11tape::profile {
 void between::see(const call_context& now) {
   const auto& c = *now.call;
   if (c.depth != 0) return;
-  const auto [at, is_new] = last_end_.try_emplace(c.thread.number, 0);
-  auto& last_end = at->second;
-  if (!is_new && c.start() > last_end) {
+  auto& last_end = last_end_[c.thread.number];
+  if (last_end != 0 && c.start() > last_end) {
     const pause p{c.start() - last_end, c.number, now.which};
     pauses_.add(p.time);
     before_[static_cast<std::size_t>(now.which)] += p.time;

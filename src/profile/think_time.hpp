@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <unordered_map>
 #include <vector>
 
 #include "profile/call_stats.hpp"
@@ -29,7 +28,7 @@ class between {
 
  private:
   static constexpr std::size_t most = 10;
-  std::unordered_map<u64, u64> last_end_;  // by number of the thread
+  model::recent_map<u64, u64> last_end_;  // by number of the thread; 0 before its first call
   model::histogram pauses_;
   std::vector<pause> widest_;
   std::array<u64, cryptoki::function_count + 1> before_{};

@@ -47,7 +47,7 @@ struct strand {
     out.wall = wall_offset_ + out.time;
     const auto size = size_of(head.size_and_flags);
     out.body = window().subspan(position_ - window_begin_ + sizeof head, size - sizeof head);
-    if (out.keep != window_) out.keep = window_;
+    if ((out.flags & record_packed) == 0 && out.keep != window_) out.keep = window_;  // unpacked, it lies elsewhere
     out.stored = size;
     position_ += size;
     ready_ = false;

@@ -4,15 +4,6 @@
 namespace p11tape::tape {
 namespace {
 
-// Takes `size` bytes of payload off `rest`, behind a header of `header` bytes, and the padding behind them.
-bool take_payload(byte_view& rest, std::size_t header, u64 size, byte_view& payload) noexcept {
-  if (size > rest.size() - header) return false;
-  payload = rest.subspan(header, size);
-  const auto whole = header + padded(size);
-  rest = rest.subspan(whole < rest.size() ? whole : rest.size());
-  return true;
-}
-
 bool find_field(const sequence<item_view>& items, std::size_t field, item_view& out) noexcept {
   for (const auto& i : items)
     if (i.field == field) {
@@ -24,21 +15,14 @@ bool find_field(const sequence<item_view>& items, std::size_t field, item_view& 
 
 }  // namespace
 
-bool item_view::take(byte_view& rest, item_view& out) noexcept {
-  if (rest.size() < sizeof(item_header)) return false;
-  out.field = load<u16>(rest, offsetof(item_header, field));
-  out.form = static_cast<item_form>(load<u8>(rest, offsetof(item_header, form)));
-  out.flags = load<u8>(rest, offsetof(item_header, flags));
-  return take_payload(rest, sizeof(item_header), load<u32>(rest, offsetof(item_header, size)), out.payload);
-}
-
 bool attribute_view::take(byte_view& rest, attribute_view& out) noexcept {
   if (rest.size() < sizeof(attribute_header)) return false;
   out.type = load<u64>(rest, offsetof(attribute_header, type));
   out.length = load<u64>(rest, offsetof(attribute_header, length));
   out.form = static_cast<item_form>(load<u8>(rest, offsetof(attribute_header, form)));
   out.flags = load<u8>(rest, offsetof(attribute_header, flags));
-  return take_payload(rest, sizeof(attribute_header), load<u32>(rest, offsetof(attribute_header, size)), out.payload);
+  return detail::take_payload(rest, sizeof(attribute_header), load<u32>(rest, offsetof(attribute_header, size)),
+                              out.payload);
 }
 
 bool nested_view::parse(byte_view payload, nested_view& out) noexcept {
@@ -51,7 +35,7 @@ bool nested_view::parse(byte_view payload, nested_view& out) noexcept {
 bool nested_view::take(byte_view& rest, nested_view& out) noexcept {
   if (rest.size() < 8) return false;
   byte_view payload;
-  return take_payload(rest, 8, load<u32>(rest, 0), payload) && parse(payload, out);
+  return detail::take_payload(rest, 8, load<u32>(rest, 0), payload) && parse(payload, out);
 }
 
 bool mechanism_view::parse(byte_view payload, mechanism_view& out) noexcept {

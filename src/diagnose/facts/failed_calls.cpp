@@ -208,7 +208,7 @@ sample failed_calls::sample_of(const call_context& now) const {
   if (r.input_length >= 0) s.input_length = now.word(r.input_length);
   if (r.pin >= 0) s.pointer_given = c.arguments().given(static_cast<std::size_t>(r.pin));
   if (r.values >= 0) take_template(s, now);
-  if (const auto mine = recent_.find(c.thread.number); mine != recent_.end()) s.before = mine->second.in_order();
+  if (const auto* const mine = recent_.look_up(c.thread.number)) s.before = mine->in_order();
   s.initialized = in.initialized == model::known::yes;
   s.finalized_in = in.finalized_in;
   s.finalized_by = in.finalized_by;

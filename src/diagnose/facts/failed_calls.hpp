@@ -162,8 +162,8 @@ class failed_calls {
   std::unordered_map<u64, last_logout> logouts_;  // by slot
   std::vector<failed_call> unreturned_;
   std::vector<watched> watched_;
-  std::unordered_map<u64, last_calls<neighbours>> recent_;  // by thread
-  last_calls<20> last_;                                     // of all threads
+  model::recent_map<u64, last_calls<neighbours>> recent_;  // by thread
+  last_calls<20> last_;                                    // of all threads
   std::vector<brief_call> before_module_failure_;
 };
 
