@@ -97,6 +97,7 @@ make_sysroot() {
   local packages
   mapfile -t packages < <("$root/tools/install-packages" --list-target)
   unpack_packages "$1" "${debian_of[$1]}" "$(sysroot_of "$1")" "${packages[@]}"
+  echo 'root:x:0:0:root:/root:/bin/bash' >"$(sysroot_of "$1")/etc/passwd"  # which configuring a package would have written
 }
 
 # runner_of ARCH: the command that runs a program with the libraries of its sysroot, a word in a line; nothing for this machine's

@@ -210,7 +210,7 @@ void add_doctor(CLI::App& app, status& result) {
       ->add_option("--user", c->user,
                    "User that runs the client: for the permission checks, and to load the module (default: the user of "
                    "--unit, mqm for MQ if that user exists, otherwise you)")
-      ->type_name("NAME");
+      ->type_name("NAME|ID");
   command
       ->add_option(
           "--unit", c->unit,

@@ -173,7 +173,7 @@ void add_swap(CLI::App& app, status& result) {
       ->type_name("DIR");
   in->add_option("--user", c->user,
                  "User that runs the client (default: mqm for MQ if that user exists, otherwise you)")
-      ->type_name("NAME");
+      ->type_name("NAME|ID");
   in->add_option("--only", c->only, "Name or path of the module, if the file names several")->type_name("NAME");
   in->add_flag("--dry-run", c->dry_run, "Show the difference without changing anything");
   in->footer(

@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <system_error>
 
 #include "clients/files.hpp"
 #include "clients/swap/shim_copy.hpp"
@@ -155,13 +157,20 @@ file_user current_user() {
 
 std::optional<file_user> user_named(const std::string& name) {
   const passwd* entry = getpwnam(name.c_str());
-  if (entry == nullptr) return std::nullopt;
-  file_user u{name, entry->pw_uid, {}};
+  if (entry == nullptr) {
+    uid_t id = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+    if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+    if (id == geteuid()) return current_user();
+    entry = getpwuid(id);
+    if (entry == nullptr) return file_user{name, id, {}};
+  }
+  file_user u{entry->pw_name, entry->pw_uid, {}};
   int count = 64;
   u.groups.resize(static_cast<std::size_t>(count));
-  if (getgrouplist(name.c_str(), entry->pw_gid, u.groups.data(), &count) < 0) {
+  if (getgrouplist(u.name.c_str(), entry->pw_gid, u.groups.data(), &count) < 0) {
     u.groups.resize(static_cast<std::size_t>(count));
-    getgrouplist(name.c_str(), entry->pw_gid, u.groups.data(), &count);
+    getgrouplist(u.name.c_str(), entry->pw_gid, u.groups.data(), &count);
   }
   u.groups.resize(static_cast<std::size_t>(count));
   return u;

@@ -21,6 +21,7 @@ struct file_user {
 };
 
 file_user current_user();
+/// By name, or by number, as containers have users that no name is known of.
 std::optional<file_user> user_named(const std::string& name);
 std::optional<gid_t> group_named(const std::string& name);
 

@@ -163,6 +163,16 @@ TEST_CASE("files that are no modules are not loaded") {
   CHECK(found_in("/usr/lib/x86_64-linux-gnu/libc.so.6").has(code::CFG507));
 }
 
+TEST_CASE("a user is named by name or by number, and a number needs no name") {
+  const auto root = user_named("0");
+  REQUIRE(root);
+  CHECK((root->uid == 0 && root->name == user_named("root")->name && root->groups == user_named("root")->groups));
+  const auto nameless = user_named("1000650123");
+  REQUIRE(nameless);
+  CHECK((nameless->uid == 1000650123 && nameless->name == "1000650123" && nameless->groups.empty()));
+  for (const auto* none : {"", "-1", "0x0", "12 ", "99999999999", "no-such-user"}) CHECK_FALSE(user_named(none));
+}
+
 TEST_CASE("where a library is, and what it is, is told") {
   folder f;
   const auto found_in = [&](const std::string& path) { return inspect_module(path, current_user()).found; };
