@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -208,7 +210,27 @@ TEST_CASE("what only has the name of a tape stays") {
   CHECK(t.count() == 4);
 }
 
-TEST_CASE("a directory with 20,000 tapes costs a start under 20 ms") {
+namespace {
+
+// The least time of the processor, in ns, that it took in five tries.
+u64 best_time(const std::function<void()>& work) {
+  const auto now = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<u64>(t.tv_sec) * second + static_cast<u64>(t.tv_nsec);
+  };
+  u64 best = ~u64{0};
+  for (int round = 0; round < 5; ++round) {
+    const auto before = now();
+    work();
+    best = std::min(best, now() - before);
+  }
+  return best;
+}
+
+}  // namespace
+
+TEST_CASE("a directory with 20,000 tapes costs a start little more than reading their names") {
   tapes t;
   for (int i = 0; i < 20'000; ++i) {
     const auto name = name_at(1'700'000'000 + i, "p");
@@ -216,19 +238,9 @@ TEST_CASE("a directory with 20,000 tapes costs a start under 20 ms") {
     if (i % 100 == 0) REQUIRE(pwrite(fd, &t.ours, sizeof t.ours, 0) > 0);
     close(fd);
   }
-  u64 best = ~u64{0};
-  for (int round = 0; round < 5; ++round) {
-    timespec before{}, after{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-    t.clean({u64{2} << 30, 24 * hour, 0});
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-    const auto ns = static_cast<u64>(after.tv_sec - before.tv_sec) * second + static_cast<u64>(after.tv_nsec) -
-                    static_cast<u64>(before.tv_nsec);
-    best = std::min(best, ns);
-  }
-  INFO("it took " << best / 1000 << " us");
-#if !defined(P11TAPE_SANITIZED)
-  CHECK(best < 20 * second / 1000);
-#endif
+  const auto cleaning = best_time([&] { t.clean({u64{2} << 30, 24 * hour, 0}); });
+  const auto reading = best_time([&] { CHECK(t.count() == 20'001); });
+  INFO("cleaning took " << cleaning / 1000 << " us, reading names " << reading / 1000 << " us");
+  CHECK(cleaning < 10 * reading);
   CHECK(t.count() == 20'001);
 }
