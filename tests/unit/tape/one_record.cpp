@@ -161,7 +161,8 @@ TEST_CASE("a slot that is damaged is no call") {
   tape.slots = {{main, "C_Sign", 2, tape.clock + 1000, body().words({5, 1, 32, 1, 1})}};
   const auto whole = tape.bytes();
   u64 data = 0;
-  std::memcpy(&data, whole.data() + 96, sizeof data);
+  std::memcpy(&data, whole.data() + offsetof(tape::file_header, data_offset), sizeof data);
+  data = tape::le(data);
   temporary_folder folder;
   for (std::size_t at = data + 512; at < data + 640; ++at)
     for (const int flip : {0x01, 0x80, 0xff}) {
