@@ -4,34 +4,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cryptoki/attribute_rows.hpp"
 #include "cryptoki/extra_names.hpp"
 
 namespace p11tape::cryptoki {
 namespace {
 
-// ---- Attributes: rows, then a dense index, so that the recorder finds a type with one load ----
-
-constexpr redaction_class attribute_secrecy(form kind, std::string_view notes) {
-  if (kind == form::value) return redaction_class::value;
-  const field f = parse_field(types, "CK_ULONG", "", notes);
-  if (f.broken) invalid_row("the notes of an attribute cannot be parsed");
-  return f.secret == redaction_class::scalar ? redaction_class::open : f.secret;
-}
-
-constexpr std::string_view attribute_meaning(std::string_view notes) {
-  return parse_field(types, "CK_ULONG", "", notes).meaning;
-}
-
-constexpr attribute_row attribute_rows[] = {
-#define template template_
-#define ATTRIBUTE(name, kind, ...) \
-  {#name, name, form::kind, attribute_meaning(#__VA_ARGS__), attribute_secrecy(form::kind, #__VA_ARGS__)},
-#define ATTRIBUTE_ALIAS(name)
-#include "cryptoki/attributes.def"
-#undef ATTRIBUTE
-#undef ATTRIBUTE_ALIAS
-#undef template
-};
+// ---- Attributes: a dense index of the rows, so that a type is found with one load ----
 
 constexpr std::size_t dense_attributes = 0x700;
 

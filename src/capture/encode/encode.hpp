@@ -206,6 +206,10 @@ class encoder {
   }
 
   // Templates.
+  struct siblings {  // the template that an entry belongs to
+    const u8* at;
+    u64 count;
+  };
   u64 attributes(sink& out, u16 index, const u8* at, u64 count, bool values, bool outputs, int depth) noexcept;
   void attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth, bool& cut) noexcept;
   struct finding;
@@ -214,13 +218,26 @@ class encoder {
   bool is_constant(const cryptoki::attribute_row& row, const u8* value, u64 size) noexcept;
   bool may_be_recorded(const cryptoki::attribute_row* row) const noexcept;
   void any_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value, u64 size,
-                 const u8* siblings, u64 count, bool outputs, int depth) noexcept;
+                 const siblings& all, bool outputs, int depth) noexcept;
   template <bool Values, bool Outputs>
-  void list_of(sink& to, const u8* at, u64 count, int depth, bool& cut) noexcept;
-  bool object_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings, u64 count,
+  bool entry_of(sink& out, const u8* entry, const siblings& all, int depth) noexcept;
+  template <bool Values, bool Outputs>
+  void list_of(sink& to, const siblings& all, int depth, bool& cut) noexcept;
+  bool object_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const siblings& all,
                     bool outputs) noexcept;
-  bool is_certificate(const u8* at, u64 count) noexcept;
+  bool is_certificate(const siblings& all) noexcept;
   bool holds_pin(const u8* at, u64 size) noexcept;
+
+  // The same for the templates of frequent rows under the default profile (encode_templates.hpp). One entry of them, as the
+  // general code has it.
+  template <bool Values, bool Outputs>
+  [[gnu::noinline]] void one_entry(sink& out, const u8* entry, const siblings& all) noexcept;
+  class near_page;
+  bool can_see(near_page& near, const u8* at, u64 size) noexcept;
+  u64 print_of_value(const u8* at, u64 size) const noexcept;
+  u64 template_given(sink& to, u16 index, const siblings& all) noexcept;
+  u64 template_asked(sink& to, u16 index, const siblings& all) noexcept;
+  void template_written(sink& to, u16 index, const siblings& all) noexcept;
 
   // Mechanisms, and what depends on them.
   bool may_be_kept(const source& r, cryptoki::redaction_class s) const noexcept;

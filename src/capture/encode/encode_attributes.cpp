@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "capture/encode/encode.hpp"
+#include "capture/encode/known_constants.hpp"
 #include "cryptoki/pin_text.hpp"
 #include "cryptoki/redaction.hpp"
 
@@ -61,18 +62,11 @@ bool encoder::may_be_recorded(const cryptoki::attribute_row* row) const noexcept
   return cryptoki::treat(how_.profile, row->secret) == treatment::whole;
 }
 
-// True for constants of the attribute's own group, and for CK_UNAVAILABLE_INFORMATION. The same few are asked for again and
-// again: those that were found are remembered.
+// True for constants of the attribute's own group, and for CK_UNAVAILABLE_INFORMATION.
 bool encoder::is_known_constant(const cryptoki::attribute_row& row, u64 number) noexcept {
-  static constinit std::atomic<u64> found[64]{};
-  constexpr u64 half = u64{1} << 32;
-  if (number == CK_UNAVAILABLE_INFORMATION) return true;
-  const bool short_enough = row.type < half && number < half;
-  const u64 both = row.type << 32 | number;
-  auto& place = found[both * 0x9e3779b97f4a7c15 >> 58];
-  if (short_enough && place.load(std::memory_order_relaxed) == both + 1) return true;
+  if (number == CK_UNAVAILABLE_INFORMATION || constants_found.has(row.type, number)) return true;
   if (cryptoki::name_of(row.meaning, number).empty()) return false;
-  if (short_enough) place.store(both + 1, std::memory_order_relaxed);
+  constants_found.add(row.type, number);
   return true;
 }
 
@@ -138,75 +132,89 @@ u64 encoder::attributes(sink& out, u16 index, const u8* at, u64 count, bool valu
 
 void encoder::attribute_list(sink& out, const u8* at, u64 count, bool values, bool outputs, int depth,
                              bool& cut) noexcept {
-  if (!outputs) return list_of<true, false>(out, at, count, depth, cut);
-  values ? list_of<true, true>(out, at, count, depth, cut) : list_of<false, true>(out, at, count, depth, cut);
+  const siblings all{at, count};
+  if (!outputs) return list_of<true, false>(out, all, depth, cut);
+  values ? list_of<true, true>(out, all, depth, cut) : list_of<false, true>(out, all, depth, cut);
 }
 
 // The sink is a copy of which nobody else knows, so that it needs no memory; and a header is put in whole words, since a
 // processor waits for narrow stores that are read in wide ones.
 template <bool Values, bool Outputs>
-void encoder::list_of(sink& to, const u8* at, u64 count, int depth, bool& cut) noexcept {
-  const bool list_readable = readable(pages_, at, count * sizeof(CK_ATTRIBUTE));
+[[gnu::always_inline]] inline bool encoder::entry_of(sink& out, const u8* entry, const siblings& all,
+                                                     int depth) noexcept {
+  CK_ATTRIBUTE a;
+  copy_from_caller(&a, entry, sizeof a);
+  const auto* row = cryptoki::find_attribute(a.type);
+  // Inside a template that the module writes, the types are its outputs too.
+  if (Outputs && depth > 0 && row == nullptr) return false;
+  if constexpr (Outputs && !Values) note_attribute(a, entry, row, depth);
+  finding f{a.pValue != nullptr};
+  if constexpr (Outputs && Values) f = find_written(a, entry, row);
+  if constexpr (Outputs && !Values) f = {false, 0, a.pValue != nullptr};  // or the length is an output only
+  u64 length = f.has_length ? a.ulValueLen : 0;
+  u8 form = 0, flags = a.pValue == nullptr ? u8(f.flags | tape::item_null) : f.flags;
+  u8* const header = out.take(sizeof(tape::attribute_header));
+  const u8* const start = out.position();
+  if (f.has_value && a.ulValueLen != unavailable) {
+    const auto* const value = static_cast<const u8*>(a.pValue);
+    // Numbers that every profile records, as most attributes are that are asked for.
+    const bool is_number = row != nullptr && row->kind == cryptoki::form::number &&
+                           row->secret == redaction_class::open && a.ulValueLen == sizeof(CK_ULONG);
+    if (is_number && can_read(value, sizeof(CK_ULONG))) {
+      CK_ULONG n = 0;
+      copy_from_caller(&n, value, sizeof n);
+      form = static_cast<u8>(item_form::number);
+      out.number(n);
+    } else {
+      tape::attribute_header h{0, le(length), 0, flags, 0, 0};
+      sink to = out;
+      any_value(to, h, row, value, a.ulValueLen, all, Outputs, depth);
+      out = to;
+      length = le(h.length);
+      form = h.form;
+      flags = h.flags;
+    }
+  }
+  if (header == nullptr || out.overflowed()) return true;
+  if (Outputs && is_copied(form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
+    how_.contents->add(f.held != no_fingerprint ? f.held : content(static_cast<const u8*>(a.pValue), a.ulValueLen));
+  const u64 words[] = {le(u64{a.type}), le(length),
+                       le(u64{form} | u64{flags} << 8 | static_cast<u64>(out.position() - start) << 32)};
+  for (std::size_t w = 0; w < std::size(words); ++w) std::memcpy(header + 8 * w, &words[w], 8);
+  out.pad(start);
+  return true;
+}
+
+template <bool Values, bool Outputs>
+void encoder::list_of(sink& to, const siblings& all, int depth, bool& cut) noexcept {
+  const bool list_readable = readable(pages_, all.at, all.count * sizeof(CK_ATTRIBUTE));
   sink out = to;
-  for (u64 i = 0; i < count && !out.overflowed(); ++i) {
-    CK_ATTRIBUTE a;
-    const u8* entry = behind(at, i * sizeof a);
-    if (!list_readable && !readable(pages_, entry, sizeof a)) {
+  for (u64 i = 0; i < all.count && !out.overflowed(); ++i) {
+    const u8* entry = behind(all.at, i * sizeof(CK_ATTRIBUTE));
+    if ((!list_readable && !readable(pages_, entry, sizeof(CK_ATTRIBUTE))) ||
+        !entry_of<Values, Outputs>(out, entry, all, depth)) {
       cut = true;
       break;
     }
-    copy_from_caller(&a, entry, sizeof a);
-    const auto* row = cryptoki::find_attribute(a.type);
-    // Inside a template that the module writes, the types are its outputs too.
-    if (Outputs && depth > 0 && row == nullptr) {
-      cut = true;
-      break;
-    }
-    if constexpr (Outputs && !Values) note_attribute(a, entry, row, depth);
-    finding f{a.pValue != nullptr};
-    if constexpr (Outputs && Values) f = find_written(a, entry, row);
-    if constexpr (Outputs && !Values) f = {false, 0, a.pValue != nullptr};  // or the length is an output only
-    u64 length = f.has_length ? a.ulValueLen : 0;
-    u8 form = 0, flags = a.pValue == nullptr ? u8(f.flags | tape::item_null) : f.flags;
-    u8* const header = out.take(sizeof(tape::attribute_header));
-    const u8* const start = out.position();
-    if (f.has_value && a.ulValueLen != unavailable) {
-      const auto* const value = static_cast<const u8*>(a.pValue);
-      // Numbers that every profile records, as most attributes are that are asked for.
-      const bool is_number = row != nullptr && row->kind == cryptoki::form::number &&
-                             row->secret == redaction_class::open && a.ulValueLen == sizeof(CK_ULONG);
-      if (is_number && can_read(value, sizeof(CK_ULONG))) {
-        CK_ULONG n = 0;
-        copy_from_caller(&n, value, sizeof n);
-        form = static_cast<u8>(item_form::number);
-        out.number(n);
-      } else {
-        tape::attribute_header h{0, le(length), 0, flags, 0, 0};
-        to = out;
-        any_value(to, h, row, value, a.ulValueLen, at, count, Outputs, depth);
-        out = to;
-        length = le(h.length);
-        form = h.form;
-        flags = h.flags;
-      }
-    }
-    if (header == nullptr || out.overflowed()) break;
-    if (Outputs && is_copied(form) && a.ulValueLen > sizeof(CK_BBOOL))  // a later call may find it in its buffer
-      how_.contents->add(f.held != no_fingerprint ? f.held : content(static_cast<const u8*>(a.pValue), a.ulValueLen));
-    const u64 words[] = {le(u64{a.type}), le(length),
-                         le(u64{form} | u64{flags} << 8 | static_cast<u64>(out.position() - start) << 32)};
-    for (std::size_t w = 0; w < std::size(words); ++w) std::memcpy(header + 8 * w, &words[w], 8);
-    out.pad(start);
   }
   to = out;
 }
 
+template <bool Values, bool Outputs>
+void encoder::one_entry(sink& out, const u8* entry, const siblings& all) noexcept {
+  entry_of<Values, Outputs>(out, entry, all, 0);
+}
+template void encoder::one_entry<true, false>(sink& out, const u8* entry, const siblings& all) noexcept;
+template void encoder::one_entry<false, true>(sink& out, const u8* entry, const siblings& all) noexcept;
+template void encoder::one_entry<true, true>(sink& out, const u8* entry, const siblings& all) noexcept;
+
 // True if the template itself says that the object is a certificate.
-bool encoder::is_certificate(const u8* at, u64 count) noexcept {
-  for (u64 i = 0; i < count; ++i) {
+bool encoder::is_certificate(const siblings& all) noexcept {
+  for (u64 i = 0; i < all.count; ++i) {
     CK_ATTRIBUTE a;
-    if (!readable(pages_, behind(at, i * sizeof a), sizeof a)) return false;
-    copy_from_caller(&a, behind(at, i * sizeof a), sizeof a);
+    const u8* entry = behind(all.at, i * sizeof a);
+    if (!readable(pages_, entry, sizeof a)) return false;
+    copy_from_caller(&a, entry, sizeof a);
     if (a.type != CKA_CLASS || a.ulValueLen != sizeof(CK_OBJECT_CLASS)) continue;
     CK_OBJECT_CLASS object = 0;
     if (!readable(pages_, a.pValue, sizeof object)) return false;
@@ -218,11 +226,11 @@ bool encoder::is_certificate(const u8* at, u64 count) noexcept {
 
 // CKA_VALUE. Only what is taken for a certificate is ever copied, and it is looked at again in memory of ours, so that
 // what was looked at is what is recorded. False: it is key material.
-bool encoder::object_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const u8* siblings,
-                           u64 count, bool outputs) noexcept {
+bool encoder::object_value(sink& out, tape::attribute_header& h, const u8* value, u64 size, const siblings& all,
+                           bool outputs) noexcept {
   if (size > scratch::size || room_ == nullptr) return false;
   // What a failed call left in the template may be what the caller had there.
-  const bool said = (!outputs || rv_ == CKR_OK) && is_certificate(siblings, count);
+  const bool said = (!outputs || rv_ == CKR_OK) && is_certificate(all);
   const auto passes = [&](const u8* at) noexcept {
     return said ? looks_signed(at, size) : looks_like_certificate(at, size);
   };
@@ -256,7 +264,7 @@ bool encoder::holds_pin(const u8* at, u64 size) noexcept {
 }
 
 void encoder::any_value(sink& out, tape::attribute_header& h, const cryptoki::attribute_row* row, const u8* value,
-                        u64 size, const u8* siblings, u64 count, bool outputs, int depth) noexcept {
+                        u64 size, const siblings& all, bool outputs, int depth) noexcept {
   auto kind = row != nullptr ? row->kind : form::bytes;
   auto secret = row != nullptr ? row->secret : redaction_class::key;
   if (size > absurd_length || (size != 0 && !can_read(value, size))) {
@@ -279,7 +287,7 @@ void encoder::any_value(sink& out, tape::attribute_header& h, const cryptoki::at
   }
 
   if (secret == redaction_class::value) {
-    if (object_value(out, h, value, size, siblings, count, outputs)) return;
+    if (object_value(out, h, value, size, all, outputs)) return;
     secret = redaction_class::key;
   }
 

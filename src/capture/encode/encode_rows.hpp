@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "capture/encode/encode.hpp"
+#include "capture/encode/encode_templates.hpp"
 #include "capture/encode/plan_rows.hpp"
 #include "capture/host/valgrind.hpp"
 
@@ -152,7 +153,12 @@ template <const auto& Steps, u16 I, bool Default>
     if (words[s.count] > absurd_length) [[unlikely]]
       return tape::pointer_bad;
     constexpr bool is_question = s.way == flow::out;
-    return attributes(out, I, as_pointer(words[I]), words[s.count], !is_question, is_question, 0);
+    if constexpr (Default && is_question)
+      return template_asked(out, I, {as_pointer(words[I]), words[s.count]});
+    else if constexpr (Default)
+      return template_given(out, I, {as_pointer(words[I]), words[s.count]});
+    else
+      return attributes(out, I, as_pointer(words[I]), words[s.count], !is_question, is_question, 0);
   } else if constexpr (s.kind == shape::mechanism && s.way == flow::in) {
     return mechanism(out, I, as_pointer(words[I]), phase::before, 0);
   } else {
@@ -263,7 +269,12 @@ template <const auto& Steps, u16 I, bool Default>
     } else if constexpr (is_output_record(s)) {
       record_after<Steps, I>(out, words);
     } else if constexpr (s.kind == shape::attributes && s.way == flow::out && is_counted_by_argument(s, Steps)) {
-      if (words[s.count] <= absurd_length) attributes(out, I, as_pointer(words[I]), words[s.count], true, true, 0);
+      if (words[s.count] > absurd_length) [[unlikely]]
+        return;
+      if constexpr (Default)
+        template_written(out, I, {as_pointer(words[I]), words[s.count]});
+      else
+        attributes(out, I, as_pointer(words[I]), words[s.count], true, true, 0);
     } else {
       if constexpr (is_bytes(s))  // what is said of them is said in the ENTER
         if (cryptoki::treat(profile<Default>(), s.secret) == treatment::length) [[likely]]

@@ -99,34 +99,42 @@ class room_cursor {
  public:
   /// For a call inside `depth` others.
   room_cursor(output_rooms& of, u32 depth) noexcept
-      : of_(of), depth_(depth < output_rooms::deepest ? depth : output_rooms::deepest) {}
+      : of_(&of), depth_(depth < output_rooms::deepest ? depth : output_rooms::deepest) {}
 
   /// At the ENTER.
   void begin() noexcept {
     resume();
-    of_.ends_[depth_] = first_;
+    of_->ends_[depth_] = first_;
     limit_ = depth_ < output_rooms::deepest ? output_rooms::most : 0;
   }
 
   /// At the LEAVE.
   void resume() noexcept {
-    first_ = depth_ == 0 ? 0 : of_.ends_[depth_ - 1];
+    first_ = depth_ == 0 ? 0 : of_->ends_[depth_ - 1];
     next_ = first_;
   }
 
   void note(const u8* at, u64 size, u64 seen) noexcept {
     if (next_ >= limit_) return;  // then it proves nothing later
-    of_.rooms_[next_++] = {at, size, seen};
-    of_.ends_[depth_] = next_;
+    of_->rooms_[next_++] = {at, size, seen};
+    of_->ends_[depth_] = next_;
   }
+
+  /// The next room, if it is at that address; else nullptr. pass() goes on to the one after it.
+  const output_room* next_at(const u8* at) const noexcept {
+    const auto* const room = &of_->rooms_[next_];
+    return next_ < of_->ends_[depth_] && room->at == at ? room : nullptr;
+  }
+  void pass() noexcept { ++next_; }
 
   /// The room at an address, or nullptr. Outputs are read in the order in which their rooms were noted.
   const output_room* find(const u8* at) noexcept {
-    const auto* const rooms = of_.rooms_;
-    const u32 count = of_.ends_[depth_];
-    if (next_ < count && rooms[next_].at == at) [[likely]]
-      return &rooms[next_++];
-    const auto [room, next] = search(of_.rooms_, {at, first_, next_, count});
+    if (const auto* const room = next_at(at); room != nullptr) [[likely]] {
+      ++next_;
+      return room;
+    }
+    const u32 count = of_->ends_[depth_];
+    const auto [room, next] = search(of_->rooms_, {at, first_, next_, count});
     next_ = next;
     return room;
   }
@@ -148,7 +156,7 @@ class room_cursor {
     return {nullptr, q.next};
   }
 
-  output_rooms& of_;
+  output_rooms* of_;
   u32 depth_, first_ = 0, next_ = 0, limit_ = 0;
 };
 

@@ -145,17 +145,15 @@ bool looks_signed(const u8* bytes, u64 size, bool cut) noexcept {
   return header < size && bytes[header] == sequence;
 }
 
-// Each of the words beside which a PIN stands has one of these letters, or is percent-encoded.
 bool may_hold_pin(const u8* text, u64 size) noexcept {
   constexpr u64 shortest = 6;
-  constexpr u8 letters[] = {'-', '_', '%', '<'};
   if (size < shortest) return false;
   typedef u8 many __attribute__((vector_size(16)));
   many found{};
   const auto look = [&](const u8* at, u64 count) {
     many bytes{};
     copy_from_caller(&bytes, at, count);
-    for (const u8 letter : letters) found |= reinterpret_cast<many>(bytes == many{} + letter);
+    for (const u8 letter : pin_letters) found |= reinterpret_cast<many>(bytes == many{} + letter);
   };
   constexpr u64 step = sizeof(many);
   u64 i = 0;

@@ -40,6 +40,9 @@ bool looks_like_certificate(const u8* bytes, u64 size) noexcept;
 /// wrong place does not pass. `cut`: only the beginning is there.
 bool looks_signed(const u8* bytes, u64 size, bool cut = false) noexcept;
 
+/// Each of the words beside which a PIN stands has one of these letters, or is percent-encoded.
+inline constexpr u8 pin_letters[] = {'-', '_', '%', '<'};
+
 /// False for text that certainly holds no PIN (cryptoki/pin_text.hpp): most text is done with at once, in place.
 bool may_hold_pin(const u8* text, u64 size) noexcept;
 
