@@ -115,10 +115,32 @@ consteval auto make_groups() {
 }
 constexpr auto constant_groups = make_groups();
 
+// Where each group is, by a hash of its name: the live log asks for several groups a call.
+constexpr std::size_t group_places = 256;
+constexpr std::size_t place_of_group(std::string_view name) noexcept {
+  std::size_t hash = name.size();
+  if (!name.empty())
+    for (const char c : {name.front(), name[name.size() / 2], name.back()})
+      hash = hash * 37 + static_cast<unsigned char>(c);
+  return hash % group_places;
+}
+
+consteval auto index_groups() {
+  static_assert(std::size(constant_groups) < group_places / 2);
+  std::array<std::uint8_t, group_places> index{};
+  for (std::size_t i = 0; i < constant_groups.size(); ++i) {
+    auto at = place_of_group(constant_groups[i].name);
+    while (index[at] != 0) at = (at + 1) % group_places;
+    index[at] = static_cast<std::uint8_t>(i + 1);
+  }
+  return index;
+}
+constexpr auto group_index = index_groups();
+
 const constant_group* find_group(std::string_view name) noexcept {
-  const auto at = std::lower_bound(constant_groups.begin(), constant_groups.end(), name,
-                                   [](const constant_group& g, std::string_view n) { return g.name < n; });
-  return at != constant_groups.end() && at->name == name ? &*at : nullptr;
+  for (auto at = place_of_group(name); group_index[at] != 0; at = (at + 1) % group_places)
+    if (const auto& group = constant_groups[group_index[at] - 1u]; group.name == name) return &group;
+  return nullptr;
 }
 
 template <class Order>

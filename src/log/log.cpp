@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <ctime>
 #include <string>
@@ -113,6 +114,13 @@ std::uint64_t wall_time_of(std::uint64_t time) noexcept {
   return time + between;
 }
 
+// With the time of the call: spdlog would read the clock once more.
+void write(running_log& log, std::uint64_t wall, spdlog::level::level_enum which, const std::string& text) {
+  const spdlog::log_clock::time_point time(std::chrono::duration_cast<spdlog::log_clock::duration>(
+      std::chrono::nanoseconds(static_cast<std::int64_t>(wall))));
+  log.logger.log(time, {}, which, spdlog::string_view_t(text.data(), text.size()));
+}
+
 }  // namespace
 
 bool start(const setup& how) noexcept {
@@ -148,7 +156,7 @@ void begin_call(thread_room*& room, const beginning& call) noexcept {
     } else {
       append_announcement(*log, view, room->text);
     }
-    log->logger.log(spdlog::level::debug, spdlog::string_view_t(room->text.data(), room->text.size()));
+    write(*log, mine.wall, spdlog::level::debug, room->text);
   } catch (...) {
   }
 }
@@ -171,8 +179,7 @@ void end_call(thread_room*& room, const ending& call) noexcept {
       } else {
         render::append_text(view, options_of(), room->text);
       }
-      log->logger.log(call.return_value != 0 ? spdlog::level::err : spdlog::level::info,
-                      spdlog::string_view_t(room->text.data(), room->text.size()));
+      write(*log, mine.wall, call.return_value != 0 ? spdlog::level::err : spdlog::level::info, room->text);
     }
   } catch (...) {
   }

@@ -64,6 +64,13 @@ inline int poll(pollfd& one, int patience) noexcept {
   timespec most{patience / 1000, patience % 1000 * 1000000L};
   return static_cast<int>(syscall(SYS_ppoll, &one, 1, &most, nullptr, 0));
 }
+/// Signals as the kernel counts them: bit n - 1 stands for signal n. The C library's functions build a set of 1024.
+using signal_bits = unsigned long long;
+constexpr signal_bits bit_of_signal(int number) noexcept { return signal_bits{1} << (number - 1); }
+inline bool set_signal_mask(int how, const signal_bits& to, signal_bits* before) noexcept {
+  static_assert(sizeof to == 8);
+  return syscall(SYS_rt_sigprocmask, how, &to, before, sizeof to) == 0;
+}
 inline void pause(long ns) noexcept {
   const timespec time{0, ns};
   syscall(SYS_nanosleep, &time, nullptr);

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <initializer_list>
 
+#include "tape/raw_syscalls.hpp"
+
 namespace p11tape::capture {
 
 /// For work in which the module runs as well (loading it): its threads must not inherit a mask of ours.
@@ -39,23 +41,26 @@ class cancellation_held {
 class signals_deferred {
  public:
   /// `by_kernel` false: the process makes no system call for us any more, so signals are not held back.
-  explicit signals_deferred(bool by_kernel = true) noexcept : by_kernel_(by_kernel) {
-    if (!by_kernel_) return;
-    sigset_t held;
-    sigfillset(&held);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&held, fault);
-    pthread_sigmask(SIG_BLOCK, &held, &mask_);
-  }
+  explicit signals_deferred(bool by_kernel = true) noexcept
+      : is_set_(by_kernel && kernel::set_signal_mask(SIG_BLOCK, held_back, &mask_)) {}
   ~signals_deferred() noexcept {
-    if (by_kernel_) pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    if (is_set_) kernel::set_signal_mask(SIG_SETMASK, mask_, nullptr);
   }
   signals_deferred(const signals_deferred&) = delete;
   signals_deferred& operator=(const signals_deferred&) = delete;
 
  private:
+  // All but faults, and the two signals (32, 33) by which the C library cancels threads and changes their user IDs.
+  static constexpr kernel::signal_bits held_back = [] {
+    auto bits = ~kernel::signal_bits{0};
+    for (const int not_held : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, 32, 33})
+      bits &= ~kernel::bit_of_signal(not_held);
+    return bits;
+  }();
+
   cancellation_held cancellation_;
-  bool by_kernel_;
-  sigset_t mask_;
+  kernel::signal_bits mask_ = 0;
+  bool is_set_;
 };
 
 }  // namespace p11tape::capture
