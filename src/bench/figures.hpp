@@ -22,8 +22,9 @@ struct measured {
 };
 
 /// Of one workload on one thread, in one long run: plain means, the recorder's seldom work included, in ns of processor
-/// time. `growing`: while the first 200 MiB of a new file are written. `recycled`: afterwards, so that most of it is on
-/// pages that were written before.
+/// time. `growing`: while the first 200 MiB of a new file are written; of several files, the best. What a new page costs is
+/// the machine's: one that a virtual machine's host has taken back meanwhile costs several times as much as another.
+/// `recycled`: afterwards, so that most of it is on pages that were written before.
 struct long_run {
   double floor = 0;  ///< two clock readings, in the same process
   double growing = 0, recycled = 0;

@@ -48,7 +48,7 @@ int run(int argc, char** argv) {
   s.spy = "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so";
   s.disk = "/var/tmp";
   s.memory = "/dev/shm";
-  bool json = false, check = false;
+  bool json = false, check = false, growing_only = false;
   std::string measured_path, started_path, few_path, long_path, workload;
   double bytes = 0;
 
@@ -69,6 +69,7 @@ int run(int argc, char** argv) {
   app.add_option("--measure-start", started_path)->group("");
   app.add_option("--few-calls", few_path)->group("");
   app.add_option("--long-run", long_path)->group("");
+  app.add_flag("--growing", growing_only)->group("");
   app.add_option("--workload", workload)->group("");
   app.add_option("--bytes", bytes)->group("");
   try {
@@ -86,7 +87,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (!long_path.empty()) {
-    std::puts(nlohmann::json(run_long(long_path, workload, bytes, s.quick)).dump().c_str());
+    std::puts(nlohmann::json(run_long(long_path, workload, bytes, s.quick, growing_only)).dump().c_str());
     return 0;
   }
   if (!measured_path.empty()) {

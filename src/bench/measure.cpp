@@ -186,7 +186,7 @@ void few_calls(const std::string& path, const std::string& name) {
   for (int i = 0; i < 2000; ++i) w.call(*space);
 }
 
-long_run run_long(const std::string& path, const std::string& name, double bytes, bool quick) {
+long_run run_long(const std::string& path, const std::string& name, double bytes, bool quick, bool growing_only) {
   const auto space = std::make_unique<workspace>(load(path));
   const auto& w = named(name);
   long_run r;
@@ -201,9 +201,11 @@ long_run run_long(const std::string& path, const std::string& name, double bytes
   };
   const double growing = (quick ? 20 : 200) * 1048576.0 / (bytes > 0 ? bytes : 64);
   r.growing = mean_over([&](std::uint64_t calls) { return static_cast<double>(calls) < growing; });
-  const auto start = steady::now();
-  const double wanted_ns = bytes > 0 && !quick ? 60e9 : 1e9;
-  r.recycled = mean_over([&](std::uint64_t calls) { return calls == 0 || ns_since(start) < wanted_ns; });
+  if (!growing_only) {
+    const auto start = steady::now();
+    const double wanted_ns = bytes > 0 && !quick ? 60e9 : 1e9;
+    r.recycled = mean_over([&](std::uint64_t calls) { return calls == 0 || ns_since(start) < wanted_ns; });
+  }
   r.floor = std::min(r.floor, mean_of(named(floor_name), *space, hasty));
   return r;
 }

@@ -16,7 +16,8 @@ measured measure(const std::string& path, bool quick);
 void few_calls(const std::string& path, const std::string& workload);
 
 /// Runs one workload for a long time: `bytes` of tape a call are expected. The module itself is measured with 0.
-long_run run_long(const std::string& path, const std::string& workload, double bytes, bool quick);
+/// `growing_only`: while the file grows, and not afterwards.
+long_run run_long(const std::string& path, const std::string& workload, double bytes, bool quick, bool growing_only);
 
 /// How long it takes until the module at `path` has handed out its function list, in ns: loading it included.
 double measure_start(const std::string& path);

@@ -90,7 +90,7 @@ std::string as_text(const results& r) {
       out,
       "Added to each call in a long run, in ns (and as a multiple of that minimum, measured in the same run):\n"
       "\n"
-      "|  | bytes of tape | first 200 MiB of a new file | 60 s on recycled pages |\n|---|---|---|---|\n");
+      "|  | bytes of tape | first 200 MiB of a new file, best of three | 60 s on recycled pages |\n|---|---|---|---|\n");
   for (const auto& [name, run] : r.runs)
     fmt::format_to(out, "| {} | {:.0f} | {} ({:.2f}) | {} ({:.2f}) |\n", name, run.bytes, ns(run.growing),
                    run.growing / run.floor, ns(run.recycled), run.recycled / run.floor);

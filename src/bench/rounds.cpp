@@ -21,6 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int growing_files = 3;
+
 /// A folder of its own, removed in the end.
 class temporary_folder {
  public:
@@ -123,7 +125,8 @@ double bytes_of(const fs::path& folder, std::string_view function) {
   return calls > 0 ? bytes / calls : 0;
 }
 
-// What recording adds to a workload over a long run.
+// What recording adds to a workload over a long run. A run of a minute is one run; a file that grows takes seconds, and what
+// disturbs it makes it longer, so that the best of several counts.
 long_run run_of(const surroundings& s, const variant& direct, const variant& v, std::string_view workload) {
   const std::string name(workload);
   const auto at = folder_of(s, v.where);
@@ -132,8 +135,16 @@ long_run run_of(const surroundings& s, const variant& direct, const variant& v, 
   const double bytes = bytes_of(few.path, workload.substr(0, workload.find(' ')));
   const auto read = [](const std::string& text) { return nlohmann::json::parse(text).get<long_run>(); };
   const auto own = read(run_child(s, direct, none.path, "--long-run", {"--workload", name, "--bytes", "0"}));
-  auto r =
-      read(run_child(s, v, long_folder.path, "--long-run", {"--workload", name, "--bytes", std::to_string(bytes)}));
+  const std::vector<std::string> what{"--workload", name, "--bytes", std::to_string(bytes)};
+  auto r = read(run_child(s, v, long_folder.path, "--long-run", what));
+  auto growing_only = what;
+  growing_only.emplace_back("--growing");
+  for (int file = 1; file < growing_files; ++file) {
+    const temporary_folder folder(at);
+    const auto next = read(run_child(s, v, folder.path, "--long-run", growing_only));
+    r.growing = std::min(r.growing, next.growing);
+    r.floor = std::min(r.floor, next.floor);
+  }
   r.growing -= own.growing;
   r.recycled -= own.recycled;
   return r;
