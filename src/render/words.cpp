@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/words.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "text/safe.hpp"
@@ -17,19 +16,30 @@ void append_quoted(tape::byte_view text, std::string& out) {
 namespace {
 
 // True for text of which text::append_safe() would change nothing: printable ASCII without quotes and backslashes. Looks at
-// eight characters at a time, since the names of a call's arguments are such text, and the live log writes them for each
-// call.
+// eight characters at a time, the last eight overlapping those before, since the names of a call's arguments are such
+// text, and the live log writes them for each call.
 bool is_plain(std::string_view text) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+  constexpr std::size_t step = sizeof(std::uint64_t);
   const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & highs; };
-  for (std::size_t i = 0; i < text.size(); i += 8) {
-    std::uint64_t word = ones * 'x';
-    std::memcpy(&word, text.data() + i, std::min<std::size_t>(8, text.size() - i));
+  const auto unusual = [&](std::uint64_t word) {
     const auto below_space = (word - ones * 0x20) & ~word & highs;
     const auto others = has_zero(word ^ ones * 0x7f) | has_zero(word ^ ones * '"') | has_zero(word ^ ones * '\\');
-    if (((word & highs) | below_space | others) != 0) return false;
+    return (word & highs) | below_space | others;
+  };
+  const auto word_at = [&](std::size_t i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, step);
+    return word;
+  };
+  if (text.size() < step) {
+    std::uint64_t word = ones * 'x';
+    for (const char c : text) word = word << 8 | static_cast<unsigned char>(c);
+    return unusual(word) == 0;
   }
-  return true;
+  std::uint64_t found = unusual(word_at(text.size() - step));
+  for (std::size_t i = 0; text.size() - i > step; i += step) found |= unusual(word_at(i));
+  return found == 0;
 }
 
 }  // namespace

@@ -25,7 +25,9 @@ void append_fixed(std::uint64_t n, std::size_t decimals, std::string& out) {
 
 }  // namespace
 
-void append_decimal(std::uint64_t n, std::string& out) { append_number(n, 10, out); }
+void append_decimal(std::uint64_t n, std::string& out) {
+  n < 10 ? out.push_back(static_cast<char>('0' + n)) : append_number(n, 10, out);
+}
 
 void append_padded(std::uint64_t n, std::size_t width, std::string& out) {
   const auto start = out.size();

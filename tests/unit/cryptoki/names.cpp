@@ -39,6 +39,18 @@ TEST_CASE("every value leads to a name that is no alias and has that value", "[c
   }
 }
 
+TEST_CASE("a group is found by its whole name", "[cryptoki][names]") {
+  for (const auto& c : constants()) {
+    INFO(c.group);
+    CHECK_FALSE(constants_of(c.group).empty());
+    for (const auto& other : {std::string(c.group) + "x", std::string(c.group.substr(1)), "x" + std::string(c.group)})
+      for (const auto& found : constants_of(other)) REQUIRE(found.group == other);
+  }
+  CHECK(constants_of("").empty());
+  CHECK(name_of("", 0).empty());
+  CHECK(name_of("no_such_group", 0).empty());
+}
+
 TEST_CASE("of two names for a value the newer one is shown", "[cryptoki][names]") {
   const struct {
     const char *group, *older, *newer;

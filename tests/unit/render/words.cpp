@@ -7,6 +7,7 @@
 
 #include "text/json_writer.hpp"
 #include "text/phrase.hpp"
+#include "text/safe.hpp"
 
 using namespace p11tape;
 using namespace p11tape::render;
@@ -81,9 +82,25 @@ TEST_CASE("nothing in quotes can move the cursor or hide") {
   CHECK(appended(append_quoted, view("a\u202eb")) == R"("a\u{202e}b")");
 }
 
+TEST_CASE("the short way of plain text writes what the long one writes, wherever an unusual character is") {
+  for (std::size_t size = 0; size <= 20; ++size)
+    for (std::size_t at = 0; at < (size == 0 ? 1 : size); ++at)
+      for (int c = 0; c < 256; ++c) {
+        std::string name(size, 'n');
+        if (size != 0) name[at] = static_cast<char>(c);
+        std::string expected;
+        text::append_safe(as_decode(view(name)), expected);
+        const auto is = appended([](std::string_view t, std::string& out) { append_safe(t, out); }, name);
+        if (is != expected) FAIL("size " << size << ", character " << c << " at " << at << ": " << is);
+      }
+}
+
 TEST_CASE("times in UTC are exact to the nanosecond") {
   CHECK(appended(append_utc_time, 1795284301123456789) == "2026-11-21T18:05:01.123456789Z");
   CHECK(appended(append_utc_time, 0) == "1970-01-01T00:00:00.000000000Z");
+  CHECK(appended(append_utc_time, 951782399999999999) == "2000-02-28T23:59:59.999999999Z");
+  CHECK(appended(append_utc_time, 951782400000000000) == "2000-02-29T00:00:00.000000000Z");
+  CHECK(appended(append_utc_time, ~std::uint64_t{0}) == "2554-07-21T23:34:33.709551615Z");
 }
 
 TEST_CASE("JSON: numbers that a double cannot hold are strings, and strings are valid whatever they hold") {
