@@ -76,20 +76,10 @@ constexpr constant_row constant_rows[] = {
 #undef MECHANISM_ALIAS
 };
 
-struct by_value {
-  constexpr bool operator()(std::uint16_t a, std::uint16_t b) const {
-    const auto &x = constant_rows[a], &y = constant_rows[b];
-    if (x.group != y.group) return x.group < y.group;
-    if (x.value != y.value) return x.value < y.value;
-    return x.alias < y.alias;
-  }
-};
-
-// The groups by name, each a piece of the rows, and the same piece of the rows sorted by group.
+// The groups by name, each a piece of the rows.
 struct constant_group {
   std::string_view name;
   std::size_t first = 0, size = 0;  ///< in constant_rows
-  std::size_t sorted_first = 0;     ///< in the index by value
 };
 
 consteval std::size_t count_groups() {
@@ -103,14 +93,12 @@ consteval auto make_groups() {
   std::array<constant_group, count_groups()> groups{};
   std::size_t n = 0;
   for (std::size_t i = 0; i < std::size(constant_rows); ++i) {
-    if (i == 0 || constant_rows[i].group != constant_rows[i - 1].group) groups[n++] = {constant_rows[i].group, i, 0, 0};
+    if (i == 0 || constant_rows[i].group != constant_rows[i - 1].group) groups[n++] = {constant_rows[i].group, i, 0};
     ++groups[n - 1].size;
   }
   std::sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  for (std::size_t i = 1; i < groups.size(); ++i) {
+  for (std::size_t i = 1; i < groups.size(); ++i)
     if (groups[i].name == groups[i - 1].name) invalid_row("the constants of a group are not adjacent");
-    groups[i].sorted_first = groups[i - 1].sorted_first + groups[i - 1].size;
-  }
   return groups;
 }
 constexpr auto constant_groups = make_groups();
@@ -143,11 +131,27 @@ const constant_group* find_group(std::string_view name) noexcept {
   return nullptr;
 }
 
-template <class Order>
-auto sorted(Order order) {
+// The rows, those of each group by value, aliases last. Made at compile time: the recorder asks for names in the middle of a
+// call, where nothing may be locked, and nothing may take long.
+consteval auto sort_by_value() {
+  std::array<std::uint16_t, std::size(constant_rows)> index{};
+  for (const auto& g : constant_groups) {
+    const auto first = index.begin() + static_cast<std::ptrdiff_t>(g.first);
+    const auto last = first + static_cast<std::ptrdiff_t>(g.size);
+    for (std::size_t i = 0; i < g.size; ++i) index[g.first + i] = static_cast<std::uint16_t>(g.first + i);
+    std::sort(first, last, [](std::uint16_t a, std::uint16_t b) {
+      const auto &x = constant_rows[a], &y = constant_rows[b];
+      return x.value != y.value ? x.value < y.value : x.alias < y.alias;
+    });
+  }
+  return index;
+}
+constexpr auto constants_by_value = sort_by_value();
+
+auto sort_by_name() {
   std::array<std::uint16_t, std::size(constant_rows)> index{};
   for (std::size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::uint16_t>(i);
-  std::sort(index.begin(), index.end(), order);
+  std::sort(index.begin(), index.end(), [](auto a, auto b) { return constant_rows[a].name < constant_rows[b].name; });
   return index;
 }
 
@@ -204,9 +208,8 @@ std::span<const constant_row> constants_of(std::string_view group) noexcept {
 }
 
 std::string_view name_of(std::string_view group, std::uint64_t value) noexcept {
-  static const auto index = sorted(by_value{});
   if (const auto* const g = find_group(group)) {
-    const auto first = index.begin() + static_cast<std::ptrdiff_t>(g->sorted_first);
+    const auto first = constants_by_value.begin() + static_cast<std::ptrdiff_t>(g->first);
     const auto last = first + static_cast<std::ptrdiff_t>(g->size);
     const auto at = std::lower_bound(first, last, value,
                                      [](std::uint16_t i, std::uint64_t v) { return constant_rows[i].value < v; });
@@ -230,8 +233,7 @@ std::string display_name(std::string_view group, std::uint64_t value) {
 }
 
 bool value_of(std::string_view name, std::uint64_t& value) noexcept {
-  static const auto index =
-      sorted([](std::uint16_t a, std::uint16_t b) { return constant_rows[a].name < constant_rows[b].name; });
+  static const auto index = sort_by_name();
   const auto at = std::lower_bound(index.begin(), index.end(), name,
                                    [](std::uint16_t i, std::string_view n) { return constant_rows[i].name < n; });
   if (at == index.end() || constant_rows[*at].name != name) return extra_value(name, value);

@@ -107,7 +107,8 @@ struct encoder::finding {
   if (room == nullptr || a.ulValueLen > room->size) return {false, tape::item_unchanged};
   // What is inside a template is looked at attribute by attribute.
   if (row != nullptr && row->kind == form::template_) return {true};
-  if (a.ulValueLen == 0 || !may_be_recorded(row)) return {true};  // nothing but a length is recorded of it
+  // Nothing but a length is recorded of these.
+  if (a.ulValueLen == 0 || row == nullptr || !may_be_recorded(row)) return {true};
   if (done && a.ulValueLen != room->size && room->seen != no_fingerprint) return {true};
   const u64 now = room->seen == no_fingerprint ? no_fingerprint : look_at_value(value, room->size);
   finding f{true};
