@@ -160,6 +160,23 @@ void compare(unsigned seed, u64 most_bytes) {
 
 }  // namespace
 
+TEST_CASE("no attribute of which the default profile withholds anything has code of its own") {
+  std::size_t own = 0;
+  for (u64 type = 0; type < 2 * most_attribute_codes; ++type) {
+    if (code_of_attribute(type) == attribute_code::by_row) continue;
+    CAPTURE(type);
+    const auto* const row = cryptoki::find_attribute(type);
+    REQUIRE(row != nullptr);
+    CHECK(row->type == type);
+    CHECK(cryptoki::treat(0, row->secret) == cryptoki::treatment::whole);
+    CHECK((row->secret == cryptoki::redaction_class::identity) == (code_of_attribute(type) == attribute_code::name));
+    ++own;
+  }
+  CHECK(own > 50);
+  for (const u64 far : {u64{CKA_VENDOR_DEFINED}, u64{CKA_WRAP_TEMPLATE}, ~u64{0}})
+    CHECK(code_of_attribute(far) == attribute_code::by_row);
+}
+
 TEST_CASE("templates under the default profile are written as the interpreter writes them") {
   for (const u64 most_bytes : {most_public_bytes, u64{24}, u64{5}, u64{0}})
     for (unsigned seed = 1; seed <= 3; ++seed) {
