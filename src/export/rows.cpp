@@ -15,7 +15,6 @@
 namespace p11tape::exporting {
 namespace {
 
-using query::cell;
 using query::table;
 
 // ns without a newer call, after which a tape is taken as ended if nothing shows whether its process still runs: the

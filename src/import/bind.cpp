@@ -8,8 +8,6 @@
 
 namespace p11tape::import {
 
-using cryptoki::shape;
-
 namespace {
 
 // Names that loggers print and the header does not have.

@@ -360,7 +360,7 @@ bool display_lines::mechanism_part(value& m, std::string_view path, std::string_
   if (v == nullptr) return false;
   const auto fields = cryptoki::records[m.parts.front().id].fields;
   const auto& f = fields[index];
-  if (f.kind == shape::bytes || (f.kind == shape::address && f.counted_by.size() > 0)) {
+  if (f.kind == shape::bytes || (f.kind == shape::address && !f.counted_by.empty())) {
     auto& values = m.parts.front().parts;
     return bytes_header(fields, values, index, rest);
   }
@@ -463,10 +463,9 @@ bool display_lines::wrapped(std::string_view text) {
     if (!dump_row(s, digits, row, masked) || row.size() + (masked ? 1 : 0) == 0) return false;
     v.bytes += row;
     v.partial = masked || v.bytes.size() != v.length;
-  } else if (text.size() >= 10 && text[8] == ' ' && hex_digit(text[0]) == 0 && hex_digit(text[7]) == 0) {
-    return false;  // the next line of the dump
-  } else if (text.starts_with('[') || text.starts_with("CKA_") || text.starts_with("CKF_")) {
-    return false;
+  } else if ((text.size() >= 10 && text[8] == ' ' && hex_digit(text[0]) == 0 && hex_digit(text[7]) == 0) ||
+             text.starts_with('[') || text.starts_with("CKA_") || text.starts_with("CKF_")) {
+    return false;  // the next line of the dump, or of what is around it
   }
   mask_ = secret_;
   mask_from_ = 0;

@@ -87,7 +87,7 @@ struct input::state {
     half += piece;
     std::size_t i = 0;
     for (; i + 1 < half.size(); i += 2) {
-      const auto a = static_cast<unsigned char>(half[i]), b = static_cast<unsigned char>(half[i + 1]);
+      const unsigned a = static_cast<unsigned char>(half[i]), b = static_cast<unsigned char>(half[i + 1]);
       const unsigned unit = code == coding::utf16_le ? b << 8U | a : a << 8U | b;
       if (unit == 0xfeff) continue;
       if (unit >= 0xd800 && unit < 0xdc00) {

@@ -51,7 +51,7 @@ bool parse(std::string_view text, nss_line& out) noexcept {
     s.character(' ');
   } else {
     std::string_view who;
-    if (!s.literal("-") && !(s.rest.size() > 0 && is_digit(s.rest[0]))) return false;
+    if (!s.literal("-") && (s.rest.empty() || !is_digit(s.rest[0]))) return false;
     s.decimal(n);
     if (!s.character('[') || !s.until(']', who) || !s.literal(": ")) return false;
     out.thread = number_of_name(who);

@@ -117,9 +117,8 @@ std::string lower(std::string_view text) {
       continue;
     }
     char32_t l = *c;
-    if ((l >= 'A' && l <= 'Z') || (l >= 0xC0 && l <= 0xDE && l != 0xD7) || (l >= 0x391 && l <= 0x3A9))
-      l += 32;
-    else if (l >= 0x410 && l <= 0x42F)
+    if ((l >= 'A' && l <= 'Z') || (l >= 0xC0 && l <= 0xDE && l != 0xD7) || (l >= 0x391 && l <= 0x3A9) ||
+        (l >= 0x410 && l <= 0x42F))
       l += 32;
     else if (l >= 0x400 && l <= 0x40F)
       l += 80;

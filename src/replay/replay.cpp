@@ -124,6 +124,7 @@ ending load(const plan& p, const settings& how, u64 rounds, u64 parallel, result
   const pid_t parent = getpid();
   std::vector<std::unique_ptr<results>> theirs;
   std::vector<pid_t> children;
+  theirs.reserve(parallel);
   for (u64 n = 0; n < parallel; ++n) theirs.push_back(std::make_unique<results>(p.steps.size()));
   out.head().began = capture::now();
   for (auto& mine : theirs) {

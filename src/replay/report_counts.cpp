@@ -11,7 +11,6 @@ using replay::outcome;
 using replay::plan;
 using replay::results;
 using replay::step;
-using tape::u64;
 
 namespace {
 

@@ -94,7 +94,7 @@ redaction_class by_type(const field& f, u64 type) {
 }  // namespace
 
 redactor::redactor(const tape::schema& rows, std::size_t profile, unsigned word_size)
-    : rows_(rows), profile_(profile), word_size_(word_size) {
+    : profile_(profile), word_size_(word_size) {
   const auto take = [this](const auto& fields, std::span<const field> own) {
     std::vector<field> out(fields.begin(), fields.end());
     for (auto& f : out)

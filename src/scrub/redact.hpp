@@ -38,7 +38,6 @@ class redactor {
 
   cryptoki::redaction_class stricter(cryptoki::redaction_class a, cryptoki::redaction_class b) const;
 
-  const tape::schema& rows_;
   std::size_t profile_;
   unsigned word_size_;
   // The tape's rows, each field with the stricter of two classes: the tape's, and that of our own row of the same name.

@@ -19,7 +19,8 @@ std::uint64_t head_of(const char* at) {
 
 std::string hex(std::string_view s, const char* digits) {
   std::string out;
-  for (const unsigned char c : s) {
+  for (const char each : s) {
+    const auto c = static_cast<unsigned char>(each);
     out += digits[c >> 4];
     out += digits[c & 15];
   }

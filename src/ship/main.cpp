@@ -49,12 +49,7 @@ int run(const ship::options& o) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGINT, end);
-  std::signal(SIGTERM, end);
+int run(int argc, char** argv) {
   CLI::App app("Sends the calls of tapes, and what is known of them, to a fleet engine (ClickHouse).", "p11tape-ship");
   app.set_version_flag("--version", "p11tape-ship " P11TAPE_VERSION);
   app.footer(
@@ -71,8 +66,17 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? exit_fine : exit_usage;
   }
+  return run(o);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGINT, end);
+  std::signal(SIGTERM, end);
   try {
-    return run(o);
+    return run(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "p11tape-ship: %s\n", e.what());
     return exit_unusable;

@@ -57,7 +57,7 @@ std::optional<std::uint64_t> take_clock(std::string_view& text) {
   if (!hour || !take(text, ':')) return {};
   const auto minute = take_number(text, 2, 0, 59);
   if (!minute) return {};
-  const auto minutes = static_cast<std::uint64_t>(*hour * 60 + *minute);
+  const auto minutes = static_cast<std::uint64_t>(*hour) * 60 + static_cast<std::uint64_t>(*minute);
   if (!take(text, ':')) return minutes * 60 * second;
   const auto seconds = take_decimal(text, second);
   if (!seconds || *seconds / second > 60) return {};

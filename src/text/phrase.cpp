@@ -17,6 +17,7 @@ std::string counted(std::uint64_t n, std::string_view one, std::string_view many
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
   if (part == 0 || whole == 0) return "0 %";
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings) lround is in libm, which the recorder must not need.
   const auto tenths = static_cast<std::uint64_t>(1000.0 * static_cast<double>(part) / static_cast<double>(whole) + 0.5);
   if (tenths == 0) return "<0.1 %";
   return tenths < 100 ? cat(tenths / 10, ".", tenths % 10, " %") : cat((tenths + 5) / 10, " %");
