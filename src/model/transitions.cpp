@@ -9,7 +9,6 @@
 namespace p11tape::model {
 
 using cryptoki::effect;
-using tape::fields_view;
 
 namespace {
 
@@ -447,6 +446,7 @@ object& state::transitions::object_of(recorded_process& in, u64 slot_id, u64 han
 // Modules that give every search new handles would fill the memory: what was not used for longest goes.
 void state::transitions::trim_objects(recorded_process& in) {
   std::vector<u64> ages;
+  ages.reserve(in.objects.size());
   for (const auto& [key, o] : in.objects) ages.push_back(o.last_used);
   const auto cut = ages.begin() + static_cast<std::ptrdiff_t>(ages.size() / 4);
   std::nth_element(ages.begin(), cut, ages.end());

@@ -50,6 +50,7 @@ measured measure_all(std::span<const tape::reader* const> tapes, const wishes& w
   const auto offsets = offsets_of(tapes);
   std::vector<std::unique_ptr<watcher>> watchers;
   std::vector<diagnose::call_observer*> watching;
+  watching.reserve(tapes.size());
   for (std::size_t i = 0; i < tapes.size(); ++i)
     watching.push_back(watchers.emplace_back(std::make_unique<watcher>(all.each[i], w, *tapes[i], offsets[i])).get());
   all.processes = diagnose::collect_all(tapes, w.windows, progress, watching);

@@ -20,7 +20,7 @@ std::size_t width_of(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::string padded(std::string text, std::size_t width, bool right) {
+std::string padded(const std::string& text, std::size_t width, bool right) {
   const auto have = width_of(text);
   const std::string blanks(have < width ? width - have : 0, ' ');
   return right ? blanks + text : text + blanks;

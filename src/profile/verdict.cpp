@@ -147,6 +147,7 @@ void say_rest(const measurement& m, const diagnose::process_facts& d, std::vecto
 std::vector<std::string> in_order(std::vector<statement> all) {
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.weight > b.weight; });
   std::vector<std::string> sentences;
+  sentences.reserve(all.size());
   for (auto& s : all) sentences.push_back(std::move(s.text));
   return sentences;
 }

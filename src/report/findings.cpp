@@ -160,6 +160,7 @@ void append_findings(const source& from, html& to) {
   w.log();
   for (const auto& u : from.measured.findings.silent) {
     std::vector<std::string> ids;
+    ids.reserve(u.rules.size());
     for (const auto* r : u.rules) ids.emplace_back(r->id);
     to.text("p", cat("Not checked, because ", diagnose::reason(u), ": ", diagnose::listed(ids, ids.size())), "soft");
   }

@@ -7,7 +7,6 @@
 namespace p11tape::diagnose {
 
 using cryptoki::effect;
-using model::u64;
 
 void session_objects::see(const model::call_context& now) {
   const auto does = now.role->does;

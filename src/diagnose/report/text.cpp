@@ -205,6 +205,7 @@ void append_text(const diagnosis& d, const report_context& around, std::string& 
              counted(d.errors, "error"), ", ", counted(d.warnings, "warning"), ", ", counted(d.infos, "note"), "\n");
   for (const auto& u : d.silent) {
     std::vector<std::string> ids;
+    ids.reserve(u.rules.size());
     for (const auto* r : u.rules) ids.emplace_back(r->id);
     out += cat("# not checked, because ", reason(u), ": ", listed(ids, ids.size()), "\n");
   }

@@ -135,6 +135,7 @@ void template_refused(const rule_input& s, const rule& r, findings& out) {
       if (&t != cause) f.show({}, cat(t.is_certain ? "also: " : "also possible: ", t.seen));
     const auto show_names = [&](const given_template& t, std::string_view which) {
       std::vector<std::string> names;
+      names.reserve(t.all.size());
       for (const auto& a : t.all) names.push_back(attribute_name(a.type));
       if (!names.empty()) f.show({i.first}, cat(which, " has ", listed(names, 16)));
     };

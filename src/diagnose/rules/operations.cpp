@@ -257,6 +257,7 @@ void key_use_forbidden(const rule_input& s, const rule& r, findings& out) {
         }
         if (first.key && !first.key->allowed_mechanisms.empty()) {
           std::vector<std::string> names;
+          names.reserve(first.key->allowed_mechanisms.size());
           for (const auto m : first.key->allowed_mechanisms) names.push_back(mechanism(m));
           f.show({}, cat("CKA_ALLOWED_MECHANISMS: ", listed(names)));
         }

@@ -101,6 +101,7 @@ void soften(finding& f, const rule_input& s, const failed_call& i) {
 
 void show_incident(finding& f, const failed_call& i) {
   std::vector<u64> calls;
+  calls.reserve(i.samples.size());
   for (const auto& s : i.samples) calls.push_back(s.call);
   f.show(std::move(calls), how_often(i));
   for (const auto& s : i.samples)

@@ -10,7 +10,6 @@
 namespace p11tape::diagnose::rule_functions {
 namespace {
 
-using cryptoki::function;
 using model::object;
 
 constexpr u64 ms = 1000000, second = 1000 * ms, day = 86400;

@@ -27,6 +27,7 @@ std::string in_slot(const label::token& t) {
 
 std::vector<std::string> names_of(const std::vector<label::token>& tokens) {
   std::vector<std::string> names;
+  names.reserve(tokens.size());
   for (const auto& t : tokens) names.push_back(in_slot(t));
   return names;
 }
@@ -70,7 +71,7 @@ void compare(const rule_input& s, const rule& r, findings& out, const std::vecto
   if (s.d.logins.tried() != 0) f.level = severity::warning;
   f.about = topic::label;
   f.say = cat("The token was not found because of its label: ", label::title_of(v.what), ".");
-  if (is_mq(s)) f.first_lines.push_back("IBM MQ reports this as AMQ9669E");
+  if (is_mq(s)) f.first_lines.emplace_back("IBM MQ reports this as AMQ9669E");
   const bool has_token = v.nearest != label::none;
   f.first_lines.push_back(cat("configured: ", shown_label(s), has_token ? "    on the token: " : "    tokens: ",
                               has_token ? in_slot(tokens[v.nearest]) : listed(names_of(tokens), 8)));
@@ -108,6 +109,7 @@ void nameless(const rule_input& s, const rule& r, findings& out, const std::vect
   f.say = cat(tokens.size() == 1 ? std::string("The token has") : cat("All ", tokens.size(), " tokens have"),
               " an empty label: no configured label can match.");
   std::vector<std::string> slots;
+  slots.reserve(tokens.size());
   for (const auto& t : tokens)
     slots.push_back(cat(text::slot(t.slot), ", serial number ", label::printable(label::unpadded(t.serial)), ", ",
                         label::printable(label::unpadded(t.manufacturer))));
@@ -147,7 +149,7 @@ void label_mismatch(const rule_input& s, const rule& r, findings& out) {
               s.d.is_inspection_tool() ? "; it may only have been asked to list them."
                                        : ": none of them has the configured label, or the client only listed them.");
   f.first_lines.push_back(cat("token labels: ", listed(names_of(tokens), 8)));
-  f.first_lines.push_back(
+  f.first_lines.emplace_back(
       "neither C_OpenSession nor C_Login was called, so the PIN was never tried and is not the cause");
   show_what_was_read(f, s, tokens);
   f.advice =

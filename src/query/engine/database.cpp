@@ -139,6 +139,7 @@ void database::run(const std::string& sql, result_sink& to) {
 
   const auto width = sqlite3_column_count(s.get());
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(width));
   for (int i = 0; i < width; ++i) names.emplace_back(sqlite3_column_name(s.get(), i));
   to.begin(names);
   std::vector<result_cell> cells(static_cast<std::size_t>(width));

@@ -7,8 +7,6 @@
 
 namespace p11tape::query {
 
-using model::unknown;
-
 bool is_login(const model::function_role& r) noexcept {
   using cryptoki::effect;
   return r.does == effect::login || r.does == effect::init_pin || r.does == effect::set_pin ||
