@@ -142,7 +142,7 @@ TEST_CASE("F1: what tells PINs apart is in no core dump and no child") {
     }
     EXPECT(hidden >= 2);  // the process's page, and the thread's state
     const bool may_lock = mlock(page, 4096) == 0;
-    EXPECT(locked >= 1 || !may_lock);
+    EXPECT(locked >= 1 || !may_lock || sanitized);  // whose runtime makes mlock() do nothing
   });
 }
 

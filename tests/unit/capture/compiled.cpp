@@ -24,16 +24,19 @@ using cryptoki::shape;
 class caller {
  public:
   explicit caller(unsigned seed) : random_(seed) {
-    forbidden_ = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(forbidden_ != MAP_FAILED);
+    void* const all = mmap(nullptr, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(all != MAP_FAILED);
+    memory_ = static_cast<tape::u8*>(all);
+    forbidden_ = memory_ + size;
+    REQUIRE(mprotect(forbidden_, 4096, PROT_NONE) == 0);
   }
   caller(const caller&) = delete;
   caller& operator=(const caller&) = delete;
-  ~caller() { munmap(forbidden_, 4096); }
+  ~caller() { munmap(memory_, size + 4096); }
 
   std::vector<u64> arguments_of(cryptoki::function f) {
     used_ = 0;
-    for (auto& b : memory_) b = any(3) ? static_cast<tape::u8>(random_()) : tape::u8{0};
+    for (std::size_t i = 0; i < size; ++i) memory_[i] = any(3) ? static_cast<tape::u8>(random_()) : tape::u8{0};
     std::vector<u64> words;
     for (const auto& a : cryptoki::row(f).arguments)
       words.push_back(cryptoki::is_pointer(a.kind) ? pointer(a) : number());
@@ -53,11 +56,11 @@ class caller {
   bool any(unsigned of) { return random_() % of == 0; }
   u64 number() { return any(16) ? random_() : any(8) ? ~u64{0} : random_() % 24; }
 
-  tape::u8* take(std::size_t size) {
+  tape::u8* take(std::size_t bytes) {
     used_ = (used_ + 7) / 8 * 8;
     auto* const at = memory_ + used_;
-    used_ += size;
-    REQUIRE(used_ <= sizeof memory_);
+    used_ += bytes;
+    REQUIRE(used_ <= size);
     return at;
   }
   static u64 word(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
@@ -82,9 +85,9 @@ class caller {
       const auto rows = cryptoki::attributes();
       a.type = any(10) ? random_() : rows[random_() % rows.size()].type;
       a.ulValueLen = any(20) ? ~CK_ULONG{0} : any(2) ? sizeof(CK_ULONG) : random_() % 40;
-      const auto size = a.ulValueLen < 64 ? a.ulValueLen : 64;
-      a.pValue = any(6) ? nullptr : any(12) ? forbidden_ : take(size);
-      if (a.pValue != nullptr && a.pValue != forbidden_ && size == sizeof(CK_ULONG) && any(2)) {
+      const auto room = a.ulValueLen < 64 ? a.ulValueLen : 64;
+      a.pValue = any(6) ? nullptr : any(12) ? forbidden_ : take(room);
+      if (a.pValue != nullptr && a.pValue != forbidden_ && room == sizeof(CK_ULONG) && any(2)) {
         const CK_ULONG small = random_() % 8;
         std::memcpy(a.pValue, &small, sizeof small);
       }
@@ -105,9 +108,10 @@ class caller {
   }
 
   std::mt19937_64 random_;
-  void* forbidden_;
+  static constexpr std::size_t size = 32 * 1024;
+  tape::u8* memory_ = nullptr;  // what lies beyond it is the same for all who look: it cannot be read
+  void* forbidden_ = nullptr;
   std::size_t used_ = 0;
-  alignas(16) tape::u8 memory_[32 * 1024]{};
 };
 
 constexpr u64 results[] = {CKR_OK, CKR_OK, CKR_OK, CKR_BUFFER_TOO_SMALL, CKR_ATTRIBUTE_SENSITIVE, CKR_GENERAL_ERROR};
