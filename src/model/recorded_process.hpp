@@ -46,8 +46,7 @@ struct recorded_process {
   const tape::reader* tape = nullptr;
   std::size_t index = 0;  ///< of the tape
   std::vector<function_role> roles;
-  bool forked = false;                                ///< the tape of a child of fork
-  std::size_t parent = static_cast<std::size_t>(-1);  ///< index of the parent's tape, where that is read too
+  bool forked = false;  ///< the tape of a child of fork
 
   known initialized = known::unsure;
   u32 initializations = 0;  ///< that succeeded

@@ -5,6 +5,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "model/extract.hpp"
+#include "model/fork_parent.hpp"
 
 namespace p11tape::model {
 
@@ -42,10 +43,7 @@ state::transitions::transitions(std::span<const tape::reader* const> tapes) {
     in.tape = tapes[i];
     in.index = i;
     in.roles = roles_of(tapes[i]->rows());
-    const auto from = tapes[i]->property("forked_from");
-    in.forked = !from.empty();
-    for (std::size_t j = 0; j < tapes.size() && in.forked; ++j)
-      if (tapes[j]->property("tape") == from || tapes[j]->path() == from) in.parent = j;
+    in.forked = is_forked(*tapes[i]);
   }
 }
 

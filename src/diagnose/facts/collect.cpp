@@ -10,6 +10,7 @@
 #include "diagnose/facts/facts.hpp"
 #include "model/call_stream.hpp"
 #include "model/exchanges.hpp"
+#include "model/fork_parent.hpp"
 
 namespace p11tape::diagnose {
 namespace {
@@ -157,17 +158,12 @@ std::vector<process_facts> collect_all(std::span<const tape::reader* const> tape
   for (auto& t : threads) t.join();
   if (failure) std::rethrow_exception(failure);
 
-  for (auto& d : all) {
-    const auto from = d.tape->property("forked_from");
-    for (std::size_t j = 0; j < all.size() && d.forked; ++j)
-      if (all[j].tape->property("tape") == from || all[j].tape->path() == from) d.parent = j;
-  }
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].parent = model::fork_parent(tapes, i);
   // What the parent knew of slots when it forked is known in the child; a grandparent's list reaches as far.
   for (auto& d : all) {
     const auto* ancestor = &d;
-    for (std::size_t steps = 0; ancestor->listed_slots.empty() && ancestor->parent < all.size() && steps < all.size();
-         ++steps)
-      ancestor = &all[ancestor->parent];
+    for (std::size_t steps = 0; ancestor->listed_slots.empty() && ancestor->parent && steps < all.size(); ++steps)
+      ancestor = &all[*ancestor->parent];
     if (ancestor != &d && !ancestor->listed_slots.empty()) d.failed_calls.inherit_slots(ancestor->listed_slots);
   }
   return all;

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,8 +46,8 @@ struct process_facts {
   u64 pid = 0;
   bool filtered = false;  ///< calls were left out: rules that need every call stay silent
   bool forked = false;
-  bool imported = false;  ///< from the log of another tool: no durations, and perhaps no end
-  std::size_t parent = static_cast<std::size_t>(-1);  ///< index of the parent's tape, where that is read too
+  bool imported = false;              ///< from the log of another tool: no durations, and perhaps no end
+  std::optional<std::size_t> parent;  ///< index of the parent's tape, if that is read too
 
   model::tally tally;
   diagnose::failed_calls failed_calls;

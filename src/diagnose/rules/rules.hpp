@@ -18,7 +18,7 @@ struct rule_input {
   std::span<const process_facts> all;
   const configured& set;
 
-  const process_facts* parent() const noexcept { return d.parent < all.size() ? &all[d.parent] : nullptr; }
+  const process_facts* parent() const noexcept { return d.parent ? &all[*d.parent] : nullptr; }
 };
 
 using findings = std::vector<finding>;
