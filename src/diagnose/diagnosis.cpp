@@ -26,7 +26,7 @@ bool belongs_to(const finding& f, rule_id id) noexcept { return f.id == row(id).
 bool explains(const finding& root, const finding& other) noexcept {
   if (&root == &other || root.tape != other.tape || root.level < other.level) return false;
   const auto from = root.first_call(), to = other.first_call();
-  if (from != 0 && to != 0 && to < from) return false;
+  if (from != none && to != none && to < from) return false;
   return std::any_of(std::begin(causes), std::end(causes),
                      [&](const cause_row& c) { return belongs_to(root, c.root) && belongs_to(other, c.consequence); });
 }
@@ -132,7 +132,7 @@ diagnosis examine(std::span<const process_facts> all, const configured& set) {
 
 std::vector<const word_row*> reports(const finding& f, const report_context& around) {
   std::vector<const word_row*> rows;
-  if (f.about == topic::none || f.level == severity::info) return rows;
+  if (f.about == topic::no_topic || f.level == severity::info) return rows;
   speaker by{};
   const bool is_known = speaker_of(around.all[f.tape].program, by);
   const bool is_mq =

@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "diagnose/tables/client_messages.hpp"
+#include "model/numbers.hpp"
 
 namespace p11tape::diagnose {
 
+using model::call_number;
+using model::none;
 using u64 = std::uint64_t;
 
 enum class severity : std::uint8_t { info, warning, error };
@@ -26,9 +29,10 @@ std::string_view name_of(fault f) noexcept;
 /// The same for people: "the client program".
 std::string_view describe(fault f) noexcept;
 
-/// Something on the tape that shows it: calls by their numbers, and what is to be seen there.
+/// Something on the tape that shows it: calls, and what is to be seen there. Calls that are `none` are left out where the
+/// evidence is told.
 struct evidence {
-  std::vector<u64> calls;
+  std::vector<call_number> calls;
   std::string text;
 };
 
@@ -56,15 +60,15 @@ struct finding {
   std::vector<std::string> first_lines;  ///< what has to stand right below it
   std::vector<evidence> shown;
   std::vector<label_pair> labels;  ///< none or one
-  topic about = topic::none;       ///< what clients report of it
+  topic about = topic::no_topic;   ///< what clients report of it
   std::string advice;
   std::vector<std::string> commands;
   std::vector<finding> consequences;  ///< what it explains
 
-  /// The first call of its evidence; 0 for none.
-  u64 first_call() const noexcept;
+  /// The first call of its evidence.
+  call_number first_call() const noexcept;
 
-  finding& show(std::vector<u64> calls, std::string text) {
+  finding& show(std::vector<call_number> calls, std::string text) {
     shown.push_back({std::move(calls), std::move(text)});
     return *this;
   }

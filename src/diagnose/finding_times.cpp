@@ -8,10 +8,10 @@
 namespace p11tape::diagnose {
 namespace {
 
-using walls = std::vector<std::map<u64, u64>>;  // by tape: number of a call -> when it began
+using walls = std::vector<std::map<call_number, u64>>;  // by tape: when the call began
 
 void collect(const finding& f, walls& wanted) {
-  if (const auto call = f.first_call(); call != 0 && f.tape < wanted.size()) wanted[f.tape][call] = 0;
+  if (const auto call = f.first_call(); call != none && f.tape < wanted.size()) wanted[f.tape][call] = 0;
   for (const auto& c : f.consequences) collect(c, wanted);
 }
 

@@ -29,8 +29,8 @@ std::optional<u64> pin_length(std::span<const process_facts> all, const std::vec
   return length;
 }
 
-// When the call with that number was made, ns since 1970; 0 if the facts do not have it.
-u64 wall_of(const process_facts& d, u64 call) noexcept {
+// When the call was made, ns since 1970; 0 if the facts do not have it.
+u64 wall_of(const process_facts& d, call_number call) noexcept {
   for (const auto& i : d.failed_calls.all())
     for (const auto& s : i.samples)
       if (s.call == call) return s.wall;

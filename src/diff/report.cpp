@@ -7,6 +7,7 @@
 #include "render/words.hpp"
 #include "text/json_writer.hpp"
 #include "text/numbers.hpp"
+#include "text/phrase.hpp"
 #include "text/times.hpp"
 #include "view/completeness.hpp"
 
@@ -29,7 +30,7 @@ std::string calls_in_words(u64 n) {
 }
 
 // "C_Login (call 14)"
-std::string reference(const call_name& c) { return c.function + " (call " + std::to_string(c.number) + ")"; }
+std::string reference(const call_name& c) { return text::cat(c.function, " (call ", c.number, ")"); }
 
 std::string functions_of(const divergence& d) {
   constexpr std::size_t most = 6;
@@ -49,15 +50,14 @@ std::string sentence(const divergence& d) {
     if (d.count == 1) {
       text += reference(first) + ", which returns " + first.outcome + "; " + there + " does not";
     } else {
-      text += functions_of(d) + ": " + calls_in_words(d.count) + " (" + std::to_string(first.number) + " to " +
-              std::to_string(d.last) + ") that " + there + " does not make";
+      text += functions_of(d) + ": " + calls_in_words(d.count) + " (" + text::cat(first.number, " to ", d.last) +
+              ") that " + there + " does not make";
     }
-    text += d.meanwhile.number == 0 ? ": its thread makes no further calls."
-                                    : ". " + there + " continues with " + reference(d.meanwhile) + ".";
+    text += d.meanwhile.number == model::none ? ": its thread makes no further calls."
+                                              : ". " + there + " continues with " + reference(d.meanwhile) + ".";
     return text;
   }
-  const auto where =
-      d.a.function + " (call " + std::to_string(d.a.number) + " in A, " + std::to_string(d.b.number) + " in B)";
+  const auto where = text::cat(d.a.function, " (call ", d.a.number, " in A, ", d.b.number, " in B)");
   const auto has = [&](kind k) {
     return std::any_of(d.values.begin(), d.values.end(), [&](const auto& v) { return v.what == k; });
   };
@@ -143,10 +143,10 @@ void append_expected(const comparison& c, const diff_context& around, std::strin
 }
 
 void append_call(std::string_view key, const call_name& c, text::json_writer& json) {
-  if (c.number == 0) return;
+  if (c.number == model::none) return;
   json.key(key);
   json.begin_object();
-  json.field("call", c.number);
+  json.field("call", c.number.value());
   json.field("function", c.function);
   json.field("outcome", c.outcome);
   json.end_object();

@@ -92,14 +92,14 @@ bool is_generated(const model::object& o) noexcept {
 
 digest digest_of(const tape::reader& tape, u64 most, const std::function<void(u64)>& seen) {
   digest d;
-  std::map<u64, std::size_t> place;  // a thread's number -> index in d.lines
+  std::map<model::thread_number, std::size_t> place;  // index in d.lines
   struct thread_facts {
     std::size_t index = 0;
     bool left_out = false;
   };
-  std::map<u64, thread_facts> facts;  // by number
+  std::map<model::thread_number, thread_facts> facts;
   for (std::size_t t = 0; t < tape.threads().size(); ++t)
-    facts[tape.threads()[t].number] = {t, is_lookup_thread(tape, t)};
+    facts[model::thread_number(tape.threads()[t].number)] = {t, is_lookup_thread(tape, t)};
   d.end = std::make_shared<model::state>(tape);
   model::call_stream calls(tape);
   u64 bytes = 0;
@@ -125,7 +125,7 @@ digest digest_of(const tape::reader& tape, u64 most, const std::function<void(u6
     l.number = c->number;
     l.mechanism = now.mechanism;
     l.slot = now.slot_id;
-    l.object = now.key != nullptr ? now.key->number : 0;
+    l.object = now.key != nullptr ? now.key->number : model::none;
     l.value = now.value;
     l.ended = now.ended;
     l.harmless = now.ended && is_query(now) && is_routine(now.value);

@@ -24,11 +24,11 @@ using tape::u64;
 /// A call of a thread.
 struct line {
   element key;
-  u64 number = 0;                  ///< as `show` counts
+  model::call_number number;       ///< as `show` counts
   u64 mechanism = model::unknown;  ///< of the call, or of the operation that it goes on with
-  u64 slot = model::unknown;
-  u64 object = 0;  ///< model::object::number of the key or object; 0: none, or unknown
-  u64 value = 0;   ///< the return value
+  model::slot_id slot;
+  model::object_number object;  ///< the key or object
+  u64 value = 0;                ///< the return value
   bool ended = false;
   bool harmless = false;  ///< a query or a poll that went well: it changes nothing
   bool fresh = false;     ///< its object is a key that this process generated
@@ -41,9 +41,9 @@ struct digest {
   u64 lookups = 0;                       ///< calls of a replayer's own, left out
   u64 time_in_module = 0;                ///< ns
   bool cut = false;                      ///< the tape has more calls than were to be looked at
-  std::map<u64, std::string> tokens;     ///< label by slot
-  std::unordered_map<u64, model::object> objects;  ///< by number, as last known
-  std::shared_ptr<model::state> end;               ///< the state at the end, for descriptions
+  std::map<model::slot_id, std::string> tokens;                     ///< labels
+  std::unordered_map<model::object_number, model::object> objects;  ///< as last known
+  std::shared_ptr<model::state> end;                                ///< the state at the end, for descriptions
 };
 
 /// At most `most` calls are looked at. `seen` is told of bytes that were read, for a progress bar.

@@ -14,6 +14,9 @@
 namespace p11tape::diff {
 namespace {
 
+using model::call_number;
+using model::slot_id;
+
 std::string unpadded(std::string_view label) {
   while (!label.empty() && (label.back() == ' ' || label.back() == '\0')) label.remove_suffix(1);
   return std::string(label);
@@ -33,7 +36,7 @@ class by_meaning : public handle_map {
   bool same(handle_kind what, u64 a, u64 b, bool given) override {
     switch (what) {
       case handle_kind::slot:
-        return same_token(a, b) || (told_.emplace(a, b), false);
+        return same_token(slot_id(a), slot_id(b)) || (told_.emplace(slot_id(a), slot_id(b)), false);
       case handle_kind::session:
         return given || same_token(in_a_->slot, in_b_->slot) || !told_.emplace(in_a_->slot, in_b_->slot).second;
       default:
@@ -44,10 +47,10 @@ class by_meaning : public handle_map {
   std::string words(handle_kind what, u64 handle, bool of_a) const override {
     if (what == handle_kind::object) {
       const auto* o = object_of(of_a);
-      return o != nullptr && o->handle == handle ? model::describe_short(*o) : std::string();
+      return o != nullptr && o->handle == model::object_handle(handle) ? model::describe_short(*o) : std::string();
     }
     const auto& d = of_a ? a_ : b_;
-    const auto slot = what == handle_kind::slot ? handle : (of_a ? in_a_ : in_b_)->slot;
+    const auto slot = what == handle_kind::slot ? slot_id(handle) : (of_a ? in_a_ : in_b_)->slot;
     const auto i = d.tokens.find(slot);
     if (i == d.tokens.end()) return {};
     const auto label = unpadded(i->second);
@@ -64,7 +67,7 @@ class by_meaning : public handle_map {
   }
 
  private:
-  bool same_token(u64 a, u64 b) const {
+  bool same_token(slot_id a, slot_id b) const {
     const auto i = a_.tokens.find(a), j = b_.tokens.find(b);
     return i == a_.tokens.end() || j == b_.tokens.end() || unpadded(i->second) == unpadded(j->second);
   }
@@ -80,7 +83,7 @@ class by_meaning : public handle_map {
 
   const digest &a_, &b_;
   const line *in_a_ = nullptr, *in_b_ = nullptr;
-  std::set<std::pair<u64, u64>> told_;  // slots of A and B whose tokens are different ones
+  std::set<std::pair<slot_id, slot_id>> told_;  // slots of A and B whose tokens are different ones
 };
 
 // The calls of one thread, one by one, up to an index.
@@ -140,7 +143,8 @@ class comparing {
     out_.shortest &= found.shortest;
     walking calls_a(tape_a_, out_.a.threads, t), calls_b(tape_b_, out_.b.threads, t);
     other_data_.clear();
-    order_ = a.empty() && !out_.a.lines.empty() ? ~u64{0} : 0;  // a thread that only B has comes last
+    order_ = a.empty() && !out_.a.lines.empty() ? call_number(model::all_ones)
+                                                : model::none;  // a thread that only B has comes last
     thread_ = t + 1;
     run_ = nullptr;
     for (const auto& s : found.steps) {
@@ -184,7 +188,8 @@ class comparing {
     situation around;
     around.mechanism = a.mechanism == b.mechanism ? a.mechanism : model::unknown;
     around.fresh_object = a.fresh && b.fresh;
-    const auto session = x.arguments().word(0);  // all functions of an operation begin with their session
+    const model::session_handle session(
+        x.arguments().word(0));  // all functions of an operation begin with their session
     around.other_data = other_data_.contains(session);
     differences all;
     arguments(view_x, view_y, handles_, around, all);
@@ -229,11 +234,11 @@ class comparing {
   const tape::reader &tape_a_, &tape_b_;
   comparison& out_;
   by_meaning handles_;
-  std::set<u64> other_data_;  // sessions of A whose operations were fed other data
+  std::set<model::session_handle> other_data_;  // sessions of A whose operations were fed other data
   divergence spare_;
   divergence* run_ = nullptr;
   std::size_t thread_ = 0;
-  u64 order_ = 0;
+  call_number order_;
 };
 
 }  // namespace

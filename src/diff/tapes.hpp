@@ -16,7 +16,7 @@ namespace p11tape::diff {
 
 /// A call, as the report names it.
 struct call_name {
-  u64 number = 0;  ///< 0: there is none
+  model::call_number number;  ///< none: there is no such call
   std::string function;
   std::string outcome;  ///< "CKR_OK", "never returned"
 };
@@ -27,12 +27,12 @@ struct divergence {
   change what = change::differs;
   std::size_t thread = 0;              ///< 1 for the first pair of threads ...
   call_name a, b;                      ///< of only_a and only_b the first call
-  call_name meanwhile;                 ///< of only_a and only_b: what the other side calls next; number 0: nothing more
+  call_name meanwhile;                 ///< of only_a and only_b: what the other side calls next, if it calls anything
   u64 count = 1;                       ///< of only_a and only_b: calls in a row
-  u64 last = 0;                        ///< the number of the last of them
+  model::call_number last;             ///< the last of them
   std::vector<std::string> functions;  ///< their names, each once, in order
   differences values;                  ///< of `differs`: only those that diverge
-  u64 order = 0;                       ///< where it happened, on A's tape
+  model::call_number order;            ///< where it happened, on A's tape
 };
 
 struct comparison {

@@ -131,7 +131,9 @@ struct span_name {
 
 // An operation that has begun.
 struct open_operation {
-  u64 id = 0, number = 0, start = 0;
+  u64 id = 0;
+  model::call_number number;
+  u64 start = 0;
 };
 
 class tape_spans {
@@ -171,7 +173,7 @@ class tape_spans {
     const auto does = now.role->does;
     if (does == effect::login) return write_call(scan, session.number, {query::id_of(c), c.number, c.start_wall()});
     const auto key = std::pair(session.number, now.role->on);
-    if (now.role->on == model::operation::none || now.role->on == model::operation::search) {
+    if (now.role->on == model::operation::no_operation || now.role->on == model::operation::search) {
       // Making and wrapping keys is one call.
       if (c.function != nullptr && c.function->family == "key")
         write_call(scan, session.number, {query::id_of(c), c.number, c.start_wall()});
@@ -206,7 +208,7 @@ class tape_spans {
                  c.ended() ? c.leave.wall : c.start_wall());
     spans_.text("p11tape.function", function);
     spans_.text("p11tape.rv", rv);
-    spans_.number("p11tape.call", c.number);
+    spans_.number("p11tape.call", c.number.value());
     spans_.text("p11tape.token", text(col::token));
     spans_.text("p11tape.serial", text(col::serial));
     spans_.text("p11tape.mechanism", text(col::mechanism));
@@ -234,7 +236,7 @@ class tape_spans {
     spans_.number("p11tape.calls", t.at(r, col::calls).number);
     spans_.end(false, {});
     if (const auto number = t.at(r, col::opened_number); number.what == query::cell::kind::number)
-      by_number_.try_emplace(number.number, span_name{trace_of(id), span_of_session(id)});
+      by_number_.try_emplace(model::call_number(number.number), span_name{trace_of(id), span_of_session(id)});
   }
 
   void write_finding(query::stored_table& t, std::size_t r) {
@@ -242,7 +244,7 @@ class tape_spans {
     const auto id = t.at(r, col::id).number;
     const auto time = t.at(r, col::time_ns).number;
     const auto number = t.at(r, col::number);
-    const auto link = by_number_.find(number.number);
+    const auto link = by_number_.find(model::call_number(number.number));
     const auto start = time != 0 ? time : words_.started;
     spans_.begin(std::string(words_.id) + hex16(id), hex16(id), {}, "finding " + std::string(t.at(r, col::rule).text),
                  kind_internal, start, start);
@@ -260,7 +262,7 @@ class tape_spans {
   query::tape_words words_;
   span_writer spans_;
   std::map<std::pair<u64, model::operation>, open_operation> open_;
-  std::unordered_map<u64, span_name> by_number_;
+  std::unordered_map<model::call_number, span_name> by_number_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "export/rows.hpp"
+#include "text/phrase.hpp"
 
 namespace p11tape::exporting {
 namespace {
@@ -39,7 +40,7 @@ progress_map read_progress(const std::string& path) {
     if (!(words >> tape >> p.revision)) fail(path, "is damaged (delete it; all rows are then exported again)");
     while (words >> thread) {
       char* end = nullptr;
-      const auto number = std::strtoull(thread.c_str(), &end, 10);
+      const model::thread_number number(std::strtoull(thread.c_str(), &end, 10));
       if (*end != ':') fail(path, "is damaged (delete it; all rows are then exported again)");
       p.threads[number] = std::strtoull(end + 1, nullptr, 10);
     }
@@ -52,7 +53,7 @@ void write_progress(const std::string& path, const progress_map& all) {
   std::string text = std::string(first_line) + "\n";
   for (const auto& [tape, p] : all) {
     text += tape + " " + std::to_string(p.revision);
-    for (const auto& [thread, count] : p.threads) text += " " + std::to_string(thread) + ":" + std::to_string(count);
+    for (const auto& [thread, count] : p.threads) text += text::cat(" ", thread, ":", count);
     text += '\n';
   }
   const auto next = path + ".new";

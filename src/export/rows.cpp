@@ -46,7 +46,7 @@ class held_back {
 
  private:
   bool growing_;
-  std::set<u64> threads_;
+  std::set<model::thread_number> threads_;
 };
 
 class tape_export {

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "model/numbers.hpp"
 #include "query/escape.hpp"
 #include "query/model.hpp"
 #include "query/sources/call_scan.hpp"
@@ -72,7 +73,7 @@ class line_maker {
 /// What has been exported of a tape: of each thread the calls up to a count, and of the whole the calls that the rows
 /// of its other tables were made with.
 struct tape_progress {
-  std::map<u64, u64> threads;
+  std::map<model::thread_number, u64> threads;
   u64 revision = 0;
   bool operator==(const tape_progress&) const = default;
 };

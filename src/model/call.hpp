@@ -2,16 +2,22 @@
 // A call: an ENTER and what became of it. The unit that everything offline works with.
 #pragma once
 
+#include "model/numbers.hpp"
 #include "p11tape/tape.hpp"
 
 namespace p11tape::model {
 
+struct calling_thread {
+  thread_number number;
+  tape::u64 id = 0;  ///< the kernel's; may be used again by a later thread
+};
+
 struct call {
-  tape::u64 number = 0;  ///< 1, 2, 3 ... on its tape, in the order in which the calls began
-  tape::u64 outer = 0;   ///< number of the call of the same thread that this one was made in, 0 for none
+  call_number number;  ///< 1, 2, 3 ... on its tape, in the order in which the calls began
+  call_number outer;   ///< of the same thread, that this one was made in
   const tape::reader* tape = nullptr;
   std::size_t tape_index = 0;
-  tape::thread_info thread{};
+  calling_thread thread;
   unsigned depth = 0;
   tape::u16 function_number = 0;
   const tape::function_info* function = nullptr;  ///< nullptr where the tape does not describe the number

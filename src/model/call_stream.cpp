@@ -47,7 +47,7 @@ const call* call_stream::next() {
       heap_.pop_back();
   }
   if (current_ == nullptr) return nullptr;
-  const auto number = ++counts_[current_->head.tape_index];
+  const call_number number(++counts_[current_->head.tape_index]);
   current_->head.number = number;
   current_->calls.set_number(number);
   return &current_->head;

@@ -66,16 +66,16 @@ std::string kind_of(const object& o) {
 std::string describe_id(std::string_view id) { return id.empty() ? "(empty)" : text::hex(bytes_of(id)); }
 
 std::string describe(const slot& s) {
-  if (!s.token) return text::slot(s.id);
+  if (!s.token) return text::slot(s.id.value());
   const auto label = without_padding(s.token->label);
-  return label.empty() ? "the unlabelled token in " + text::slot(s.id) : quoted(label);
+  return label.empty() ? "the unlabelled token in " + text::slot(s.id.value()) : quoted(label);
 }
 
 std::string describe(const recorded_process& in, const session& s) {
-  auto text = "session " + std::to_string(s.number);
-  if (s.slot == unknown) return text;
+  auto text = "session " + std::to_string(s.number.value());
+  if (s.slot == none) return text;
   const auto* at = in.find_slot(s.slot);
-  return text + " on " + (at != nullptr ? describe(*at) : text::slot(s.slot));
+  return text + " on " + (at != nullptr ? describe(*at) : text::slot(s.slot.value()));
 }
 
 std::string describe_short(const object& o) {
@@ -90,26 +90,28 @@ std::string describe_short(const object& o) {
 
 std::string describe(const recorded_process& in, const object& o) {
   auto text = describe_short(o);
-  if (o.slot == unknown) return text;
+  if (o.slot == none) return text;
   const auto* at = in.find_slot(o.slot);
-  return text + " on " + (at != nullptr ? describe(*at) : text::slot(o.slot));
+  return text + " on " + (at != nullptr ? describe(*at) : text::slot(o.slot.value()));
 }
 
-std::string meaning(const call_context& now, std::string_view kind, u64 handle) {
+std::string meaning(const call_context& now, std::string_view kind, u64 number) {
   const auto& in = *now.process;
   if (kind == "slot") {
-    const auto* s = in.find_slot(handle);
+    const auto* s = in.find_slot(slot_id(number));
     return s != nullptr && s->token ? describe(*s) : "";
   }
   if (kind == "session") {
     // C_OpenSession is the one function that gives a session: what it gives is new, whatever had the handle before.
     if (now.role->does == cryptoki::effect::open_session)
       return now.slot != nullptr ? "a new session on " + describe(*now.slot) : "a new session";
+    const session_handle handle(number);
     if (const auto* s = in.find_session(handle)) return describe(in, *s);
-    const auto* p = in.find_past(handle, true);
-    return p != nullptr ? "session " + std::to_string(p->number) + ", closed" : "";
+    const auto* p = in.find_past(handle);
+    return p != nullptr ? "session " + std::to_string(p->number.value()) + ", closed" : "";
   }
-  if (kind != "object" || handle == 0) return {};
+  if (kind != "object" || number == CK_INVALID_HANDLE) return {};
+  const object_handle handle(number);
   object made;
   for (std::size_t which = 0; made_by(*now.call, *now.role, in, now.slot_id, which, made); ++which)
     if (made.handle == handle) return describe(in, made);

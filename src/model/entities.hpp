@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/numbers.hpp"
 #include "model/roles.hpp"
 #include "p11tape/layout.hpp"
 
@@ -19,7 +20,8 @@ namespace p11tape::model {
 using tape::u32;
 using tape::u64;
 
-inline constexpr u64 unknown = ~u64{0};
+/// A mechanism, class, type, user or other value that the tape does not show.
+inline constexpr u64 unknown = all_ones;
 
 /// CK_TOKEN_INFO, as last seen. Texts keep their padding: it matters to those who compare labels.
 struct token {
@@ -28,7 +30,7 @@ struct token {
   u64 max_sessions = 0, sessions = 0, max_rw_sessions = 0, rw_sessions = 0;
   u64 max_pin = 0, min_pin = 0;
   u64 firmware = unknown;  ///< major * 256 + minor
-  u64 seen_in = 0;         ///< number of the call that told this
+  call_number seen_in;     ///< that told this
   u64 seen_wall = 0;       ///< ns since 1970
 
   bool has(u64 flag) const noexcept { return (flags & flag) != 0; }
@@ -39,18 +41,18 @@ struct mechanism_limits {
 };
 
 struct slot {
-  u64 id = unknown;
+  slot_id id;
   std::string description, manufacturer;  ///< without padding; empty until C_GetSlotInfo tells them
   u64 flags = 0;
-  u64 info_in = 0;  ///< number of the last C_GetSlotInfo, 0 for none
+  call_number info_in;  ///< the last C_GetSlotInfo
   std::optional<model::token> token;
   std::vector<u64> mechanisms;
-  u64 mechanisms_in = 0;  ///< number of the last C_GetMechanismList that gave the list, 0 for none
+  call_number mechanisms_in;  ///< the last C_GetMechanismList that gave the list
   std::unordered_map<u64, mechanism_limits> limits;
 
-  u64 user = unknown;  ///< CKU_* who is logged in, as far as the tape tells; `unknown`: nobody
-  u64 login_in = 0;    ///< number of the call that logged in; 0 where the tape does not show it
-  u32 sessions = 0;    ///< open now, as far as the tape tells
+  u64 user = unknown;    ///< CKU_* who is logged in, as far as the tape tells; `unknown`: nobody
+  call_number login_in;  ///< that logged in, if the tape shows it
+  u32 sessions = 0;      ///< open now, as far as the tape tells
   u32 rw_sessions = 0;
 
   bool logged_in() const noexcept { return user != unknown; }
@@ -62,8 +64,8 @@ struct active_operation {
   bool active = false;
   bool touched = false;  ///< begun, and continued by at least one call
   u64 mechanism = unknown;
-  u64 key = 0;  ///< object handle
-  u64 begun_in = 0;
+  object_handle key;
+  call_number begun_in;
 };
 
 /// What a search asked for, and what came of it.
@@ -76,17 +78,17 @@ struct search {
   u64 found = 0;          ///< objects so far, as the calls have counted them
   bool unclear = false;   ///< a call may have found more: nothing on the tape proves how many
   u32 steps = 0;          ///< calls of C_FindObjects
-  u64 begun_in = 0;
+  call_number begun_in;
 };
 
 struct session {
-  u64 handle = 0;
-  u64 number = 0;  ///< 1, 2, 3 ... over all sessions of all tapes: handles are used again, numbers are not
-  u64 slot = unknown;
+  session_handle handle;
+  session_number number;  ///< handles are used again, numbers are not
+  slot_id slot;
   u64 flags = 0;
-  u64 opened_in = 0;  ///< number of the call, 0 where the tape does not show it
-  u64 thread = 0;     ///< number of the thread that opened it
-  u64 last_used = 0;  ///< CLOCK_MONOTONIC of the end of its last call
+  call_number opened_in;  ///< if the tape shows it
+  thread_number thread;   ///< that opened it
+  u64 last_used = 0;      ///< CLOCK_MONOTONIC of the end of its last call
   u64 calls = 0;
   bool logged_in_here = false;  ///< C_Login was called with this session
   std::array<active_operation, operations> active{};
@@ -117,9 +119,9 @@ enum object_bits : u32 {
 
 /// What the tape tells of an object. Everything may be unknown: labels and IDs are known only where somebody asked.
 struct object {
-  u64 handle = 0;
-  u64 number = 0;  ///< as session::number
-  u64 slot = unknown;
+  object_handle handle;
+  object_number number;  ///< as session::number
+  slot_id slot;
   u64 object_class = unknown;
   u64 key_type = unknown;
   std::optional<std::string> label, id;
@@ -129,10 +131,10 @@ struct object {
   u32 said = 0;           ///< object_bits that are known
   u32 set = 0;            ///< and their values
   std::vector<u64> allowed_mechanisms;
-  u64 session = 0;        ///< number of the session that it ends with; 0 for a token object, or unknown
-  u64 first_seen_in = 0;  ///< number of the call
+  session_number session;  ///< that it ends with; none for a token object, or if it is not known
+  call_number first_seen_in;
   bool created = false;   ///< by this process
-  u64 last_used = 0;      ///< number of the last call that had it as an argument or a result
+  call_number last_used;  ///< that had it as an argument or a result
 
   bool is(object_bits b) const noexcept { return (said & set & b) != 0; }
   bool is_not(object_bits b) const noexcept { return (said & b) != 0 && (set & b) == 0; }
@@ -141,15 +143,15 @@ struct object {
 /// Why a handle is no longer valid.
 enum class ending : std::uint8_t { closed, closed_all, finalized, destroyed, replaced, logged_out };
 
-/// A handle of the past: what it was, and which call ended it.
+/// A handle of the past, of a session or an object: what it was, and which call ended it.
 struct past {
-  u64 handle = 0;
-  u64 number = 0;
-  u64 slot = unknown;
-  u64 ended_in = 0;  ///< number of the call
-  u64 ended_by = 0;  ///< number of the thread
+  session_handle session;
+  session_number number;  ///< of the session
+  object_handle object;
+  slot_id slot;
+  call_number ended_in;
+  thread_number ended_by;
   ending how = ending::closed;
-  bool is_session = false;
 };
 
 }  // namespace p11tape::model

@@ -79,14 +79,14 @@ tape::u64 call_exchanges::of_no_call() {
 void call_exchanges::collect(const lane& from, const call& c) {
   const auto end = c.ended() ? c.leave.time : ~tape::u64{0};
   const auto belongs = [&](const tape::exchange_view& e) {
-    return e.thread_number == c.thread.number && e.call == c.enter.call;
+    return e.thread_number == c.thread.number.value() && e.call == c.enter.call;
   };
   const auto& first = from.next;
   if (first.now.ended > end) return;
   // A copy goes on from there: calls inside this one, and calls of other threads, have theirs in the same stretch.
   for (auto scout = first; scout.live && scout.now.ended <= end; scout.advance()) {
     if (!belongs(scout.now)) {
-      const bool own = scout.thread_number == c.thread.number;
+      const bool own = scout.thread_number == c.thread.number.value();
       if (own && !c.ended() && scout.now.call > c.enter.call && scout.record.depth <= c.depth) return;
       continue;
     }

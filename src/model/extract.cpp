@@ -300,7 +300,7 @@ numbers output_numbers(const call& c, std::int8_t argument) {
   return n;
 }
 
-bool made_by(const call& c, const function_role& r, const recorded_process& in, u64 slot, std::size_t which,
+bool made_by(const call& c, const function_role& r, const recorded_process& in, slot_id slot, std::size_t which,
              object& out) {
   if (r.does != cryptoki::effect::create_object || !c.ended() || c.return_value() != CKR_OK) return false;
   if (which > 1 || (which == 1 && r.more_result < 0)) return false;
@@ -309,8 +309,9 @@ bool made_by(const call& c, const function_role& r, const recorded_process& in, 
   out = object{};
   const bool copies = r.which == cryptoki::function::C_CopyObject;
   if (copies)
-    if (const auto* from = in.find_object(slot, c.arguments().word(static_cast<std::size_t>(r.object)))) out = *from;
-  out.handle = handles[0];
+    if (const auto* from = in.find_object(slot, object_handle(c.arguments().word(static_cast<std::size_t>(r.object)))))
+      out = *from;
+  out.handle = object_handle(handles[0]);
   out.slot = slot;
   out.first_seen_in = c.number;
   out.created = true;

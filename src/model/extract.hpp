@@ -50,7 +50,7 @@ struct numbers {
 numbers output_numbers(const call& c, std::int8_t argument);
 
 /// The objects that a call made, as its templates tell of them, without the number; false where it made none.
-bool made_by(const call& c, const function_role& r, const recorded_process& in, u64 slot, std::size_t which,
+bool made_by(const call& c, const function_role& r, const recorded_process& in, slot_id slot, std::size_t which,
              object& out);
 
 }  // namespace p11tape::model

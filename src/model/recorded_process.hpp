@@ -29,14 +29,16 @@ enum class known : std::uint8_t { unsure, yes, no };
 struct flight {
   u64 start = 0;      ///< CLOCK_MONOTONIC
   u64 end = unknown;  ///< the same; `unknown`: it never returned
-  u64 call = 0;
-  u64 thread = 0;         ///< number
-  u64 session = unknown;  ///< handle
+  call_number call;
+  thread_number thread;
+  session_handle session;
   const function_role* role = nullptr;
   unsigned depth = 0;
 
   // What it will change.
-  u64 slot = unknown, mechanism = unknown, object = 0, user = 0, value = 0;
+  slot_id slot;
+  object_handle object;
+  u64 mechanism = unknown, user = 0, value = 0;
   bool ended = false;  ///< it returned `value`
   bool asks = false;   ///< only for the length of its output
   u32 kept = 0;        ///< 1 + index of the copy of the call, where one is needed; 0: none
@@ -50,36 +52,41 @@ struct recorded_process {
 
   known initialized = known::unsure;
   u32 initializations = 0;  ///< that succeeded
-  u64 initialized_in = 0, finalized_in = 0;
-  u64 finalized_by = 0;  ///< number of the thread
+  call_number initialized_in, finalized_in;
+  thread_number finalized_by;
   locking locks;
 
-  recent_map<u64, slot> slots;
-  std::vector<u64> slot_list;   ///< as C_GetSlotList last gave it
-  std::vector<u64> token_list;  ///< the same, asked for slots with a token
-  u64 slot_list_in = 0, token_list_in = 0;
-  recent_map<u64, session> sessions;  ///< open ones, by handle
-  recent_map<u64, object> objects;    ///< by key_of(slot, handle)
-  std::deque<past> ended;             ///< newest last, at most most_past
-  std::vector<flight> flights;        ///< calls in flight, as a heap: the one that ends first in front
-  u32 unreturned = 0;                 ///< how many of them never returned
-  u64 last_end = 0;                   ///< CLOCK_MONOTONIC of the latest end of a call so far
+  recent_map<slot_id, slot> slots;
+  std::vector<slot_id> slot_list;   ///< as C_GetSlotList last gave it
+  std::vector<slot_id> token_list;  ///< the same, asked for slots with a token
+  call_number slot_list_in, token_list_in;
+  recent_map<session_handle, session> sessions;  ///< open ones
+  recent_map<u64, object> objects;               ///< by key_of(slot, handle)
+  std::deque<past> ended;                        ///< newest last, at most most_past
+  std::vector<flight> flights;                   ///< calls in flight, as a heap: the one that ends first in front
+  u32 unreturned = 0;                            ///< how many of them never returned
+  u64 last_end = 0;                              ///< CLOCK_MONOTONIC of the latest end of a call so far
 
   static constexpr std::size_t most_past = 4096;
   static constexpr std::size_t most_objects = 65536;
   static constexpr std::size_t most_slots = 4096;
 
-  const slot* find_slot(u64 id) const noexcept { return slots.look_up(id); }
-  const session* find_session(u64 handle) const noexcept { return sessions.look_up(handle); }
-  /// An object handle means something on one slot only. `slot` may be `unknown`.
-  const object* find_object(u64 slot, u64 handle) const noexcept {
+  const slot* find_slot(slot_id id) const noexcept { return slots.look_up(id); }
+  const session* find_session(session_handle handle) const noexcept { return sessions.look_up(handle); }
+  /// An object handle means something on one slot only, which may be `none`: not known. The object of a handle that is
+  /// not known is not known, either.
+  const object* find_object(slot_id slot, object_handle handle) const noexcept {
+    if (handle == none) return nullptr;
     const auto* const o = objects.look_up(key_of(slot, handle));
     return o != nullptr && o->slot == slot && o->handle == handle ? o : nullptr;
   }
-  /// The newest past thing of that handle.
-  const past* find_past(u64 handle, bool is_session) const noexcept;
+  /// The newest past session or object of that handle.
+  const past* find_past(session_handle handle) const noexcept;
+  const past* find_past(object_handle handle) const noexcept;
 
-  static constexpr u64 key_of(u64 slot, u64 handle) noexcept { return slot * 0x9e3779b97f4a7c15u ^ handle; }
+  static constexpr u64 key_of(slot_id slot, object_handle handle) noexcept {
+    return slot.value() * 0x9e3779b97f4a7c15u ^ handle.value();
+  }
 };
 
 }  // namespace p11tape::model

@@ -34,19 +34,19 @@ bool works_on_operation(effect e) noexcept {
 }
 
 operation operation_of(const tape::function_info& f) noexcept {
-  if (!works_on_operation(f.does)) return operation::none;
+  if (!works_on_operation(f.does)) return operation::no_operation;
   if (f.family == "search") return operation::search;
   if (f.family == "encrypt") return operation::encrypt;
   if (f.family == "decrypt") return operation::decrypt;
   if (f.family == "digest") return operation::digest;
   if (f.family == "sign") return operation::sign;
   if (f.family == "verify") return operation::verify;
-  if (f.family != "message") return operation::none;
+  if (f.family != "message") return operation::no_operation;
   const auto has = [&](std::string_view word) { return f.name.find(word) != std::string_view::npos; };
   if (has("Encrypt")) return operation::message_encrypt;
   if (has("Decrypt")) return operation::message_decrypt;
   if (has("Sign")) return operation::message_sign;
-  return has("Verify") ? operation::message_verify : operation::none;
+  return has("Verify") ? operation::message_verify : operation::no_operation;
 }
 
 void put_first(std::int8_t& first, std::int8_t& second, std::int8_t i) noexcept {
@@ -57,23 +57,23 @@ void put_first(std::int8_t& first, std::int8_t& second, std::int8_t i) noexcept 
 }
 
 void place(function_role& r, const field& f, std::int8_t i) noexcept {
-  std::int8_t none = 0;  // where only the first of a kind counts
+  std::int8_t ignored = 0;  // where only the first of a kind counts
   const bool comes_out = f.way == flow::out;
   if (f.broken) return;
   switch (f.kind) {
     case shape::number:
-      if (f.meaning == "session") put_first(r.session, none, i);
-      if (f.meaning == "slot") put_first(r.slot, none, i);
+      if (f.meaning == "session") put_first(r.session, ignored, i);
+      if (f.meaning == "slot") put_first(r.slot, ignored, i);
       if (f.meaning == "object") put_first(r.object, r.second_object, i);
-      if (f.meaning == "user_type") put_first(r.user, none, i);
-      if (f.type == "CK_FLAGS") put_first(r.flags, none, i);
+      if (f.meaning == "user_type") put_first(r.user, ignored, i);
+      if (f.type == "CK_FLAGS") put_first(r.flags, ignored, i);
       break;
     case shape::numbers:
       if (comes_out && (f.meaning == "session" || f.meaning == "object" || f.meaning == "slot"))
         put_first(r.result, r.more_result, i);
       break;
     case shape::mechanism:
-      put_first(r.mechanism, none, i);
+      put_first(r.mechanism, ignored, i);
       break;
     case shape::attributes:
       if (comes_out)

@@ -23,9 +23,9 @@ enum class operation : std::uint8_t {
   message_decrypt,
   message_sign,
   message_verify,
-  none,
+  no_operation,
 };
-inline constexpr std::size_t operations = static_cast<std::size_t>(operation::none);
+inline constexpr std::size_t operations = static_cast<std::size_t>(operation::no_operation);
 
 /// "a search", "signing" ...
 const char* name_of(operation o) noexcept;
@@ -37,7 +37,7 @@ inline constexpr auto unknown_function = static_cast<cryptoki::function>(cryptok
 struct function_role {
   cryptoki::function which = unknown_function;  ///< by name, whatever its number on the tape
   cryptoki::effect does = cryptoki::effect::none;
-  operation on = operation::none;  ///< the operation that it begins, continues or ends
+  operation on = operation::no_operation;  ///< the operation that it begins, continues or ends
   std::int8_t session = -1;
   std::int8_t slot = -1;
   std::int8_t object = -1;  ///< the first object handle that is passed in: key or object

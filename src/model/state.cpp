@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/state.hpp"
 
+#include <algorithm>
+
 #include "cryptoki/pkcs11.hpp"
 #include "model/extract.hpp"
 #include "model/transitions.hpp"
@@ -13,10 +15,16 @@ bool slot::offers(u64 mechanism) const noexcept {
   return false;
 }
 
-const past* recorded_process::find_past(u64 handle, bool is_session) const noexcept {
-  for (auto i = ended.rbegin(); i != ended.rend(); ++i)
-    if (i->handle == handle && i->is_session == is_session) return &*i;
-  return nullptr;
+const past* recorded_process::find_past(session_handle handle) const noexcept {
+  if (handle == none) return nullptr;
+  const auto i = std::find_if(ended.rbegin(), ended.rend(), [&](const past& p) { return p.session == handle; });
+  return i == ended.rend() ? nullptr : &*i;
+}
+
+const past* recorded_process::find_past(object_handle handle) const noexcept {
+  if (handle == none) return nullptr;
+  const auto i = std::find_if(ended.rbegin(), ended.rend(), [&](const past& p) { return p.object == handle; });
+  return i == ended.rend() ? nullptr : &*i;
 }
 
 state::state(std::span<const tape::reader* const> tapes) : changes_(std::make_unique<transitions>(tapes)) {}
@@ -51,22 +59,22 @@ const call_context& state::take(const call& c) {
   now_.ok = now_.ended && now_.value == CKR_OK;
   const auto& r = *now_.role;
   if (r.session >= 0 && c.begun()) {
-    now_.session_handle = now_.word(r.session);
+    now_.session_handle = session_handle(now_.word(r.session));
     now_.session = in.find_session(now_.session_handle);
     if (now_.session != nullptr) now_.slot_id = now_.session->slot;
   } else if (r.slot >= 0 && c.begun()) {
-    now_.slot_id = now_.word(r.slot);
+    now_.slot_id = slot_id(now_.word(r.slot));
   }
-  if (now_.slot_id != unknown) now_.slot = in.find_slot(now_.slot_id);
+  if (now_.slot_id != none) now_.slot = in.find_slot(now_.slot_id);
   if (r.mechanism >= 0) now_.mechanism = mechanism_of(c, r);
   if (r.object >= 0 && c.begun()) {
-    now_.object_handle = now_.word(r.object);
+    now_.object_handle = object_handle(now_.word(r.object));
     now_.key = in.find_object(now_.slot_id, now_.object_handle);
-  } else if (now_.session != nullptr && r.on != operation::none && r.does != cryptoki::effect::begin) {
+  } else if (now_.session != nullptr && r.on != operation::no_operation && r.does != cryptoki::effect::begin) {
     const auto& o = now_.session->of(r.on);
     if (o.active) {
       now_.mechanism = o.mechanism;
-      if (o.key != 0) now_.key = in.find_object(now_.slot_id, o.key);
+      now_.key = in.find_object(now_.slot_id, o.key);
     }
   }
   changes_->depart(in, now_);

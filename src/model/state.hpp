@@ -35,11 +35,11 @@ struct call_context {
   const function_role* role = nullptr;
   cryptoki::function which = unknown_function;
 
-  u64 session_handle = unknown;             ///< as passed; `unknown` where the function has none
+  model::session_handle session_handle;     ///< as passed; none if the function has none
   const model::session* session = nullptr;  ///< nullptr: not open, as far as the tape tells
-  u64 slot_id = unknown;                    ///< as passed, or the session's
+  model::slot_id slot_id;                   ///< as passed, or the session's
   const model::slot* slot = nullptr;
-  u64 object_handle = unknown;         ///< as passed: a key, or an object
+  model::object_handle object_handle;  ///< as passed: a key, or an object
   const model::object* key = nullptr;  ///< the object of that handle, or the key of the operation that goes on
   u64 mechanism = unknown;             ///< as passed, or that of the operation that goes on
   u64 value = 0;                       ///< the return value; CKR_OK also where it did not return: see ended
@@ -96,8 +96,9 @@ std::string describe_short(const object& o);
 /// CKA_ID as people write it: 45, and (empty).
 std::string describe_id(std::string_view id);
 
-/// What a handle of the call taken last means: an argument, or a result that the call gives. "" where nothing is known.
+/// What a handle or slot ID of the call taken last means: an argument, or a result that the call gives. "" where nothing
+/// is known.
 /// `kind` is the meaning of the argument's type: "session", "object" or "slot".
-std::string meaning(const call_context& now, std::string_view kind, u64 handle);
+std::string meaning(const call_context& now, std::string_view kind, u64 number);
 
 }  // namespace p11tape::model

@@ -14,7 +14,7 @@ function_tally tally::total() const noexcept {
     sum.time += f.time;
     sum.last = std::max(sum.last, f.last);
     sum.last_ok = std::max(sum.last_ok, f.last_ok);
-    if (f.first_ok != 0 && (sum.first_ok == 0 || f.first_ok < sum.first_ok)) sum.first_ok = f.first_ok;
+    if (f.first_ok != none && (sum.first_ok == none || f.first_ok < sum.first_ok)) sum.first_ok = f.first_ok;
     if (f.longest > sum.longest) {
       sum.longest = f.longest;
       sum.longest_in = f.longest_in;

@@ -12,13 +12,13 @@ namespace p11tape::model {
 
 struct function_tally {
   u64 calls = 0;
-  u64 failed = 0;                 ///< returned something other than CKR_OK
-  u64 no_end = 0;                 ///< never returned, or its result is not on the tape
-  u64 time = 0;                   ///< ns in the module
-  u64 longest = 0;                ///< ns
-  u64 longest_in = 0;             ///< number of that call
-  u64 first_ok = 0, last_ok = 0;  ///< numbers of calls; 0 for none
-  u64 last = 0;
+  u64 failed = 0;   ///< returned something other than CKR_OK
+  u64 no_end = 0;   ///< never returned, or its result is not on the tape
+  u64 time = 0;     ///< ns in the module
+  u64 longest = 0;  ///< ns
+  call_number longest_in;
+  call_number first_ok, last_ok;
+  call_number last;
 };
 
 class tally {
@@ -36,7 +36,7 @@ class tally {
     }
     if (now.ok) {
       f.last_ok = c.number;
-      if (f.first_ok == 0) f.first_ok = c.number;
+      if (f.first_ok == none) f.first_ok = c.number;
     } else if (now.ended) {
       ++f.failed;
       if (values_.size() < most_values || values_.contains(now.value)) ++values_[now.value];

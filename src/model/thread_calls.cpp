@@ -8,7 +8,10 @@ using tape::record_kind;
 using tape::record_view;
 
 thread_calls::thread_calls(const tape::reader& tape, std::size_t tape_index, std::size_t thread)
-    : tape_(&tape), tape_index_(tape_index), thread_(tape.threads()[thread]), cursor_(tape.records(thread)) {}
+    : tape_(&tape),
+      tape_index_(tape_index),
+      thread_{thread_number(tape.threads()[thread].number), tape.threads()[thread].id},
+      cursor_(tape.records(thread)) {}
 
 // The next ENTER or LEAVE. What else the thread recorded between them belongs to no call's beginning or end.
 bool thread_calls::read(tape::cursor& from, record_view& out) {
@@ -42,7 +45,7 @@ bool thread_calls::next(call& out) {
     out.function_number = r.function;
     out.function = tape_->rows().function(r.function);
     while (!open_.empty() && open_.back().depth >= r.depth) open_.pop_back();
-    out.outer = open_.empty() ? 0 : open_.back().number;
+    out.outer = open_.empty() ? none : open_.back().number;
     if (r.kind == record_kind::leave) {
       out.state = call_state::result_only;
       std::swap(out.leave, out.enter);
@@ -99,12 +102,12 @@ void thread_calls::find_end(call& out) {
   }
   if (out.state == call_state::left && gap) out.state = call_state::result_lost;
   if (nested) {
-    open_.push_back({out.enter.call, out.enter.depth, has_end, 0});
+    open_.push_back({out.enter.call, out.enter.depth, has_end, none});
     opened_ = true;
   }
 }
 
-void thread_calls::set_number(tape::u64 number) noexcept {
+void thread_calls::set_number(call_number number) noexcept {
   if (opened_) open_.back().number = number;
 }
 

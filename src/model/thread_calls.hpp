@@ -20,7 +20,7 @@ class thread_calls {
   bool next(call& out);
 
   /// Tells the number that the call just handed out was given: calls inside it name it as their `outer`.
-  void set_number(tape::u64 number) noexcept;
+  void set_number(call_number number) noexcept;
 
  private:
   // A call that was handed out and in which the thread still is, as far as the records read so far tell.
@@ -28,7 +28,7 @@ class thread_calls {
     tape::u32 call;
     unsigned depth;
     bool returns;  // its LEAVE is further on, and was handed out with it already
-    tape::u64 number;
+    call_number number;
   };
 
   static bool read(tape::cursor& from, tape::record_view& out);
@@ -38,7 +38,7 @@ class thread_calls {
 
   const tape::reader* tape_;
   std::size_t tape_index_;
-  tape::thread_info thread_;
+  calling_thread thread_;
   tape::cursor cursor_;
   tape::record_view ahead_;  // read, but not used yet
   bool has_ahead_ = false;

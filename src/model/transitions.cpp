@@ -80,7 +80,7 @@ void state::transitions::depart(recorded_process& in, const call_context& now) {
   if (f.ended) f.end = c.leave.time;
   f.slot = now.slot_id;
   f.mechanism = now.mechanism;
-  f.object = now.object_handle == unknown ? 0 : now.object_handle;
+  f.object = now.object_handle;
   f.user = now.word(now.role->user);
   f.value = now.value;
   f.asks = now.role->output >= 0 && c.begun() && !c.arguments().given(static_cast<std::size_t>(now.role->output));
@@ -136,9 +136,10 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
     if (auto* const known = in.sessions.look_up(f.session)) return known;
     // A session that was opened before the tape, or in what was overwritten of it: it works, so it is there.
     const bool closes = f.role->does == effect::close_session;
-    return ok && f.session != unknown && !closes ? &open(in, f.session, unknown) : nullptr;
+    return ok && f.session != none && !closes ? &open(in, f.session, none) : nullptr;
   }();
-  if (s != nullptr && f.role->on != operation::none && f.role->on != operation::search) apply_to_operation(*s, f);
+  if (s != nullptr && f.role->on != operation::no_operation && f.role->on != operation::search)
+    apply_to_operation(*s, f);
   switch (f.role->does) {
     case effect::initialize:
       initialize(in, c);
@@ -153,10 +154,10 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
       if (ok) open_session(in, c, f);
       break;
     case effect::close_session:
-      if (ok) close_sessions(in, f, unknown, f.session, ending::closed);
+      if (ok) close_sessions(in, f, none, f.session, ending::closed);
       return ok ? nullptr : s;
     case effect::close_all_sessions:
-      if (ok) close_sessions(in, f, f.slot, unknown, ending::closed_all);
+      if (ok) close_sessions(in, f, f.slot, none, ending::closed_all);
       return nullptr;
     case effect::init_token:
       if (ok) in.objects.erase_if([&](const auto& o) { return o.second.slot == f.slot; });
@@ -166,7 +167,7 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
       log_in(in, f);
       break;
     case effect::logout:
-      if (ok && s != nullptr && s->slot != unknown) slot_of(in, s->slot).user = no_user;
+      if (ok && s != nullptr && s->slot != none) slot_of(in, s->slot).user = no_user;
       break;
     case effect::cancel:
       if (ok && s != nullptr)
@@ -177,7 +178,7 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
       break;
     case effect::destroy_object:
       if (ok && in.objects.erase(recorded_process::key_of(f.slot, f.object)) != 0)
-        remember(in, {f.object, 0, f.slot, f.call, f.thread, ending::destroyed, false});
+        remember(in, {none, none, f.object, f.slot, f.call, f.thread, ending::destroyed});
       break;
     case effect::modify_object:
       if (ok) learn(object_of(in, f.slot, f.object, f.call), template_of(c, f.role->values));
@@ -193,7 +194,7 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
       break;
     case effect::find_begin:
       if (ok && s != nullptr) {
-        s->of(operation::search) = {true, false, unknown, 0, f.call};
+        s->of(operation::search) = {true, false, unknown, none, f.call};
         s->find = {};
         s->find.begun_in = f.call;
         learn(s->find, template_of(c, f.role->values));
@@ -261,41 +262,42 @@ void state::transitions::finalize(recorded_process& in, const flight& f) {
   }
 }
 
-session& state::transitions::open(recorded_process& in, u64 handle, u64 slot_id) {
+session& state::transitions::open(recorded_process& in, session_handle handle, slot_id slot) {
   session s;
   s.handle = handle;
-  s.number = ++sessions_;
-  s.slot = slot_id;
+  s.number = session_number(++sessions_);
+  s.slot = slot;
   // With one token there is no doubt which one a session is on.
-  if (slot_id == unknown && in.token_list.size() == 1) s.slot = in.token_list[0];
+  if (slot == none && in.token_list.size() == 1) s.slot = in.token_list[0];
   auto& there = in.sessions[handle];
   there = s;
-  if (s.slot != unknown) ++slot_of(in, s.slot).sessions;
+  if (s.slot != none) ++slot_of(in, s.slot).sessions;
   return there;
 }
 
 void state::transitions::open_session(recorded_process& in, const call& c, const flight& f) {
   const auto handles = output_numbers(c, f.role->result);
   if (handles.size() == 0) return;
-  const auto handle = handles[0];
+  const session_handle handle(handles[0]);
   if (const auto old = in.sessions.find(handle); old != in.sessions.end())
-    close_sessions(in, f, unknown, handle, ending::replaced);
+    close_sessions(in, f, none, handle, ending::replaced);
   auto& s = open(in, handle, f.slot);
   s.flags = c.arguments().word(static_cast<std::size_t>(f.role->flags));
   s.opened_in = f.call;
   s.thread = f.thread;
-  if (s.writes() && s.slot != unknown) ++slot_of(in, s.slot).rw_sessions;
+  if (s.writes() && s.slot != none) ++slot_of(in, s.slot).rw_sessions;
 }
 
 void state::transitions::end_session(recorded_process& in, const session& s, const flight& f, ending how) {
-  remember(in, {s.handle, s.number, s.slot, f.call, f.thread, how, true});
+  remember(in, {s.handle, s.number, none, s.slot, f.call, f.thread, how});
 }
 
 // Closes the sessions of a slot, or the one with the handle.
-void state::transitions::close_sessions(recorded_process& in, const flight& f, u64 slot_id, u64 handle, ending how) {
+void state::transitions::close_sessions(recorded_process& in, const flight& f, slot_id slot, session_handle handle,
+                                        ending how) {
   for (auto i = in.sessions.begin(); i != in.sessions.end();) {
-    if (handle != unknown ? i->first != handle : i->second.slot != slot_id) {
-      if (handle == unknown) {
+    if (handle != none ? i->first != handle : i->second.slot != slot) {
+      if (handle == none) {
         ++i;
         continue;
       }
@@ -305,21 +307,21 @@ void state::transitions::close_sessions(recorded_process& in, const flight& f, u
     const auto& s = i->second;
     end_session(in, s, f, how);
     const auto number = s.number;
-    in.objects.erase_if([&](const auto& o) { return o.second.session != 0 && o.second.session == number; });
-    if (s.slot != unknown) {
+    in.objects.erase_if([&](const auto& o) { return o.second.session != none && o.second.session == number; });
+    if (s.slot != none) {
       auto& at = slot_of(in, s.slot);
       if (at.sessions != 0) --at.sessions;
       if (s.writes() && at.rw_sessions != 0) --at.rw_sessions;
       if (at.sessions == 0) at.user = no_user;  // with the last session the login ends, too
     }
     i = in.sessions.erase(i);
-    if (handle != unknown) return;
+    if (handle != none) return;
   }
 }
 
 void state::transitions::log_in(recorded_process& in, const flight& f) {
   const bool ok = f.value == CKR_OK;
-  if ((!ok && f.value != CKR_USER_ALREADY_LOGGED_IN) || f.slot == unknown) return;
+  if ((!ok && f.value != CKR_USER_ALREADY_LOGGED_IN) || f.slot == none) return;
   if (f.user == CKU_CONTEXT_SPECIFIC) return;  // for one operation: nobody is logged in by it
   auto& at = slot_of(in, f.slot);
   at.user = f.user;
@@ -328,14 +330,14 @@ void state::transitions::log_in(recorded_process& in, const flight& f) {
 
 void state::transitions::describe_token(recorded_process& in, const call& c) {
   const auto& role = in.roles[c.function_number];
-  const auto id = role.slot >= 0 ? c.word(static_cast<std::size_t>(role.slot)) : unknown;
+  const auto id = role.slot >= 0 ? slot_id(c.word(static_cast<std::size_t>(role.slot))) : slot_id(none);
   switch (role.which) {
     case cryptoki::function::C_GetSlotList: {
       const auto all = output_numbers(c, role.result);
       if (!c.arguments().given(static_cast<std::size_t>(role.result))) return;  // asked for the length
       if (all.is_unproven()) return;
-      std::vector<u64> ids;
-      for (std::size_t i = 0; i < std::min(all.size(), recorded_process::most_slots); ++i) ids.push_back(all[i]);
+      std::vector<slot_id> ids;
+      for (std::size_t i = 0; i < std::min(all.size(), recorded_process::most_slots); ++i) ids.emplace_back(all[i]);
       const bool with_token = c.arguments().word(0) != 0;
       (with_token ? in.token_list : in.slot_list) = std::move(ids);
       (with_token ? in.token_list_in : in.slot_list_in) = c.number;
@@ -391,14 +393,15 @@ void state::transitions::search_step(recorded_process& in, session& s, const cal
   s.find.found += proven ? count.number() : all.size();
   if (counted && !proven && all.size() == 0) s.find.unclear = true;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    auto& o = object_of(in, s.slot, all[i], f.call);
+    const object_handle handle(all[i]);
+    auto& o = object_of(in, s.slot, handle, f.call);
     // A handle that meant something else is used again.
     const auto contradicts = [](const auto& a, const auto& b) { return a && b && *a != *b; };
     if (contradicts(o.label, s.find.label) || contradicts(o.id, s.find.id) ||
         (o.object_class != unknown && s.find.object_class != unknown && o.object_class != s.find.object_class)) {
       const auto number = o.number;
       o = {};
-      o.handle = all[i];
+      o.handle = handle;
       o.number = number;
       o.slot = s.slot;
       o.first_seen_in = f.call;
@@ -420,30 +423,30 @@ void state::transitions::create(recorded_process& in, const call& c, const fligh
   }
 }
 
-slot& state::transitions::slot_of(recorded_process& in, u64 id) {
+slot& state::transitions::slot_of(recorded_process& in, slot_id id) {
   if (in.slots.size() >= recorded_process::most_slots && !in.slots.contains(id)) in.slots.erase(in.slots.begin());
   auto& s = in.slots[id];
   s.id = id;
   return s;
 }
 
-object& state::transitions::object_of(recorded_process& in, u64 slot_id, u64 handle, u64 call_number) {
+object& state::transitions::object_of(recorded_process& in, slot_id slot, object_handle handle, call_number call) {
   if (in.objects.size() >= recorded_process::most_objects) trim_objects(in);
-  auto& o = in.objects[recorded_process::key_of(slot_id, handle)];
-  if (o.number == 0 || o.handle != handle || o.slot != slot_id) {
+  auto& o = in.objects[recorded_process::key_of(slot, handle)];
+  if (o.number == none || o.handle != handle || o.slot != slot) {
     o = {};
-    o.number = ++objects_;
+    o.number = object_number(++objects_);
     o.handle = handle;
-    o.slot = slot_id;
-    o.first_seen_in = call_number;
+    o.slot = slot;
+    o.first_seen_in = call;
   }
-  o.last_used = call_number;
+  o.last_used = call;
   return o;
 }
 
 // Modules that give every search new handles would fill the memory: what was not used for longest goes.
 void state::transitions::trim_objects(recorded_process& in) {
-  std::vector<u64> ages;
+  std::vector<call_number> ages;
   ages.reserve(in.objects.size());
   for (const auto& [key, o] : in.objects) ages.push_back(o.last_used);
   const auto cut = ages.begin() + static_cast<std::ptrdiff_t>(ages.size() / 4);

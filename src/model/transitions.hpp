@@ -30,7 +30,7 @@ class state::transitions {
   void initialize(recorded_process& in, const call& c);
   void finalize(recorded_process& in, const flight& f);
   void open_session(recorded_process& in, const call& c, const flight& f);
-  void close_sessions(recorded_process& in, const flight& f, u64 slot, u64 handle, ending how);
+  void close_sessions(recorded_process& in, const flight& f, slot_id slot, session_handle handle, ending how);
   void end_session(recorded_process& in, const session& s, const flight& f, ending how);
   void log_in(recorded_process& in, const flight& f);
   void describe_token(recorded_process& in, const call& c);
@@ -38,9 +38,9 @@ class state::transitions {
   void create(recorded_process& in, const call& c, const flight& f);
   void describe_session(recorded_process& in, const call& c, const flight& f);
 
-  session& open(recorded_process& in, u64 handle, u64 slot);
-  slot& slot_of(recorded_process& in, u64 id);
-  object& object_of(recorded_process& in, u64 slot, u64 handle, u64 call);
+  session& open(recorded_process& in, session_handle handle, slot_id slot);
+  slot& slot_of(recorded_process& in, slot_id id);
+  object& object_of(recorded_process& in, slot_id slot, object_handle handle, call_number call);
   void trim_objects(recorded_process& in);
   void remember(recorded_process& in, past p);
   u32 keep(const call& c);

@@ -28,13 +28,16 @@ std::string calls_of(std::size_t n) { return std::to_string(n) + (n == 1 ? " cal
 // Handles of the tape and those of the client.
 class known_handles : public diff::handle_map {
  public:
-  explicit known_handles(std::function<bool(u64, u64)> same_object) : same_object_(std::move(same_object)) {}
+  using compare = std::function<bool(model::object_handle, model::object_handle)>;
+  explicit known_handles(compare same_object) : same_object_(std::move(same_object)) {}
   bool same(diff::handle_kind what, u64 a, u64 b, bool) override {
-    return what == diff::handle_kind::session || (what == diff::handle_kind::slot ? a == b : same_object_(a, b));
+    if (what == diff::handle_kind::session) return true;
+    if (what == diff::handle_kind::slot) return a == b;
+    return same_object_(model::object_handle(a), model::object_handle(b));
   }
 
  private:
-  std::function<bool(u64, u64)> same_object_;
+  compare same_object_;
 };
 
 }  // namespace
@@ -59,9 +62,9 @@ CK_RV player::refuse(const question& q, const std::string& why) {
 }
 
 std::string player::nearest(const question& q, const render::call_view& live) const {
-  known_handles handles([this](u64 theirs, u64 ours) {
-    const u64 object = object_of_handle(ours);
-    return object == 0 ? theirs == ours : story_->objects[object].handle == theirs;
+  known_handles handles([this](model::object_handle theirs, model::object_handle ours) {
+    const auto object = object_of_handle(ours);
+    return object == model::none ? theirs == ours : story_->object(object).handle == theirs;
   });
   const recorded_call* best = nullptr;
   diff::differences least;
@@ -83,7 +86,7 @@ std::string player::nearest(const question& q, const render::call_view& live) co
     best = &c;
   }
   if (best == nullptr) return {};
-  const auto number = "call " + std::to_string(best->number);
+  const auto number = "call " + std::to_string(best->number.value());
   auto text = "nearest on the tape: " + number + ", which returned " +
               (best->returned() ? render::return_name(best->value()) : std::string("nothing"));
   for (std::size_t i = 0; i < least.size() && i < most_differences; ++i)

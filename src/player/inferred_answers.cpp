@@ -15,7 +15,8 @@ std::optional<CK_RV> player::inferred_answer(question& q) {
   const auto& s = *story_;
   if (role.slot >= 0 && !s.slots.empty() && !s.slots.contains(q.slot)) return CKR_SLOT_ID_INVALID;
   for (const int argument : {int{role.object}, int{role.second_object}})
-    if (argument >= 0 && object_of_handle(q.word(argument)) == 0 && (q.word(argument) != 0 || argument == role.object))
+    if (argument >= 0 && object_of_handle(model::object_handle(q.word(argument))) == model::none &&
+        (q.word(argument) != CK_INVALID_HANDLE || argument == role.object))
       return cryptoki::row(q.f).family == "object" ? CKR_OBJECT_HANDLE_INVALID : CKR_KEY_HANDLE_INVALID;
 
   const auto last_of = [&](function f, auto fits) -> const recorded_call* {
@@ -45,13 +46,14 @@ std::optional<CK_RV> player::inferred_answer(question& q) {
     case function::C_GetSlotList: {
       const auto* other = last_of(q.f, [](const recorded_call&) { return true; });
       if (other == nullptr) return std::nullopt;
+      const auto no_objects = [](model::object_number) { return model::object_handle(); };  // it gives out slots
       say("C_GetSlotList was recorded only for " + std::string(q.word(0) != 0 ? "all slots" : "slots with a token") +
           ": the same list is returned for both");
-      return write_outputs(*other, q.words, q.inputs, false, [](u64 o) { return o; }).value;
+      return write_outputs(*other, q.words, q.inputs, false, no_objects).value;
     }
     case function::C_GetMechanismInfo: {
-      const auto* list =
-          last_of(function::C_GetMechanismList, [&](const auto& c) { return c.inputs().word(0) == q.slot; });
+      const auto* list = last_of(function::C_GetMechanismList,
+                                 [&](const auto& c) { return model::slot_id(c.inputs().word(0)) == q.slot; });
       tape::item_view item;
       if (list == nullptr || !list->outputs().find(1, item)) return std::nullopt;
       for (std::size_t i = 0; i < item.numbers(); ++i)

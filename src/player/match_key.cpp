@@ -68,11 +68,11 @@ void put_item(std::string& out, const tape::item_view& item, closeness how) {
 
 }  // namespace
 
-std::string key_of(cryptoki::function f, const tape::fields_view& inputs, closeness how, u64 slot,
+std::string key_of(cryptoki::function f, const tape::fields_view& inputs, closeness how, model::slot_id slot,
                    const object_of& objects) {
   std::string out;
   put(out, static_cast<u64>(f));
-  put(out, slot);
+  put(out, slot.value());
   const auto row = inputs.row();
   for (std::size_t i = 0; i < row.size(); ++i) {
     const auto& at = row[i];
@@ -83,9 +83,9 @@ std::string key_of(cryptoki::function f, const tape::fields_view& inputs, closen
     if (at.kind == shape::number || at.kind == shape::byte) {
       if (at.meaning == "session" || is_room(row, i)) continue;
       if (how == closeness::loose && counts_random(row, i)) continue;
-      const u64 object = at.meaning == "object" ? objects(word) : 0;
-      put(out, object != 0);
-      put(out, object != 0 ? object : word);
+      const auto object = at.meaning == "object" ? objects(model::object_handle(word)) : model::none;
+      put(out, object != model::none);
+      put(out, object != model::none ? object.value() : word);
     } else if (at.way == flow::out || is_room(row, i)) {
       // Of C_GetAttributeValue: which attributes, and not where they go.
       if (at.kind == shape::attributes && has_item) put_template(out, item.payload, true);

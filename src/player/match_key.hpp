@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cryptoki/tables.hpp"
+#include "model/numbers.hpp"
 #include "p11tape/record.hpp"
 
 namespace p11tape::player {
@@ -25,11 +26,11 @@ enum class closeness {
   loose,  ///< without data, random lengths and mechanism parameters: the same question about other bytes
 };
 
-/// The number of the object that a handle stands for just now; 0 where it stands for none that is known.
-using object_of = std::function<u64(u64 handle)>;
+/// The object that a handle stands for just now; none where it stands for none that is known.
+using object_of = std::function<model::object_number(model::object_handle)>;
 
-/// The string of a call. `slot` is that of its session, 0 where it has none.
-std::string key_of(cryptoki::function f, const tape::fields_view& inputs, closeness how, u64 slot,
+/// The string of a call. `slot` is that of its session, none where it has none.
+std::string key_of(cryptoki::function f, const tape::fields_view& inputs, closeness how, model::slot_id slot,
                    const object_of& objects);
 
 /// True where a call asks only how long an output is: it has nowhere to put it.

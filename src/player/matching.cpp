@@ -26,7 +26,7 @@ bool player::fits(const question& q, const recorded_call& c) const {
 u32 player::horizon() {
   const auto& all = story_->milestones;
   while (next_milestone_ < all.size() && story_->calls[all[next_milestone_]].used) ++next_milestone_;
-  return next_milestone_ < all.size() ? all[next_milestone_] : none;
+  return next_milestone_ < all.size() ? all[next_milestone_] : no_index;
 }
 
 // The best of a list of indexes, all of calls with the question's key: an unused one of the session, an unused one of
@@ -34,33 +34,34 @@ u32 player::horizon() {
 // were begun like that one's.
 player::match player::among(question& q, const std::vector<u32>& list, std::size_t from, bool loose, u32 begun_like) {
   const auto& calls = story_->calls;
-  const u32 limit = q.query ? horizon() : none;
-  const u32 recorded = q.in != nullptr ? q.in->recorded : none;
-  u32 elsewhere = none, lengths_only = none, late = none, before = none;
+  const u32 limit = q.query ? horizon() : no_index;
+  const u32 recorded = q.in != nullptr ? q.in->recorded : no_index;
+  u32 elsewhere = no_index, lengths_only = no_index, late = no_index, before = no_index;
   for (std::size_t k = from, looked = 0; k < list.size() && looked < most_looked_at; ++k, ++looked) {
     const auto& c = calls[list[k]];
     if (c.used || !fits(q, c)) continue;
-    if (begun_like != none && (c.begun_in == none || calls[c.begun_in].key_loose != calls[begun_like].key_loose))
+    if (begun_like != no_index &&
+        (c.begun_in == no_index || calls[c.begun_in].key_loose != calls[begun_like].key_loose))
       continue;
     if (list[k] >= limit) {
       if (!c.asks || q.asks) late = list[k];
       break;
     }
     if (c.asks && !q.asks) {
-      if (lengths_only == none) lengths_only = list[k];
-    } else if (c.session == recorded || recorded == none) {
+      if (lengths_only == no_index) lengths_only = list[k];
+    } else if (c.session == recorded || recorded == no_index) {
       return {list[k], loose, false};
-    } else if (elsewhere == none) {
+    } else if (elsewhere == no_index) {
       elsewhere = list[k];
     }
   }
-  if (elsewhere != none) return {elsewhere, loose, false};
-  for (std::size_t k = list.size(), looked = 0; k-- > 0 && looked < most_looked_at && before == none; ++looked) {
+  if (elsewhere != no_index) return {elsewhere, loose, false};
+  for (std::size_t k = list.size(), looked = 0; k-- > 0 && looked < most_looked_at && before == no_index; ++looked) {
     const auto& c = calls[list[k]];
-    if (c.used && fits(q, c) && (!c.asks || q.asks) && begun_like == none) before = list[k];
+    if (c.used && fits(q, c) && (!c.asks || q.asks) && begun_like == no_index) before = list[k];
   }
-  if (before != none) return {before, loose, true};
-  if (late != none) return {late, loose, false};
+  if (before != no_index) return {before, loose, true};
+  if (late != no_index) return {late, loose, false};
   return {lengths_only, loose, false};
 }
 
@@ -71,7 +72,7 @@ player::match player::find(question& q) {
     if (i == buckets.end()) continue;
     auto& b = i->second;
     while (b.first_unused < b.calls.size() && story_->calls[b.calls[b.first_unused]].used) ++b.first_unused;
-    if (const auto m = among(q, b.calls, b.first_unused, loose, none)) return m;
+    if (const auto m = among(q, b.calls, b.first_unused, loose, no_index)) return m;
   }
   return {};
 }
@@ -96,13 +97,13 @@ player::match player::in_operation(question& q, operation_state& op) {
       own.push_back(begun.goes_on[k]);
       if (!c.used && (!c.asks || q.asks)) break;
     }
-    auto m = among(q, own, 0, loose, none);
+    auto m = among(q, own, 0, loose, no_index);
     if (m && !m.repeated) return m;
     auto& b = i->second;
     while (b.first_unused < b.calls.size() && s.calls[b.calls[b.first_unused]].used) ++b.first_unused;
     const auto other = among(q, b.calls, b.first_unused, loose, op.begun);
     if (other && (!m || !loose)) {
-      if (s.calls[other.index].begun_in != none) op.begun = s.calls[other.index].begun_in;
+      if (s.calls[other.index].begun_in != no_index) op.begun = s.calls[other.index].begun_in;
       return other;
     }
     if (m) return m;

@@ -9,6 +9,9 @@
 namespace p11tape::player {
 namespace {
 
+using model::object_handle;
+using model::object_number;
+
 constexpr auto searching = model::operation::search;
 
 template <class T>
@@ -31,16 +34,16 @@ std::string name_of_attribute(u64 type) { return cryptoki::display_name("attribu
 
 }  // namespace
 
-u64 player::object_of_handle(u64 handle) const {
+object_number player::object_of_handle(object_handle handle) const {
   const auto i = object_at_.find(handle);
-  return i == object_at_.end() ? 0 : i->second;
+  return i == object_at_.end() ? model::none : i->second;
 }
 
 // The recorded handle where no other object has it just now.
-u64 player::handle_of_object(u64 object) {
+object_handle player::handle_of_object(object_number object) {
   if (const auto i = handle_for_.find(object); i != handle_for_.end()) return i->second;
-  u64 handle = story_->objects[object].handle;
-  while (object_at_.contains(handle)) handle = ++fresh_handle_;
+  auto handle = story_->object(object).handle;
+  while (object_at_.contains(handle)) handle = object_handle(++fresh_handle_);
   object_at_[handle] = object;
   handle_for_[object] = handle;
   return handle;
@@ -48,7 +51,7 @@ u64 player::handle_of_object(u64 object) {
 
 CK_RV player::find_begin(question& q) {
   auto& search = q.in->of(searching);
-  if (search.begun != none) return CKR_OPERATION_ACTIVE;
+  if (search.begun != no_index) return CKR_OPERATION_ACTIVE;
   const auto m = find(q);
   if (!m) return find_in_wider(q) ? CKR_OK : refuse(q);
   const CK_RV value = give(q, m);
@@ -70,7 +73,7 @@ bool player::find_in_wider(question& q) {
   const auto& all = story_->by_function[static_cast<std::size_t>(q.f)];
   for (auto i = all.rbegin(); i != all.rend(); ++i) {
     const auto& c = story_->calls[*i];
-    if (*i >= limit || !c.ok() || !c.search_done || c.search_end != CKR_OK || c.session == none ||
+    if (*i >= limit || !c.ok() || !c.search_done || c.search_end != CKR_OK || c.session == no_index ||
         story_->session_slots[c.session] != q.slot)
       continue;
     tape::item_view given;
@@ -80,9 +83,9 @@ bool player::find_in_wider(question& q) {
           return std::any_of(wanted.begin(), wanted.end(), [&](const auto& b) { return same(a, b); });
         }))
       continue;
-    std::vector<u64> found;
+    std::vector<object_number> found;
     bool sure = true;
-    for (const u64 object : c.made) {
+    for (const auto object : c.made) {
       bool fits = true;
       for (const auto& a : wanted) {
         const auto* told = attribute_of(object, a.type);
@@ -103,7 +106,7 @@ bool player::find_in_wider(question& q) {
 
 CK_RV player::find_step(question& q) {
   const u32 begun = q.in->of(searching).begun;
-  if (begun == none) return CKR_OPERATION_NOT_INITIALIZED;
+  if (begun == no_index) return CKR_OPERATION_NOT_INITIALIZED;
   if (q.word(1) == 0 || q.word(3) == 0) return CKR_ARGUMENTS_BAD;
   auto& search = story_->calls[begun];
   for (const u32 i : search.goes_on)
@@ -116,10 +119,10 @@ CK_RV player::find_step(question& q) {
   const u64 count = std::min(left, q.word(2));
   if (count == 0 && search.search_end != CKR_OK) return search.search_end;
   if (count == 0 && q.word(2) != 0 && !search.search_done)
-    say("the recorded search (call " + std::to_string(search.number) +
+    say("the recorded search (call " + std::to_string(search.number.value()) +
         ") was not read to the end: the tape does not show whether there were more objects, so no more are returned");
   for (u64 i = 0; i < count; ++i) {
-    const auto handle = static_cast<CK_OBJECT_HANDLE>(handle_of_object(q.in->found[q.in->handed_out++]));
+    const auto handle = static_cast<CK_OBJECT_HANDLE>(handle_of_object(q.in->found[q.in->handed_out++]).value());
     std::memcpy(pointer<CK_OBJECT_HANDLE>(q.word(1)) + i, &handle, sizeof handle);
   }
   const auto written = static_cast<CK_ULONG>(count);
@@ -129,7 +132,7 @@ CK_RV player::find_step(question& q) {
 
 CK_RV player::find_end(question& q) {
   auto& search = q.in->of(searching);
-  if (search.begun == none) return CKR_OPERATION_NOT_INITIALIZED;
+  if (search.begun == no_index) return CKR_OPERATION_NOT_INITIALIZED;
   const u32 begun = search.begun;
   search = {};
   for (const u32 i : story_->calls[begun].goes_on)
@@ -141,23 +144,23 @@ CK_RV player::find_end(question& q) {
 }
 
 // What was told last before the next login, object or change that the client has not come to; values before lengths.
-const recorded_attribute* player::attribute_of(u64 object, u64 type) {
-  const auto& all = story_->objects[object].attributes;
+const recorded_attribute* player::attribute_of(object_number object, u64 type) {
+  const auto& all = story_->object(object).attributes;
   const auto i = all.find(type);
   if (i == all.end() || i->second.empty()) return nullptr;
   const u32 next = horizon();
-  const u64 limit = next == none ? ~u64{0} : story_->calls[next].number;
+  const auto limit = next == no_index ? model::call_number(model::all_ones) : story_->calls[next].number;
   const recorded_attribute* best = nullptr;
   const auto rank = [&](const recorded_attribute& t) {
-    return (t.number < limit ? 2 : 0) + (t.has_value() || t.unavailable());
+    return (t.call < limit ? 2 : 0) + (t.has_value() || t.unavailable());
   };
   for (const auto& t : i->second)
-    if (best == nullptr || rank(t) > rank(*best) || (rank(t) == rank(*best) && t.number < limit)) best = &t;
+    if (best == nullptr || rank(t) > rank(*best) || (rank(t) == rank(*best) && t.call < limit)) best = &t;
   return best;
 }
 
 CK_RV player::attributes(question& q) {
-  const u64 object = object_of_handle(q.word(q.role->object));
+  const auto object = object_of_handle(object_handle(q.word(q.role->object)));
   const auto m = find(q);
   const recorded_call* asked = m ? &story_->calls[m.index] : nullptr;
   if (asked != nullptr) {
@@ -169,7 +172,7 @@ CK_RV player::attributes(question& q) {
                       value == CKR_BUFFER_TOO_SMALL;
     if (!told) return value;
   }
-  if (object == 0) {
+  if (object == model::none) {
     if (const auto value = inferred_answer(q)) return *value;
     return refuse(q);
   }

@@ -39,9 +39,9 @@ CK_RV player::operation(question& q) {
 
 CK_RV player::continue_operation(question& q) {
   auto& op = q.in->of(q.role->on);
-  if (op.begun == none) {
+  if (op.begun == no_index) {
     const auto m = find(q);
-    if (m && !m.loose && story_->calls[m.index].begun_in == none) return give(q, m);
+    if (m && !m.loose && story_->calls[m.index].begun_in == no_index) return give(q, m);
     return CKR_OPERATION_NOT_INITIALIZED;
   }
   auto m = in_operation(q, op);

@@ -196,7 +196,7 @@ class writer {
     if (kept != 0) std::memcpy(to, known.data(), kept);
     if (kept == size) return;
     out_.made_up = true;
-    make_up(to + kept, size - kept, from_.number * 1000003 + from_.uses * 31 + field);
+    make_up(to + kept, size - kept, from_.number.value() * 1000003 + from_.uses * 31 + field);
   }
 
   void numbers(std::size_t i, const tape::item_view& item, bool known, u8* to) {
@@ -208,7 +208,7 @@ class writer {
     const u64 count = std::min<u64>(item.numbers(), capacity(steps_[i]));
     for (u64 k = 0; k < count; ++k) {
       u64 value = item.number(k);
-      if (handles) value = next_made_ < from_.made.size() ? handles_(from_.made[next_made_++]) : value;
+      if (handles) value = next_made_ < from_.made.size() ? handles_(from_.made[next_made_++]).value() : value;
       put_number(to + k * sizeof(CK_ULONG), value, sizeof(CK_ULONG));
     }
   }

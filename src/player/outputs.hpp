@@ -15,7 +15,7 @@ struct written {
 };
 
 /// The handle that the client knows an object of the tape by.
-using handle_of = std::function<u64(u64 object)>;
+using handle_of = std::function<model::object_handle(model::object_number)>;
 
 /// Writes what `from` answered to where the live call's arguments point. `forget`: its bytes belong to other input, and
 /// others are made up in their place. Pointers are used as a module uses them: those that are NULL are left alone.

@@ -96,15 +96,18 @@ player::question player::ask(function f, const u64* words) {
   q.inputs = {cryptoki::row(f).arguments, live_->entered()};
   q.query = is_query(f, q.role->does);
   if (q.role->session >= 0) {
-    q.handle = q.word(q.role->session);
+    q.handle = model::session_handle(q.word(q.role->session));
     const auto i = sessions_.find(q.handle);
     if (i != sessions_.end()) q.in = &i->second;
   }
-  q.slot = q.in != nullptr ? q.in->slot : q.word(q.role->slot);
+  if (q.in != nullptr)
+    q.slot = q.in->slot;
+  else if (q.role->slot >= 0)
+    q.slot = model::slot_id(q.word(q.role->slot));
   q.asks = q.role->question < 0 && asks_for_length(q.inputs);
   q.pins = pins_of(q.inputs);
-  const auto objects = [this](u64 handle) { return object_of_handle(handle); };
-  const u64 key_slot = q.in != nullptr ? q.slot : 0;
+  const auto objects = [this](model::object_handle handle) { return object_of_handle(handle); };
+  const auto key_slot = q.in != nullptr ? q.slot : model::none;
   q.exact_key = key_of(f, q.inputs, closeness::exact, key_slot, objects);
   q.loose_key = key_of(f, q.inputs, closeness::loose, key_slot, objects);
   return q;
@@ -138,7 +141,7 @@ CK_RV player::decide(question& q) {
       break;
   }
   if (q.f == function::C_GetSessionInfo) return session_info(q);
-  return q.role->on != model::operation::none ? operation(q) : plain(q);
+  return q.role->on != model::operation::no_operation ? operation(q) : plain(q);
 }
 
 // A call that stands for itself.
@@ -154,13 +157,14 @@ CK_RV player::plain(question& q) {
 // The answer of a recorded call, as far as the client's buffers take it.
 CK_RV player::give(question& q, const match& m) {
   auto& c = story_->calls[m.index];
-  if (!c.returned()) return refuse(q, "on the tape this call (number " + std::to_string(c.number) + ") never returned");
+  if (!c.returned())
+    return refuse(q, "on the tape this call (number " + std::to_string(c.number.value()) + ") never returned");
   delay_ = c.duration;
   if (c.value() != CKR_OK && c.value() != CKR_BUFFER_TOO_SMALL) {
     use(q, m);
     return c.value();
   }
-  const auto handles = [this](u64 object) { return handle_of_object(object); };
+  const auto handles = [this](model::object_number object) { return handle_of_object(object); };
   const auto w = write_outputs(c, q.words, q.inputs, m.loose, handles);
   if (w.complete || (q.asks && c.asks)) use(q, m);
   if (w.made_up) {
@@ -168,8 +172,8 @@ CK_RV player::give(question& q, const match& m) {
     const auto* const why = m.loose ? "its input differs from the recorded input"
                                     : "it is never recorded (because of the profile or its kind)";
     say(what + ": the tape does not contain the output, because " + why +
-            ". Meaningless bytes of the recorded length are " + "returned (first for call " + std::to_string(c.number) +
-            " of the tape).",
+            ". Meaningless bytes of the recorded length are " + "returned (first for call " +
+            std::to_string(c.number.value()) + " of the tape).",
         what + why);
   }
   return w.value;

@@ -45,17 +45,17 @@ class player {
 
  private:
   struct operation_state {
-    u32 begun = none;
+    u32 begun = no_index;
     bool other_pieces = false;  ///< its input came in other pieces than the recorded one did
     u64 fed = 0;                ///< bytes so far
   };
   struct session {
-    u32 recorded = none;
-    u64 slot = 0;
+    u32 recorded = no_index;
+    model::slot_id slot;
     CK_FLAGS flags = 0;
     std::array<operation_state, model::operations> active;
-    std::vector<u64> found;      ///< objects of the search, by number
-    std::size_t handed_out = 0;  ///< how many of them the client has got
+    std::vector<model::object_number> found;  ///< objects of the search
+    std::size_t handed_out = 0;               ///< how many of them the client has got
     operation_state& of(model::operation o) { return active[static_cast<std::size_t>(o)]; }
   };
   struct question {
@@ -63,9 +63,9 @@ class player {
     const u64* words = nullptr;
     const model::function_role* role = nullptr;
     tape::fields_view inputs;
-    u64 handle = 0;  ///< of the session
+    model::session_handle handle;
     session* in = nullptr;
-    u64 slot = 0;
+    model::slot_id slot;
     std::string exact_key, loose_key;
     std::vector<u32> pins;
     bool asks = false;   ///< for the length of an output only
@@ -73,10 +73,10 @@ class player {
     u64 word(int argument) const { return argument < 0 ? 0 : words[argument]; }
   };
   struct match {
-    u32 index = none;
+    u32 index = no_index;
     bool loose = false;     ///< it is about other bytes than were recorded
     bool repeated = false;  ///< it was the answer before
-    explicit operator bool() const noexcept { return index != none; }
+    explicit operator bool() const noexcept { return index != no_index; }
   };
 
   CK_RV decide(question& q);
@@ -103,7 +103,7 @@ class player {
   CK_RV log_out(question& q);
   CK_RV session_info(question& q);
   CK_RV wait_for_slot(question& q);
-  void forget_session(u64 handle);
+  void forget_session(model::session_handle handle);
 
   // objects.cpp
   CK_RV find_begin(question& q);
@@ -111,9 +111,9 @@ class player {
   CK_RV find_step(question& q);
   CK_RV find_end(question& q);
   CK_RV attributes(question& q);
-  const recorded_attribute* attribute_of(u64 object, u64 type);
-  u64 object_of_handle(u64 handle) const;
-  u64 handle_of_object(u64 object);
+  const recorded_attribute* attribute_of(model::object_number object, u64 type);
+  model::object_number object_of_handle(model::object_handle handle) const;
+  model::object_handle handle_of_object(model::object_number object);
 
   // operations.cpp
   CK_RV operation(question& q);
@@ -138,10 +138,11 @@ class player {
   bool initialized_ = false;
   u64 delay_ = 0;  ///< of the answer that is being made
   std::size_t next_milestone_ = 0;
-  std::unordered_map<u64, session> sessions_;
-  std::unordered_map<u64, u64> object_at_, handle_for_;  ///< by handle, by object
-  std::unordered_map<u64, u64> logins_;                  ///< slot: CKU_*
-  std::unordered_map<u32, u32> pins_;                    ///< number of a PIN of this process: that of the tape
+  std::unordered_map<model::session_handle, session> sessions_;
+  std::unordered_map<model::object_handle, model::object_number> object_at_;
+  std::unordered_map<model::object_number, model::object_handle> handle_for_;
+  std::unordered_map<model::slot_id, u64> logins_;  ///< CKU_*
+  std::unordered_map<u32, u32> pins_;               ///< number of a PIN of this process: that of the tape
   u64 fresh_handle_ = 0x7000;
 };
 

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/numbers.hpp"
 #include "model/roles.hpp"
 #include "p11tape/tape.hpp"
 #include "player/match_key.hpp"
@@ -19,7 +20,8 @@
 
 namespace p11tape::player {
 
-inline constexpr u32 none = ~u32{0};
+/// Of calls and sessions, which the recording knows by their indexes.
+inline constexpr u32 no_index = ~u32{0};
 
 /// Recorded calls with one key, in the order of the tape.
 struct bucket {
@@ -29,7 +31,7 @@ struct bucket {
 
 /// One attribute of an object, as the tape told it at one moment.
 struct recorded_attribute {
-  u64 number = 0;  ///< of the call
+  model::call_number call;
   u64 length = 0;  ///< CK_UNAVAILABLE_INFORMATION where the module gave none
   CK_RV code = CKR_OK;
   tape::item_form form = tape::item_form::none;
@@ -43,31 +45,32 @@ struct recorded_attribute {
 };
 
 struct recorded_object {
-  u64 handle = 0;
+  model::object_handle handle;
   std::map<u64, std::vector<recorded_attribute>> attributes;  ///< by type, oldest first
 };
 
 struct recorded_call {
-  u64 number = 0;  ///< as `p11tape show` counts
+  model::call_number number;  ///< as `p11tape show` counts
   cryptoki::function function{};
   const model::function_role* role = nullptr;
   tape::call_state state = tape::call_state::in_flight;
   tape::record_view enter, leave;
-  u64 duration = 0;     ///< ns
-  u64 thread = 0;       ///< the kernel's id
-  u32 session = none;   ///< number of the session; `none` also where its handle was not open
-  u32 begun_in = none;  ///< index of the call that began the operation that this one goes on with
+  u64 duration = 0;         ///< ns
+  u64 thread = 0;           ///< the kernel's id
+  u32 session = no_index;   ///< index of the session; `no_index` also where its handle was not open
+  u32 begun_in = no_index;  ///< index of the call that began the operation that this one goes on with
   const bucket* key_exact = nullptr;
   const bucket* key_loose = nullptr;
   bool asks = false;  ///< it had nowhere to put an output, or too little room: only lengths are known
   bool used = false;  ///< it has been the answer to a live call
   u32 uses = 0;
   std::vector<u32> pins;
-  std::vector<u64> made;         ///< numbers of the objects that it gave out
-  std::size_t first_unused = 0;  ///< in goes_on: none before it is unused
-  std::vector<u32> goes_on;      ///< of a call that begins an operation: indexes of those that go on with it
-  bool search_done = false;      ///< of a search: it was read to its end
-  CK_RV search_end = CKR_OK;     ///< ... or to this failure
+  model::session_handle opened;            ///< that it gave out
+  std::vector<model::object_number> made;  ///< that it gave out
+  std::size_t first_unused = 0;            ///< in goes_on: none before it is unused
+  std::vector<u32> goes_on;                ///< of a call that begins an operation: indexes of those that go on with it
+  bool search_done = false;                ///< of a search: it was read to its end
+  CK_RV search_end = CKR_OK;               ///< ... or to this failure
 
   CK_RV value() const noexcept { return static_cast<CK_RV>(tape::result_view(leave.body).return_value()); }
   bool returned() const noexcept { return state == tape::call_state::returned; }
@@ -89,14 +92,17 @@ class story {
   story& operator=(const story&) = delete;
 
   std::vector<recorded_call> calls;
-  std::vector<recorded_object> objects;  ///< by number; 0 is nobody
-  std::vector<u64> session_slots;        ///< by number of the session
-  std::set<u64> slots;
+  std::vector<recorded_object> objects;       ///< by number; the first is nobody
+  std::vector<model::slot_id> session_slots;  ///< by index of the session
+  std::set<model::slot_id> slots;
   std::unordered_map<std::string, bucket> exact, loose;
   std::vector<std::vector<u32>> by_function;  ///< indexes into calls
   std::vector<u32> milestones;  ///< calls that change what later ones are answered: logins, objects, PINs ...
   std::vector<interface_seen> interfaces;  ///< that the module had, oldest version first
   std::vector<std::string> troubles;       ///< sentences about what the tape does not have
+
+  recorded_object& object(model::object_number n) noexcept { return objects[n.value()]; }
+  const recorded_object& object(model::object_number n) const noexcept { return objects[n.value()]; }
 
   reencode::recorder_profile recorded;
   std::string path, program;

@@ -6,7 +6,12 @@
 namespace p11tape::player {
 
 using cryptoki::effect;
+using model::none;
+using model::object_handle;
+using model::object_number;
 using model::operation;
+using model::session_handle;
+using model::slot_id;
 
 namespace {
 
@@ -65,19 +70,19 @@ void story_teller::tell() {
 
 story_teller::open_session* story_teller::session_of(const recorded_call& c) {
   if (c.role->session < 0) return nullptr;
-  const auto i = sessions_.find(c.inputs().word(static_cast<std::size_t>(c.role->session)));
+  const auto i = sessions_.find(session_handle(c.inputs().word(static_cast<std::size_t>(c.role->session))));
   return i == sessions_.end() ? nullptr : &i->second;
 }
 
-u64 story_teller::slot_of(const recorded_call& c) {
-  const auto* in = session_of(c);
-  return in != nullptr ? in->slot : c.role->slot >= 0 ? c.inputs().word(static_cast<std::size_t>(c.role->slot)) : 0;
+slot_id story_teller::slot_of(const recorded_call& c) {
+  if (const auto* in = session_of(c)) return in->slot;
+  return c.role->slot >= 0 ? slot_id(c.inputs().word(static_cast<std::size_t>(c.role->slot))) : none;
 }
 
-u64 story_teller::object(u64 slot, u64 handle, bool is_new) {
+object_number story_teller::object(slot_id slot, object_handle handle, bool is_new) {
   auto& number = object_[{slot, handle}];
-  if (number == 0 || is_new) {
-    number = s_.objects.size();
+  if (number == none || is_new) {
+    number = object_number(s_.objects.size());
     s_.objects.push_back({handle, {}});
   }
   return number;
@@ -95,12 +100,12 @@ void story_teller::begin(u32 index) {
 void story_teller::file(u32 index) {
   auto& c = s_.calls[index];
   s_.by_function[static_cast<std::size_t>(c.function)].push_back(index);
-  const u64 slot = slot_of(c);
-  const auto objects = [&](u64 handle) {
+  const auto slot = slot_of(c);
+  const auto objects = [&](object_handle handle) {
     const auto i = object_.find({slot, handle});
-    return i == object_.end() ? 0 : i->second;
+    return i == object_.end() ? none : i->second;
   };
-  const u64 key_slot = c.session != none ? slot : 0;
+  const auto key_slot = c.session != no_index ? slot : none;
   auto& exact = s_.exact[key_of(c.function, c.inputs(), closeness::exact, key_slot, objects)];
   auto& loose = s_.loose[key_of(c.function, c.inputs(), closeness::loose, key_slot, objects)];
   exact.calls.push_back(index);
@@ -109,10 +114,10 @@ void story_teller::file(u32 index) {
   c.key_loose = &loose;
   if (c.role->slot >= 0 && c.ok()) s_.slots.insert(slot);
   if (is_milestone(c.role->does)) s_.milestones.push_back(index);
-  if (c.role->on != operation::none && c.role->does != effect::begin && c.role->does != effect::find_begin)
+  if (c.role->on != operation::no_operation && c.role->does != effect::begin && c.role->does != effect::find_begin)
     if (auto* in = session_of(c)) {
       c.begun_in = in->begun[static_cast<std::size_t>(c.role->on)];
-      if (c.begun_in != none) s_.calls[c.begun_in].goes_on.push_back(index);
+      if (c.begun_in != no_index) s_.calls[c.begun_in].goes_on.push_back(index);
     }
 }
 
@@ -120,19 +125,19 @@ void story_teller::end(u32 index) {
   auto& c = s_.calls[index];
   see_interfaces(c);
   if (c.function == cryptoki::function::C_GetSlotList)
-    for (const u64 slot : handles_of(c, c.role->result)) s_.slots.insert(slot);
-  if (c.role->does == effect::describe_object && tells_attributes(c.value()) && c.session != none) {
+    for (const u64 slot : handles_of(c, c.role->result)) s_.slots.emplace(slot);
+  if (c.role->does == effect::describe_object && tells_attributes(c.value()) && c.session != no_index) {
     tape::item_view item;
     if (c.role->question >= 0 && c.outputs().find(static_cast<std::size_t>(c.role->question), item))
-      learn(object(slot_of(c), c.inputs().word(static_cast<std::size_t>(c.role->object)), false), c, item.payload,
-            true);
+      learn(object(slot_of(c), object_handle(c.inputs().word(static_cast<std::size_t>(c.role->object))), false), c,
+            item.payload, true);
   }
   auto* in = session_of(c);
   if (c.role->does == effect::find_step && in != nullptr) find(c, *in);
   const bool ends = c.role->does == effect::single || c.role->does == effect::finish ||
                     c.role->does == effect::find_end || (c.role->does == effect::update && c.value() != CKR_OK);
-  if (in != nullptr && ends && c.role->on != operation::none && !c.asks)
-    in->begun[static_cast<std::size_t>(c.role->on)] = none;
+  if (in != nullptr && ends && c.role->on != operation::no_operation && !c.asks)
+    in->begun[static_cast<std::size_t>(c.role->on)] = no_index;
   if (c.value() == CKR_OK) apply(c, index);
 }
 
@@ -141,16 +146,17 @@ void story_teller::apply(recorded_call& c, u32 index) {
   switch (c.role->does) {
     case effect::begin:
     case effect::find_begin:
-      if (in != nullptr && c.role->on != operation::none) in->begun[static_cast<std::size_t>(c.role->on)] = index;
+      if (in != nullptr && c.role->on != operation::no_operation)
+        in->begun[static_cast<std::size_t>(c.role->on)] = index;
       break;
     case effect::open_session:
       open(c);
       break;
     case effect::close_session:
-      sessions_.erase(c.inputs().word(0));
+      sessions_.erase(session_handle(c.inputs().word(0)));
       break;
     case effect::close_all_sessions:
-      std::erase_if(sessions_, [&](const auto& s) { return s.second.slot == c.inputs().word(0); });
+      std::erase_if(sessions_, [&](const auto& s) { return s.second.slot == slot_id(c.inputs().word(0)); });
       break;
     case effect::finalize:
       sessions_.clear();
@@ -160,12 +166,12 @@ void story_teller::apply(recorded_call& c, u32 index) {
       make(c, slot_of(c));
       break;
     case effect::destroy_object:
-      object_.erase({slot_of(c), c.inputs().word(1)});
+      object_.erase({slot_of(c), object_handle(c.inputs().word(1))});
       break;
     case effect::modify_object: {
       tape::item_view item;
       if (in != nullptr && c.inputs().find(static_cast<std::size_t>(c.role->values), item))
-        learn(object(in->slot, c.inputs().word(1), false), c, item.payload, false);
+        learn(object(in->slot, object_handle(c.inputs().word(1)), false), c, item.payload, false);
       break;
     }
     default:
@@ -177,18 +183,18 @@ void story_teller::open(recorded_call& c) {
   const auto handles = handles_of(c, c.role->result);
   if (handles.empty()) return;
   c.session = static_cast<u32>(s_.session_slots.size());  // of an opening call: the session that it opened
-  s_.session_slots.push_back(c.inputs().word(0));
-  auto& in = sessions_[handles[0]];
+  c.opened = session_handle(handles[0]);
+  auto& in = sessions_[c.opened];
   in.number = c.session;
-  in.slot = c.inputs().word(0);
-  in.begun.fill(none);
-  c.made = {handles[0]};
+  in.slot = slot_id(c.inputs().word(0));
+  in.begun.fill(no_index);
+  s_.session_slots.push_back(in.slot);
 }
 
 // What a search found, put together in the call that began it: clients ask for other pieces than the recorded one did.
 void story_teller::find(recorded_call& c, const open_session& in) {
   const u32 begun = in.begun[static_cast<std::size_t>(operation::search)];
-  if (begun == none) return;
+  if (begun == no_index) return;
   auto& search = s_.calls[begun];
   if (c.value() != CKR_OK) {
     search.search_end = c.value();
@@ -200,18 +206,18 @@ void story_teller::find(recorded_call& c, const open_session& in) {
   tape::item_view wanted;
   const bool known = search.inputs().find(static_cast<std::size_t>(search.role->values), wanted);
   for (const u64 handle : handles) {
-    const u64 number = object(in.slot, handle, false);
+    const auto number = object(in.slot, object_handle(handle), false);
     search.made.push_back(number);
     if (known) learn(number, c, wanted.payload, false);
   }
 }
 
-void story_teller::make(recorded_call& c, u64 slot) {
+void story_teller::make(recorded_call& c, slot_id slot) {
   int field = c.role->result;
   int values = c.role->values;
   for (; field >= 0; field = field == c.role->result ? c.role->more_result : -1, values = c.role->more_values) {
     for (const u64 handle : handles_of(c, field)) {
-      c.made.push_back(object(slot, handle, true));
+      c.made.push_back(object(slot, object_handle(handle), true));
       tape::item_view item;
       if (values >= 0 && c.inputs().find(static_cast<std::size_t>(values), item))
         learn(c.made.back(), c, item.payload, false);
@@ -220,7 +226,7 @@ void story_teller::make(recorded_call& c, u64 slot) {
 }
 
 // `answered`: by the module; else the attributes are those that a client asked for, or gave.
-void story_teller::learn(u64 number, const recorded_call& c, tape::byte_view attributes, bool answered) {
+void story_teller::learn(object_number number, const recorded_call& c, tape::byte_view attributes, bool answered) {
   for (const auto& a : tape::sequence<tape::attribute_view>(attributes)) {
     recorded_attribute t{c.number, a.length, CKR_OK, a.form, a.flags, a.payload};
     if (a.is_unproven()) continue;  // not proven to be the module's
@@ -230,9 +236,9 @@ void story_teller::learn(u64 number, const recorded_call& c, tape::byte_view att
     }
     if (!answered && !t.has_value()) continue;
     if (answered && !t.has_value() && a.length != 0 && !t.unavailable() && (a.flags & tape::item_null) != 0 &&
-        !s_.objects[number].attributes[a.type].empty())
+        !s_.object(number).attributes[a.type].empty())
       continue;  // a question for the length adds nothing to what is known
-    s_.objects[number].attributes[a.type].push_back(t);
+    s_.object(number).attributes[a.type].push_back(t);
   }
 }
 

@@ -19,8 +19,8 @@ class story_teller {
 
  private:
   struct open_session {
-    u32 number;
-    u64 slot;
+    u32 number;  // index into story::session_slots
+    model::slot_id slot;
     std::array<u32, model::operations> begun;
   };
 
@@ -31,18 +31,18 @@ class story_teller {
   void apply(recorded_call& c, u32 index);
   void open(recorded_call& c);
   void find(recorded_call& c, const open_session& in);
-  void make(recorded_call& c, u64 slot);
+  void make(recorded_call& c, model::slot_id slot);
   void see_interfaces(const recorded_call& c);
 
   open_session* session_of(const recorded_call& c);
-  u64 slot_of(const recorded_call& c);
-  u64 object(u64 slot, u64 handle, bool is_new);
-  void learn(u64 object, const recorded_call& c, tape::byte_view attributes, bool answered);
+  model::slot_id slot_of(const recorded_call& c);
+  model::object_number object(model::slot_id slot, model::object_handle handle, bool is_new);
+  void learn(model::object_number object, const recorded_call& c, tape::byte_view attributes, bool answered);
   void see_version(const tape::nested_view& version, CK_FLAGS flags);
 
   story& s_;
-  std::map<u64, open_session> sessions_;       // by handle
-  std::map<std::pair<u64, u64>, u64> object_;  // by slot and handle
+  std::map<model::session_handle, open_session> sessions_;
+  std::map<std::pair<model::slot_id, model::object_handle>, model::object_number> object_;
 };
 
 }  // namespace p11tape::player

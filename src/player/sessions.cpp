@@ -10,6 +10,7 @@ namespace p11tape::player {
 
 using cryptoki::effect;
 using cryptoki::function;
+using model::session_handle;
 
 CK_RV player::initialize(const u64* words) {
   if (story_ == nullptr) {
@@ -22,16 +23,16 @@ CK_RV player::initialize(const u64* words) {
   const auto next = [&]() -> u32 {
     for (const u32 i : all)
       if (!story_->calls[i].used && story_->calls[i].value() != CKR_CRYPTOKI_ALREADY_INITIALIZED) return i;
-    return none;
+    return no_index;
   };
   u32 index = next();
-  if (index == none && !all.empty()) {
+  if (index == no_index && !all.empty()) {
     rewind();  // the client starts over more often than the recorded one did: so does the tape
     index = next();
   }
   for (const auto& trouble : story_->troubles) say(trouble);
   CK_RV value = CKR_OK;
-  if (index == none) {
+  if (index == no_index) {
     say("C_Initialize is not on the tape; it returns CKR_OK");
   } else {
     value = give(q, {index, false, false});
@@ -65,20 +66,24 @@ CK_RV player::open_session(question& q) {
   const CK_RV value = give(q, m);
   if (value != CKR_OK) return value;
   if (to == 0) return CKR_ARGUMENTS_BAD;  // a tape may say what it likes
-  CK_ULONG handle = c.made.empty() ? 0 : static_cast<CK_ULONG>(c.made[0]);
-  while (handle == 0 || sessions_.contains(handle)) handle = static_cast<CK_ULONG>(++fresh_handle_);
-  auto& s = sessions_[handle];
+  auto opened = c.opened;
+  const auto is_free = [&](session_handle h) {
+    return h != model::none && h.value() != CK_INVALID_HANDLE && !sessions_.contains(h);
+  };
+  while (!is_free(opened)) opened = session_handle(++fresh_handle_);
+  auto& s = sessions_[opened];
   s.recorded = c.session;
   s.slot = q.slot;
   s.flags = static_cast<CK_FLAGS>(q.word(q.role->flags));
+  const auto handle = static_cast<CK_SESSION_HANDLE>(opened.value());
   std::memcpy(reinterpret_cast<void*>(to), &handle, sizeof handle);
   return value;
 }
 
-void player::forget_session(u64 handle) {
+void player::forget_session(session_handle handle) {
   const auto i = sessions_.find(handle);
   if (i == sessions_.end()) return;
-  const u64 slot = i->second.slot;
+  const auto slot = i->second.slot;
   sessions_.erase(i);
   const bool more =
       std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& s) { return s.second.slot == slot; });
@@ -87,17 +92,17 @@ void player::forget_session(u64 handle) {
 
 CK_RV player::close_sessions(question& q) {
   CK_RV value = CKR_OK;
-  if (const auto m = find(q); m && !m.repeated && story_->calls[m.index].session == (q.in ? q.in->recorded : none))
+  if (const auto m = find(q); m && !m.repeated && story_->calls[m.index].session == (q.in ? q.in->recorded : no_index))
     value = give(q, m);
   if (value != CKR_OK) return value;
   if (q.role->does == effect::close_session) {
     forget_session(q.handle);
     return value;
   }
-  std::vector<u64> of_slot;
+  std::vector<session_handle> of_slot;
   for (const auto& [handle, s] : sessions_)
     if (s.slot == q.slot) of_slot.push_back(handle);
-  for (const u64 handle : of_slot) forget_session(handle);
+  for (const auto handle : of_slot) forget_session(handle);
   return value;
 }
 
@@ -126,7 +131,7 @@ CK_RV player::session_info(question& q) {
   const auto login = logins_.find(q.slot);
   const bool writes = (q.in->flags & CKF_RW_SESSION) != 0;
   CK_SESSION_INFO info{};
-  info.slotID = static_cast<CK_SLOT_ID>(q.slot);
+  info.slotID = static_cast<CK_SLOT_ID>(q.slot.value());
   info.flags = q.in->flags;
   info.state = login == logins_.end()    ? (writes ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION)
                : login->second == CKU_SO ? CKS_RW_SO_FUNCTIONS

@@ -20,11 +20,11 @@ u64 version_of(const model::object& o) noexcept {
          (o.object_class << 32 ^ o.key_type << 40);
 }
 
-u64 version_of(const model::slot& s) noexcept { return s.token ? 2 + s.token->seen_in : 1; }
+u64 version_of(const model::slot& s) noexcept { return s.token ? 2 + s.token->seen_in.value() : 1; }
 
-std::string name_of_slot(const model::recorded_process& in, u64 id) {
+std::string name_of_slot(const model::recorded_process& in, model::slot_id id) {
   const auto* s = in.find_slot(id);
-  return s != nullptr ? model::describe(*s) : text::slot(id);
+  return s != nullptr ? model::describe(*s) : text::slot(id.value());
 }
 
 // Clipped to the call: what a module's own thread had begun before counts from there.
@@ -75,22 +75,22 @@ void breakdown::see(const call_context& now, std::span<const tape::exchange_view
     m.f.see(seen);
   }
   if (uses_key(now)) see_key(now, seen);
-  if (now.slot_id != unknown) {
-    auto& s = slots_.of(now.slot_id);
+  if (now.slot_id != none) {
+    auto& s = slots_.of(now.slot_id.value());
     const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
     if (s.version != version) s.name = name_of_slot(*now.process, now.slot_id);
     s.version = version;
     s.f.see(seen);
   }
   if (now.session != nullptr) {
-    auto& s = sessions_.of(now.session->number);
+    auto& s = sessions_.of(now.session->number.value());
     const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
     if (s.version != version) s.name = model::describe(*now.process, *now.session);
     s.version = version;
     s.f.see(seen);
   }
-  auto& t = threads_.of(c.thread.number);
-  if (t.version == 0) t.name = "thread " + std::to_string(c.thread.number) + " (" + std::to_string(c.thread.id) + ")";
+  auto& t = threads_.of(c.thread.number.value());
+  if (t.version == 0) t.name = diagnose::cat("thread ", c.thread.number, " (", c.thread.id, ")");
   t.version = 1;
   t.f.see(seen);
 
@@ -99,11 +99,11 @@ void breakdown::see(const call_context& now, std::span<const tape::exchange_view
 }
 
 void breakdown::see_key(const call_context& now, const counted_call& c) {
-  auto& k = keys_.of(now.key->number);
+  auto& k = keys_.of(now.key->number.value());
   if (const auto version = version_of(*now.key); k.version != version) {
     k.name = model::describe(*now.process, *now.key);
     // Of an object of which nothing is known the handle tells it from others.
-    if (!now.key->label && !now.key->id) k.name += ", handle " + std::to_string(now.key->handle);
+    if (!now.key->label && !now.key->id) k.name += diagnose::cat(", handle ", now.key->handle);
     k.version = version;
   }
   k.f.see(c);
@@ -131,7 +131,7 @@ void breakdown::see_slow(const call_context& now, u64 duration, u64 card_time, u
               now.value, {},        now.mechanism,  card_time, exchanges};
   if (uses_key(now))
     s.on = model::describe(*now.process, *now.key);
-  else if (now.slot_id != unknown)
+  else if (now.slot_id != none)
     s.on = name_of_slot(*now.process, now.slot_id);
   if (slowest_.size() == most_slowest) {
     std::pop_heap(slowest_.begin(), slowest_.end(), slower);

@@ -16,7 +16,9 @@ namespace p11tape::profile {
 
 /// A call worth showing on its own.
 struct slow_call {
-  u64 number = 0, start = 0, start_wall = 0, duration = 0, thread = 0;
+  call_number number;
+  u64 start = 0, start_wall = 0, duration = 0;
+  model::thread_number thread;
   cryptoki::function which = model::unknown_function;
   u64 value = 0;
   std::string on;  ///< the token, or the key, that it was about; may be empty

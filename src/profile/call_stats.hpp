@@ -14,6 +14,8 @@
 namespace p11tape::profile {
 
 using model::call_context;
+using model::call_number;
+using model::none;
 using model::u32;
 using model::u64;
 using model::unknown;
@@ -27,7 +29,7 @@ struct counted_call {
         failed(now.ended && !now.ok),
         returned(now.call->state == tape::call_state::returned) {}
 
-  u64 number;
+  model::call_number number;
   u64 duration;  ///< ns in the module
   std::size_t bucket;
   bool failed;    ///< returned something other than CKR_OK
@@ -36,10 +38,11 @@ struct counted_call {
 
 struct call_stats {
   u64 calls = 0;
-  u64 failed = 0;                    ///< returned something other than CKR_OK
-  u64 no_end = 0;                    ///< never returned, or the result is not on the tape: they have no duration
-  u64 time = 0;                      ///< ns in the module
-  u64 longest = 0, longest_in = 0;   ///< ns, and the number of that call
+  u64 failed = 0;   ///< returned something other than CKR_OK
+  u64 no_end = 0;   ///< never returned, or the result is not on the tape: they have no duration
+  u64 time = 0;     ///< ns in the module
+  u64 longest = 0;  ///< ns
+  call_number longest_in;
   u64 card_time = 0, exchanges = 0;  ///< of `time`, what passed between command and response of a card
   model::histogram durations;        ///< of the calls that have one
 

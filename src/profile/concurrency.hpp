@@ -41,7 +41,7 @@ class concurrency {
   void see(const call_context& now);
 
   u64 most_in_flight() const noexcept { return most_; }
-  u64 most_in() const noexcept { return most_in_; }
+  call_number most_in() const noexcept { return most_in_; }
   u64 overlapping() const noexcept { return overlapping_; }  ///< calls that began while another was in flight
 
   /// nullptr where the function was not called.
@@ -53,7 +53,8 @@ class concurrency {
  private:
   static constexpr u64 most_counted = 256;
   std::array<std::unique_ptr<by_level>, cryptoki::function_count + 1> functions_;
-  u64 most_ = 0, most_in_ = 0, overlapping_ = 0;
+  u64 most_ = 0, overlapping_ = 0;
+  call_number most_in_;
 };
 
 }  // namespace p11tape::profile

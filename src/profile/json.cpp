@@ -91,7 +91,7 @@ class writer {
     json_.field("p95_ns", f.quantile(0.95));
     json_.field("p99_ns", f.quantile(0.99));
     json_.field("max_ns", f.longest);
-    if (f.longest_in != 0) json_.field("max_call", f.longest_in);
+    if (f.longest_in != none) json_.field("max_call", f.longest_in.value());
     if (f.exchanges == 0) return;
     json_.field("card_ns", f.card_time);
     json_.field("exchanges", f.exchanges);
@@ -154,13 +154,13 @@ class writer {
 
   void tell(const slow_call& s) {
     json_.begin_object();
-    json_.field("call", s.number);
+    json_.field("call", s.number.value());
     json_.field("function", diagnose::name_of(s.which));
     std::string time;
     text::append_utc_time(s.start_wall, time);
     json_.field("time", time);
     json_.field("duration_ns", s.duration);
-    json_.field("thread_number", s.thread);
+    json_.field("thread_number", s.thread.value());
     if (s.mechanism != unknown) json_.field("mechanism", diagnose::mechanism(s.mechanism));
     if (!s.on.empty()) json_.field("on", s.on);
     if (s.value != 0) json_.field("returned", diagnose::short_code(s.value));
@@ -175,11 +175,11 @@ class writer {
     json_.begin_array();
     for (const auto& a : logins.all()) {
       json_.begin_object();
-      json_.field("first_call", a.first_call);
+      json_.field("first_call", a.first_call.value());
       if (a.until_login != 0) json_.field("until_login_ns", a.until_login);
-      if (a.until_login != 0) json_.field("login_call", a.login_call);
+      if (a.until_login != 0) json_.field("login_call", a.login_call.value());
       if (a.until_use != 0) json_.field("until_use_ns", a.until_use);
-      if (a.until_use != 0) json_.field("use_call", a.use_call);
+      if (a.until_use != 0) json_.field("use_call", a.use_call.value());
       json_.key("phases");
       json_.begin_array();
       for (const auto& p : a.phases) tell(p);
@@ -221,7 +221,7 @@ class writer {
     for (const auto& p : b.widest()) {
       json_.begin_object();
       json_.field("ns", p.time);
-      json_.field("before_call", p.before);
+      json_.field("before_call", p.before.value());
       json_.field("function", diagnose::name_of(p.which));
       json_.end_object();
     }

@@ -51,7 +51,7 @@ void anatomist::see(const call_context& now) {
   if (stage_ != using_key && (begins_use(now) || is_use(now))) enter(using_key, c.start());
   count(now);
 
-  if (is_login && now_.login_call == 0) {
+  if (is_login && now_.login_call == none) {
     now_.login_call = c.number;
     now_.until_login = std::max<u64>(c.leave.time - now_.start, 1);
     enter(finding, c.leave.time);

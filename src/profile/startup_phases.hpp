@@ -30,12 +30,12 @@ struct phase {
 };
 
 struct startup_phases {
-  u64 first_call = 0;          ///< number of C_Initialize
-  u64 start = 0;               ///< CLOCK_MONOTONIC
-  u64 until_login = 0;         ///< ns; 0: nobody logged in
-  u64 login_call = 0;          ///< number
+  call_number first_call;  ///< C_Initialize
+  u64 start = 0;           ///< CLOCK_MONOTONIC
+  u64 until_login = 0;     ///< ns; 0: nobody logged in
+  call_number login_call;
   u64 until_use = 0;           ///< ns; 0: no private key was used
-  u64 use_call = 0;            ///< number of the call that ended the first operation
+  call_number use_call;        ///< that ended the first operation
   std::size_t before_use = 0;  ///< how many of the phases belong to the way to the login
   std::vector<phase> phases;
 

@@ -11,8 +11,8 @@
 namespace p11tape::profile {
 
 struct pause {
-  u64 time = 0;    ///< ns
-  u64 before = 0;  ///< number of the call that came after it
+  u64 time = 0;        ///< ns
+  call_number before;  ///< the call that came after it
   cryptoki::function which = model::unknown_function;
 };
 
@@ -28,7 +28,7 @@ class between {
 
  private:
   static constexpr std::size_t most = 10;
-  model::recent_map<u64, u64> last_end_;  // by number of the thread; 0 before its first call
+  model::recent_map<model::thread_number, u64> last_end_;  // 0 before its first call
   model::histogram pauses_;
   std::vector<pause> widest_;
   std::array<u64, cryptoki::function_count + 1> before_{};

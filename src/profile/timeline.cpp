@@ -25,7 +25,7 @@ void timeline::see(const call_context& now) {
   if (last_ == nullptr || last_thread_ != c.thread.number) {
     last_thread_ = c.thread.number;
     const bool fits = threads_.size() < most_threads || threads_.contains(c.thread.number);
-    last_ = &threads_[fits ? c.thread.number : 0];
+    last_ = &threads_[fits ? c.thread.number : none];
   }
   const auto duration = c.duration();
   const stretch s{c.start(), c.start() + duration, 1, now.ended && !now.ok ? u64{1} : u64{0}, duration, now.which,

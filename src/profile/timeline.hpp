@@ -28,16 +28,16 @@ class timeline {
 
   void see(const call_context& now);
 
-  /// By number of the thread; 0: those beyond the first most_threads.
-  const std::map<u64, std::vector<stretch>>& threads() const noexcept { return threads_; }
+  /// By thread; `none`: those beyond the first most_threads.
+  const std::map<model::thread_number, std::vector<stretch>>& threads() const noexcept { return threads_; }
   u64 cell() const noexcept { return cell_; }
 
  private:
   void join(std::vector<stretch>& all) const;
 
-  std::map<u64, std::vector<stretch>> threads_;
+  std::map<model::thread_number, std::vector<stretch>> threads_;
   std::vector<stretch>* last_ = nullptr;
-  u64 last_thread_ = 0;
+  model::thread_number last_thread_;
   std::size_t stretches_ = 0, most_;
   u64 cell_ = 1024;
 };

@@ -51,14 +51,14 @@ class builder {
   };
 
   skip_reason fill(const fields_view& from, const target& to, unsigned depth) {
-    if (depth > deepest) return {reason::too_large, 0, "structs in structs"};
+    if (depth > deepest) return {reason::too_large, model::none, "structs in structs"};
     for (std::size_t i = 0; i < from.size(); ++i)
       if (auto r = fill_field(from, to, i, depth)) return r;
     return {};
   }
 
  private:
-  static skip_reason trouble(reason what, const field& f) { return {what, 0, std::string(f.name)}; }
+  static skip_reason trouble(reason what, const field& f) { return {what, model::none, std::string(f.name)}; }
 
   void put(const target& to, std::size_t i, u64 value) const {
     if (to.places.empty()) {
@@ -312,9 +312,9 @@ class builder {
   skip_reason fill_template(byte_view payload, bool asks, unsigned depth, u64& pointer, u64& count) {
     const tape::sequence<attribute_view> all(payload);
     count = all.size();
-    if (depth > deepest) return {reason::too_large, 0, "templates in templates"};
+    if (depth > deepest) return {reason::too_large, model::none, "templates in templates"};
     auto* at = memory_.take(count * sizeof(CK_ATTRIBUTE));
-    if (at == nullptr) return {reason::too_large, 0, "a template"};
+    if (at == nullptr) return {reason::too_large, model::none, "a template"};
     pointer = cryptoki::to_word(at);
     std::size_t n = 0;
     for (const auto& a : all) {
@@ -334,11 +334,11 @@ class builder {
     const u64 size = a.length == unavailable ? 0 : a.length;
     out.pValue = memory_.take(size);
     out.ulValueLen = static_cast<CK_ULONG>(size);  // never more than there is
-    return out.pValue != nullptr ? skip_reason{} : skip_reason{reason::too_large, 0, name_of(a)};
+    return out.pValue != nullptr ? skip_reason{} : skip_reason{reason::too_large, model::none, name_of(a)};
   }
 
   skip_reason give_value(const attribute_view& a, unsigned depth, CK_ATTRIBUTE& out) {
-    if (a.has(tape::item_unreadable)) return {reason::unreadable, 0, name_of(a)};
+    if (a.has(tape::item_unreadable)) return {reason::unreadable, model::none, name_of(a)};
     if (a.form == item_form::template_) {
       u64 nested = 0, count = 0;
       if (auto r = fill_template(a.payload, false, depth + 1, nested, count)) return r;
@@ -348,12 +348,12 @@ class builder {
     }
     const bool has_value = a.form == item_form::bytes || a.form == item_form::number || a.form == item_form::numbers;
     if (!has_value || a.has(tape::item_cut)) {
-      if (a.length != 0) return {reason::withheld, 0, name_of(a)};
+      if (a.length != 0) return {reason::withheld, model::none, name_of(a)};
       out.pValue = memory_.take(0);
       return {};
     }
     auto* at = memory_.take(a.payload.size());
-    if (at == nullptr) return {reason::too_large, 0, name_of(a)};
+    if (at == nullptr) return {reason::too_large, model::none, name_of(a)};
     out.pValue = at;
     if (a.form == item_form::bytes) {
       if (!a.payload.empty()) std::memcpy(at, a.payload.data(), a.payload.size());

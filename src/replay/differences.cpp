@@ -61,7 +61,7 @@ void keep_divergences(const step& s, const plan& p, const live_handles& w, diff:
   // what matters is how many came, and that those of the tape are there.
   std::erase_if(found, [](const diff::difference& d) { return d.what == diff::kind::handle; });
   for (const auto thing : s.gives)
-    if (thing != no_thing && w.object(thing) == live_handles::unset && !s.uncounted)
+    if (thing != no_thing && w.object(thing) == model::none && !s.uncounted)
       found.push_back({diff::kind::handle, render::way::out, s.role.result, "not found",
                        model::describe_short(p.objects[thing].known), ""});
 }

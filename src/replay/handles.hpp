@@ -19,9 +19,9 @@ class handle_translator final : public translator {
   const skip_reason& why() const noexcept { return why_; }
 
  private:
-  u64 session(const handle_use& use);
-  u64 object(const handle_use& use);
-  u64 slot(const handle_use& use);
+  model::session_handle session(const handle_use& use);
+  model::object_handle object(const handle_use& use);
+  model::slot_id slot(const handle_use& use);
 
   const plan& plan_;
   const live_handles& world_;

@@ -9,7 +9,10 @@
 namespace p11tape::replay {
 namespace {
 
+using model::none;
 using model::object;
+using model::object_handle;
+using model::slot_id;
 
 constexpr std::size_t most_found = 65536;
 
@@ -34,23 +37,20 @@ live_handles::live_handles(const plan& p, const module& m, const token_names& to
       tokens_(tokens),
       slots_(p.slots.size()),
       sessions_(p.sessions.size()),
-      objects_(p.objects.size()) {
-  for (auto* all : {&slots_, &sessions_, &objects_})
-    for (auto& h : *all) h = unset;
-}
+      objects_(p.objects.size()) {}
 
 std::string live_handles::find_slots() {
   std::vector<live_slot> live;
   ask([&] { live = ask_slots(module_); });
   live_slots_ = live.size();
-  u64 absent = 0;
-  for (const auto& l : live) absent = std::max(absent, l.id);
-  no_slot_ = absent == ~u64{0} ? absent - 1 : absent + 1;
+  u64 highest = 0;
+  for (const auto& l : live) highest = std::max(highest, l.id.value());
+  no_slot_ = slot_id(highest == model::all_ones ? highest - 1 : highest + 1);
   const auto matched = match_slots(plan_.slots, live, tokens_);
   std::string told;
   for (std::size_t i = 0; i < matched.size(); ++i) {
     const auto& recorded = plan_.slots[i];
-    slots_[i] = matched[i] < live.size() ? live[matched[i]].id : unset;
+    slots_[i] = matched[i] < live.size() ? live[matched[i]].id : none;
     if (!recorded.known.token) continue;
     told += model::describe(recorded.known) + " of the tape is " +
             (matched[i] < live.size() ? replay::describe(live[matched[i]]) : std::string("does not exist")) + "\n";
@@ -58,22 +58,21 @@ std::string live_handles::find_slots() {
   return told;
 }
 
-void live_handles::close_all(u64 slot) noexcept {
-  for (std::size_t i = 0; i < sessions_.size(); ++i)
-    if ((slot == model::unknown || plan_.sessions[i].slot == slot) && sessions_[i].load() != unset)
-      sessions_[i] = CK_INVALID_HANDLE;
+void live_handles::close_all(slot_id slot) noexcept {
+  for (u32 i = 0; i < sessions_.size(); ++i)
+    if ((slot == none || plan_.sessions[i].slot == slot) && session(i) != none) close(i);
 }
 
 void live_handles::find_objects(const search_thing& search, const u64* words) {
   std::vector<u32> wanted;
   for (const auto thing : search.found)
-    if (objects_[thing].load() == unset && std::find(wanted.begin(), wanted.end(), thing) == wanted.end())
+    if (object(thing) == none && std::find(wanted.begin(), wanted.end(), thing) == wanted.end())
       wanted.push_back(thing);
   if (wanted.empty()) return;
   std::vector<live_object> live;
   ask([&] { live = search_all(words); });
   for (const auto thing : search.found)
-    for (auto& l : live) l.taken |= objects_[thing].load() == l.handle;
+    for (auto& l : live) l.taken |= object(thing) == object_handle(l.handle);
   // Those of which most is known choose first; of those of which nothing is known, the order decides.
   std::stable_sort(wanted.begin(), wanted.end(),
                    [&](u32 a, u32 b) { return knowledge(plan_.objects[a].known) > knowledge(plan_.objects[b].known); });
@@ -82,7 +81,7 @@ void live_handles::find_objects(const search_thing& search, const u64* words) {
     const auto found = std::find_if(live.begin(), live.end(), is_it);
     if (found == live.end()) continue;
     found->taken = true;
-    objects_[thing] = found->handle;
+    set_object(thing, object_handle(found->handle));
   }
 }
 
@@ -105,7 +104,7 @@ std::vector<live_handles::live_object> live_handles::search_all(const u64* words
 }
 
 // Attribute by attribute: a module that does not know one of them still tells the others.
-void live_handles::describe(u64 session, live_object& o) const {
+void live_handles::describe(CK_SESSION_HANDLE session, live_object& o) const {
   const auto* f = module_.list();
   if (!f->C_GetAttributeValue) return;
   const auto number = [&](CK_ATTRIBUTE_TYPE type, u64& into) {

@@ -21,27 +21,25 @@ using token_names = std::vector<std::pair<std::string, std::string>>;
 
 class live_handles {
  public:
-  static constexpr u64 unset = ~u64{0};
-
   live_handles(const plan& p, const module& m, const token_names& tokens);
 
   /// Asks for the slots and matches them. A line for each token of the tape.
   std::string find_slots();
   std::size_t slot_count() const noexcept { return live_slots_; }
 
-  /// The CK_SLOT_ID that stands for the recorded one; `unset` where there is none.
-  u64 slot(u32 thing) const noexcept { return slots_[thing].load(); }
-  u64 session(u32 thing) const noexcept { return sessions_[thing].load(); }
-  u64 object(u32 thing) const noexcept { return objects_[thing].load(); }
+  /// What stands for the recorded slot, session or object; `none` where nothing does.
+  model::slot_id slot(u32 thing) const noexcept { return slots_[thing].load(); }
+  model::session_handle session(u32 thing) const noexcept { return sessions_[thing].load(); }
+  model::object_handle object(u32 thing) const noexcept { return objects_[thing].load(); }
   /// A slot id that the module does not have.
-  u64 no_slot() const noexcept { return no_slot_.load(); }
+  model::slot_id no_slot() const noexcept { return no_slot_.load(); }
 
-  void set_session(u32 thing, u64 handle) noexcept { sessions_[thing] = handle; }
-  void set_object(u32 thing, u64 handle) noexcept { objects_[thing] = handle; }
+  void set_session(u32 thing, model::session_handle handle) noexcept { sessions_[thing] = handle; }
+  void set_object(u32 thing, model::object_handle handle) noexcept { objects_[thing] = handle; }
   /// Closed: from here on it is addressed by the invalid handle, as the module may give its own to another.
-  void close(u32 thing) noexcept { sessions_[thing] = CK_INVALID_HANDLE; }
-  /// All sessions of a recorded slot, or of all slots (model::unknown).
-  void close_all(u64 slot) noexcept;
+  void close(u32 thing) noexcept { sessions_[thing] = model::session_handle(CK_INVALID_HANDLE); }
+  /// All sessions of a recorded slot, or of all slots (`none`).
+  void close_all(model::slot_id slot) noexcept;
 
   /// Matches the objects that the search found on the tape, if some of them are not known yet. `words` are the
   /// arguments of its C_FindObjectsInit, whose session is idle.
@@ -52,18 +50,20 @@ class live_handles {
 
  private:
   struct live_object {
-    u64 handle = 0;
+    CK_OBJECT_HANDLE handle = 0;
     model::object known;
     bool taken = false;
   };
   std::vector<live_object> search_all(const u64* words) const;
-  void describe(u64 session, live_object& o) const;
+  void describe(CK_SESSION_HANDLE session, live_object& o) const;
 
   const plan& plan_;
   const module& module_;
   const token_names& tokens_;
-  std::vector<std::atomic<u64>> slots_, sessions_, objects_;
-  std::atomic<u64> no_slot_{unset - 1};
+  std::vector<std::atomic<model::slot_id>> slots_;
+  std::vector<std::atomic<model::session_handle>> sessions_;
+  std::vector<std::atomic<model::object_handle>> objects_;
+  std::atomic<model::slot_id> no_slot_{model::slot_id(model::all_ones - 1)};
   std::size_t live_slots_ = 0;
   lookup_thread lookups_;
 };

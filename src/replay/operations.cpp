@@ -10,8 +10,8 @@ using cryptoki::effect;
 using model::operation;
 
 std::array<operation, 2> kinds_of(const step& s) {
-  if (s.call.function == nullptr) return {operation::none, operation::none};
-  if (s.call.function->family != "dual") return {s.role.on, operation::none};
+  if (s.call.function == nullptr) return {operation::no_operation, operation::no_operation};
+  if (s.call.function->family != "dual") return {s.role.on, operation::no_operation};
   const auto has = [&](std::string_view word) { return s.call.function->name.find(word) != std::string_view::npos; };
   return {has("Encrypt") ? operation::encrypt : operation::decrypt, has("Sign")     ? operation::sign
                                                                     : has("Verify") ? operation::verify
@@ -22,17 +22,17 @@ bool begins(effect e) noexcept { return e == effect::begin || e == effect::find_
 
 }  // namespace
 
-void operations::see(plan& p, u32 index, u64 session) {
+void operations::see(plan& p, u32 index, model::session_number session) {
   auto& s = p.steps[index];
   if (s.role.does == effect::restore_state)
     std::erase_if(current_, [&](const auto& c) { return c.first.first == session; });
   const auto kinds = kinds_of(s);
   for (std::size_t i = 0; i < kinds.size(); ++i)
-    if (kinds[i] != operation::none) see_one(p, index, session, kinds[i], s.operations[i]);
+    if (kinds[i] != operation::no_operation) see_one(p, index, session, kinds[i], s.operations[i]);
   p.operations = static_cast<u32>(groups_.size());
 }
 
-void operations::see_one(plan& p, u32 index, u64 session, operation kind, u32& belongs) {
+void operations::see_one(plan& p, u32 index, model::session_number session, operation kind, u32& belongs) {
   auto& s = p.steps[index];
   const bool worked = s.call.ended() && s.call.return_value() == 0;
   const std::pair key(session, kind);
@@ -44,7 +44,7 @@ void operations::see_one(plan& p, u32 index, u64 session, operation kind, u32& b
   }
   const auto at = current_.find(key);
   if (at == current_.end()) {
-    if (worked && !s.why) s.why = {reason::no_operation, 0, {}};
+    if (worked && !s.why) s.why = {reason::no_operation, model::none, {}};
     return;
   }
   belongs = at->second;
@@ -65,7 +65,7 @@ void operations::spread(plan& p) const {
     }
 }
 
-bool operations::goes_on(const plan& p, const step& s, u64 from) const {
+bool operations::goes_on(const plan& p, const step& s, model::call_number from) const {
   for (const auto g : s.operations)
     if (g != no_thing && p.steps[groups_[g].steps.back()].call.number >= from) return true;
   return false;

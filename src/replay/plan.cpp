@@ -15,6 +15,10 @@ namespace {
 
 using cryptoki::effect;
 using cryptoki::function;
+using model::object_handle;
+using model::session_handle;
+using model::session_number;
+using model::slot_id;
 
 class planner final : translator {
  public:
@@ -35,7 +39,7 @@ class planner final : translator {
     learn_rest();
     operations_.spread(plan_);
     order();
-    if (how_.from != 0) prepare();
+    if (how_.from != model::none) prepare();
     return std::move(plan_);
   }
 
@@ -44,7 +48,7 @@ class planner final : translator {
   struct pending {
     u64 end;
     u32 step;
-    u64 slot;
+    slot_id slot;
   };
 
   const model::recorded_process& library() const { return *state_.libraries().front(); }
@@ -66,7 +70,7 @@ class planner final : translator {
     s.fresh = uses_fresh(s);
     if (!s.why) s.why = pointless(s);
     const auto index = static_cast<u32>(plan_.steps.size() - 1);
-    operations_.see(plan_, index, now.session != nullptr ? now.session->number : model::unknown);
+    operations_.see(plan_, index, now.session != nullptr ? now.session->number : model::none);
     after(s);
     if (now.ok && s.role.result >= 0) waiting_.push_back({now.call->leave.time, index, now.slot_id});
     life_of_library(now);
@@ -86,7 +90,7 @@ class planner final : translator {
     plan_.ends_early = !finalised_;
   }
 
-  u32 lane_of(u64 thread) {
+  u32 lane_of(model::thread_number thread) {
     const auto [at, is_new] = lanes_.try_emplace(thread, plan_.lanes);
     if (is_new) ++plan_.lanes;
     return at->second;
@@ -104,11 +108,12 @@ class planner final : translator {
   u64 translate(std::string_view meaning, u64 recorded) override {
     auto& s = plan_.steps.back();
     if (meaning == "session") {
-      s.uses.push_back({handle_kind::session, recorded, session_of(recorded)});
+      s.uses.push_back({handle_kind::session, recorded, session_of(session_handle(recorded))});
     } else if (meaning == "slot") {
-      s.uses.push_back({handle_kind::slot, recorded, slot_of(recorded)});
+      s.uses.push_back({handle_kind::slot, recorded, slot_of(slot_id(recorded))});
     } else {
-      s.uses.push_back({handle_kind::object, recorded, recorded == 0 ? no_thing : object_at(now_->slot_id, recorded)});
+      const auto thing = recorded == CK_INVALID_HANDLE ? no_thing : object_at(now_->slot_id, object_handle(recorded));
+      s.uses.push_back({handle_kind::object, recorded, thing});
     }
     return recorded;
   }
@@ -117,16 +122,17 @@ class planner final : translator {
   skip_reason trouble_with_handles(const step& s) const {
     const bool worked = !s.call.ended() || s.call.return_value() == CKR_OK;
     for (const auto& u : s.uses) {
-      if (u.kind == handle_kind::session && u.thing == no_thing && worked) return {reason::unknown_session, 0, {}};
+      if (u.kind == handle_kind::session && u.thing == no_thing && worked)
+        return {reason::unknown_session, model::none, {}};
       if (u.kind == handle_kind::session && u.thing != no_thing) {
         const auto opener = plan_.sessions[u.thing].opener;
-        if (opener == no_thing && worked) return {reason::unknown_session, 0, {}};
+        if (opener == no_thing && worked) return {reason::unknown_session, model::none, {}};
         if (opener != no_thing && plan_.steps[opener].why)
           return {reason::depends, plan_.steps[opener].call.number, {}};
       }
       if (u.kind != handle_kind::object || u.recorded == 0) continue;
       if (u.thing == no_thing) {
-        if (worked) return {reason::unknown_object, 0, {}};
+        if (worked) return {reason::unknown_object, model::none, {}};
         continue;
       }
       const auto maker = plan_.objects[u.thing].maker;
@@ -136,19 +142,19 @@ class planner final : translator {
     return {};
   }
 
-  u32 session_of(u64 handle) {
+  u32 session_of(session_handle handle) {
     if (const auto* s = library().find_session(handle)) return session_numbered(s->number, s->slot);
-    const auto* p = library().find_past(handle, true);
+    const auto* p = library().find_past(handle);
     return p != nullptr ? session_numbered(p->number, p->slot) : no_thing;
   }
 
-  u32 session_numbered(u64 number, u64 slot) {
+  u32 session_numbered(session_number number, slot_id slot) {
     const auto [at, is_new] = session_index_.try_emplace(number, static_cast<u32>(plan_.sessions.size()));
     if (is_new) plan_.sessions.push_back({number, slot, no_thing});
     return at->second;
   }
 
-  u32 slot_of(u64 id) {
+  u32 slot_of(slot_id id) {
     const auto [at, is_new] = slot_index_.try_emplace(id, static_cast<u32>(plan_.slots.size()));
     if (is_new) {
       plan_.slots.emplace_back();
@@ -157,7 +163,7 @@ class planner final : translator {
     return at->second;
   }
 
-  u32 object_at(u64 slot, u64 handle) {
+  u32 object_at(slot_id slot, object_handle handle) {
     const auto* o = library().find_object(slot, handle);
     if (o == nullptr) return no_thing;
     // The model lets an object keep its number where a handle was used again; the call that first saw it differs.
@@ -185,7 +191,7 @@ class planner final : translator {
     const auto results = model::output_numbers(s.call, s.role.result);
     if (s.role.does == effect::open_session) {
       if (results.size() == 0) return;
-      const auto* opened = library().find_session(results[0]);
+      const auto* opened = library().find_session(session_handle(results[0]));
       if (opened == nullptr || opened->opened_in != s.call.number) return;
       s.opens = session_numbered(opened->number, opened->slot);
       plan_.sessions[s.opens].opener = p.step;
@@ -194,7 +200,7 @@ class planner final : translator {
     const bool makes = s.role.does == effect::create_object;
     if (!makes && s.role.does != effect::find_step) return;
     const auto add = [&](u64 handle) {
-      const auto thing = object_at(p.slot, handle);
+      const auto thing = object_at(p.slot, object_handle(handle));
       s.gives.push_back(thing);
       if (thing == no_thing) return;
       if (makes) {
@@ -223,7 +229,7 @@ class planner final : translator {
 
   // Which search a call belongs to.
   void search(const model::call_context& now, step& s) {
-    const auto session = now.session != nullptr ? now.session->number : model::unknown;
+    const auto session = now.session != nullptr ? now.session->number : model::none;
     if (s.role.does == effect::find_begin && now.ok) {
       current_search_[session] = s.search = static_cast<u32>(plan_.searches.size());
       plan_.searches.emplace_back();
@@ -264,7 +270,7 @@ class planner final : translator {
         plan_.objects[at->second].known = o;
     for (const auto& [id, s] : in.slots)
       if (s.token || slot_index_.contains(id)) plan_.slots[slot_of(id)].known = s;
-    const auto number = [&](const std::vector<u64>& ids, u32 slot_thing::*place) {
+    const auto number = [&](const std::vector<slot_id>& ids, u32 slot_thing::*place) {
       for (std::size_t i = 0; i < ids.size(); ++i) plan_.slots[slot_of(ids[i])].*place = static_cast<u32>(i);
     };
     number(in.slot_list, &slot_thing::position_of_all);
@@ -297,7 +303,7 @@ class planner final : translator {
       if (s.call.number >= how_.from) continue;
       s.prepares = true;
       if (!cryptoki::changes_state(s.role.does) && !operations_.goes_on(plan_, s, how_.from) && !s.why)
-        s.why = {reason::not_selected, 0, "--from " + std::to_string(how_.from)};
+        s.why = {reason::not_selected, model::none, "--from " + std::to_string(how_.from.value())};
     }
   }
 
@@ -308,8 +314,10 @@ class planner final : translator {
   operations operations_;
   arena memory_;
   bool token_object_ = false, initialised_ = false, finalised_ = false, left_out_objects_ = false;
-  std::map<u64, u32> lanes_, session_index_, slot_index_, current_search_;
-  std::map<std::pair<u64, u64>, u32> object_index_;
+  std::map<model::thread_number, u32> lanes_;
+  std::map<session_number, u32> session_index_, current_search_;
+  std::map<slot_id, u32> slot_index_;
+  std::map<std::pair<model::object_number, model::call_number>, u32> object_index_;
   std::vector<pending> waiting_;
 };
 

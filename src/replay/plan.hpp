@@ -33,8 +33,8 @@ enum class handle_kind : std::uint8_t { session, object, slot };
 /// A handle among the arguments of a call, in the order in which the arguments are built.
 struct handle_use {
   handle_kind kind;
-  u64 recorded;
-  u32 thing;  ///< index into plan::sessions, objects or slots; no_thing: it meant nothing on the tape, either
+  u64 recorded;  ///< the argument: a handle, or a slot ID
+  u32 thing;     ///< index into plan::sessions, objects or slots; no_thing: it meant nothing on the tape, either
 };
 
 /// Which PIN a call is given: the tape has none.
@@ -61,8 +61,8 @@ struct step {
 };
 
 struct session_thing {
-  u64 number = 0;  ///< the model's
-  u64 slot = model::unknown;
+  model::session_number number;
+  model::slot_id slot;
   u32 opener = no_thing;  ///< step; no_thing: it was open before the tape begins
 };
 
@@ -89,7 +89,7 @@ struct plan {
   std::vector<object_thing> objects;
   std::vector<slot_thing> slots;
   std::vector<search_thing> searches;
-  u64 last = ~u64{0};  ///< number of the last call that is asked for
+  model::call_number last{model::all_ones};  ///< that is asked for
   u32 lanes = 0;
   u32 operations = 0;              ///< how many there are
   unsigned major = 2, minor = 40;  ///< of the interface that the program had asked for
@@ -101,8 +101,8 @@ struct plan {
 struct choice {
   bool allow_writes = false;
   bool allow_failed_logins = false;
-  u64 from = 0;      ///< number of the first call, 0: all
-  u64 to = ~u64{0};  ///< and of the last
+  model::call_number from;                 ///< the first call; none: all
+  model::call_number to{model::all_ones};  ///< and the last
 };
 
 plan make_plan(const tape::reader& tape, const choice& how);

@@ -27,10 +27,9 @@ using text::counted;
 constexpr std::size_t most_listed = 200;  // divergences
 constexpr std::size_t most_numbers = 12;  // of calls that are left out for one reason
 
-std::string numbers(const std::vector<u64>& calls) {
+std::string numbers(const std::vector<model::call_number>& calls) {
   std::string text = calls.size() == 1 ? "call " : "calls ";
-  for (std::size_t i = 0; i < std::min(calls.size(), most_numbers); ++i)
-    text += (i == 0 ? "" : ", ") + std::to_string(calls[i]);
+  for (std::size_t i = 0; i < std::min(calls.size(), most_numbers); ++i) text += cat(i == 0 ? "" : ", ", calls[i]);
   if (calls.size() > most_numbers) text += " and " + std::to_string(calls.size() - most_numbers) + " more";
   return text;
 }

@@ -24,7 +24,7 @@ replay_counts count(const replay::plan& p, const replay::results& r);
 struct omission {
   std::string function, reason;
   const char* word;
-  std::vector<tape::u64> calls;
+  std::vector<model::call_number> calls;
 };
 
 std::vector<omission> omissions(const replay::plan& p, const replay::results& r);

@@ -14,7 +14,7 @@ void append_divergence(const replay_report& r, std::size_t i, text::json_writer&
   const auto& s = r.plan->steps[i];
   const auto& x = (*r.results)[i];
   json.begin_object();
-  json.field("call", s.call.number);
+  json.field("call", s.call.number.value());
   json.field("function", name_of(s));
   json.key("differences");
   json.begin_array();
@@ -39,7 +39,7 @@ void append_omissions(const replay_report& r, text::json_writer& json) {
     json.field("text", o.reason);
     json.key("calls");
     json.begin_array();
-    for (const auto n : o.calls) json.element(n);
+    for (const auto n : o.calls) json.element(n.value());
     json.end_array();
     json.end_object();
   }
@@ -61,8 +61,8 @@ std::string replay_report::json() const {
   if (const auto trouble = results->trouble(); !trouble.empty()) json.field("trouble", trouble);
   if (ending.signal != 0) json.field("signal", u64{static_cast<unsigned>(ending.signal)});
   if (ending.hung) json.field("hung", true);
-  if (c.last != no_step) json.field("in_call", plan->steps[c.last].call.number);
-  if (c.needs_pin != no_step) json.field("needs_pin_for", plan->steps[c.needs_pin].call.number);
+  if (c.last != no_step) json.field("in_call", plan->steps[c.last].call.number.value());
+  if (c.needs_pin != no_step) json.field("needs_pin_for", plan->steps[c.needs_pin].call.number.value());
   json.field("calls", u64{plan->steps.size()});
   json.field("made", c.made);
   json.field("same", c.same);

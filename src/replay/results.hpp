@@ -30,10 +30,10 @@ struct result {
   std::atomic<outcome> is;
   reason why;  ///< of left_out
   bool synthesised;
-  u64 because;     ///< number of the call that it depends on
-  u64 value;       ///< the return value
-  u64 begin, end;  ///< CLOCK_MONOTONIC in ns
-  u64 text, size;  ///< in results::text_of: details
+  model::call_number because;  ///< the call that it depends on
+  u64 value;                   ///< the return value
+  u64 begin, end;              ///< CLOCK_MONOTONIC in ns
+  u64 text, size;              ///< in results::text_of: details
 };
 static_assert(std::atomic<outcome>::is_always_lock_free && std::is_trivially_destructible_v<result>);
 

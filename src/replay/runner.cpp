@@ -48,7 +48,6 @@ runner::runner(const plan& p, const settings& how, const module& m, results& out
       encoding_(reencode::recorder_profile(*p.tape)),
       order_(p.steps.size()),
       broken_(p.operations) {
-  for (auto& b : broken_) b = 0;
   for (const auto& s : plan_.steps)
     if (!s.prepares) {
       tape_start_ = s.call.start();
@@ -143,8 +142,8 @@ void runner::leave_out(u32 index, const skip_reason& why) {
 void runner::break_operations(const step& s) {
   for (const auto o : s.operations)
     if (o != no_thing) {
-      u64 nobody = 0;
-      broken_[o].compare_exchange_strong(nobody, s.call.number);
+      model::call_number expected;  // none so far
+      broken_[o].compare_exchange_strong(expected, s.call.number);
     }
 }
 
@@ -157,9 +156,10 @@ bool runner::ready(hand& with, u32 index) {
   const auto& s = plan_.steps[index];
   for (const auto o : s.operations)
     if (o != no_thing)
-      if (const auto by = broken_[o].load(); by != 0) return leave_out(index, {reason::depends, by, {}}), false;
+      if (const auto by = broken_[o].load(); by != model::none)
+        return leave_out(index, {reason::depends, by, {}}), false;
   if (hands_out_lists(s.role.which) && !module_.has(s.role.which))
-    return leave_out(index, {reason::no_export, 0, {}}), false;
+    return leave_out(index, {reason::no_export, model::none, {}}), false;
   std::string_view pin;
   if (s.pin == pin_kind::user || s.pin == pin_kind::so) {
     const bool so = s.pin == pin_kind::so;
@@ -218,7 +218,7 @@ void runner::adopt(const hand& with, u32 index, u64 value) {
   const auto& words = with.arguments.words;
   const auto handle_at = [&](std::int8_t argument) -> u64 {
     const auto word = argument >= 0 ? words[static_cast<std::size_t>(argument)] : 0;
-    return word != 0 ? *cryptoki::from_word<CK_ULONG*>(word) : live_handles::unset;
+    return word != 0 ? *cryptoki::from_word<CK_ULONG*>(word) : model::all_ones;
   };
   switch (s.role.does) {
     case effect::initialize:
@@ -228,20 +228,22 @@ void runner::adopt(const hand& with, u32 index, u64 value) {
       break;
     case effect::finalize:
       initialised_ = false;
-      world_.close_all(model::unknown);
+      world_.close_all(model::none);
       break;
     case effect::close_session:
       if (s.uses[0].thing != no_thing) world_.close(s.uses[0].thing);
       break;
     case effect::close_all_sessions:
-      world_.close_all(s.uses[0].recorded);
+      world_.close_all(model::slot_id(s.uses[0].recorded));
       break;
     case effect::open_session:
-      if (s.opens != no_thing) world_.set_session(s.opens, handle_at(s.role.result));
+      if (s.opens != no_thing) world_.set_session(s.opens, model::session_handle(handle_at(s.role.result)));
       break;
     case effect::create_object:
-      if (!s.gives.empty() && s.gives[0] != no_thing) world_.set_object(s.gives[0], handle_at(s.role.result));
-      if (s.gives.size() > 1 && s.gives[1] != no_thing) world_.set_object(s.gives[1], handle_at(s.role.more_result));
+      if (!s.gives.empty() && s.gives[0] != no_thing)
+        world_.set_object(s.gives[0], model::object_handle(handle_at(s.role.result)));
+      if (s.gives.size() > 1 && s.gives[1] != no_thing)
+        world_.set_object(s.gives[1], model::object_handle(handle_at(s.role.more_result)));
       break;
     default:
       break;

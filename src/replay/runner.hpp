@@ -41,7 +41,7 @@ class runner {
   live_handles world_;
   reencode::encoding_room encoding_;
   end_order order_;
-  std::vector<std::atomic<u64>> broken_;  // by operation: number of the call that was not made as on the tape
+  std::vector<std::atomic<model::call_number>> broken_;  // by operation: the call that was not made as on the tape
   std::atomic<bool> diverged_{false}, initialised_{false};
   std::string told_;
   std::once_flag clock_started_;

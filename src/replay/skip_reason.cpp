@@ -46,7 +46,7 @@ constexpr const row& row_of(reason r) noexcept {
 
 std::string sentence(const skip_reason& r) {
   std::string text = row_of(r.what).sentence;
-  if (r.because != 0) text += ": call " + std::to_string(r.because);
+  if (r.because != model::none) text += ": call " + std::to_string(r.because.value());
   if (!r.detail.empty()) text += ": " + r.detail;
   return text;
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "p11tape/layout.hpp"
+#include "model/numbers.hpp"
 
 namespace p11tape::replay {
 
@@ -33,8 +33,8 @@ enum class reason : std::uint8_t {
 
 struct skip_reason {
   reason what = reason::none;
-  tape::u64 because = 0;  ///< number of the call that it depends on
-  std::string detail;     ///< the argument, the object ...
+  model::call_number because;  ///< the call that it depends on
+  std::string detail;          ///< the argument, the object ...
 
   explicit operator bool() const noexcept { return what != reason::none; }
 };

@@ -87,22 +87,23 @@ bool is_failed_login(const step& s) noexcept {
 
 skip_reason possible(const step& s) {
   if (s.call.depth > 0) return {reason::nested, s.call.outer, {}};
-  if (s.call.function == nullptr || s.role.which == model::unknown_function) return {reason::not_described, 0, {}};
-  if (!s.call.begun() || s.call.enter.body_lost) return {reason::no_arguments, 0, {}};
-  if (!same_row(*s.call.function, s.role.which)) return {reason::not_described, 0, {}};
-  if (s.role.does == effect::wait) return {reason::waits, 0, {}};
+  if (s.call.function == nullptr || s.role.which == model::unknown_function)
+    return {reason::not_described, model::none, {}};
+  if (!s.call.begun() || s.call.enter.body_lost) return {reason::no_arguments, model::none, {}};
+  if (!same_row(*s.call.function, s.role.which)) return {reason::not_described, model::none, {}};
+  if (s.role.does == effect::wait) return {reason::waits, model::none, {}};
   return {};
 }
 
 skip_reason unwise(const step& s, const model::call_context&, const plan& p, const choice& how, bool token_object) {
-  if (is_failed_login(s) && !how.allow_failed_logins) return {reason::failed_login, 0, {}};
-  if (!how.allow_writes && writes(s, p, token_object)) return {reason::write, 0, {}};
+  if (is_failed_login(s) && !how.allow_failed_logins) return {reason::failed_login, model::none, {}};
+  if (!how.allow_writes && writes(s, p, token_object)) return {reason::write, model::none, {}};
   return {};
 }
 
 skip_reason pointless(const step& s) {
   const bool worked = s.call.ended() && s.call.return_value() == CKR_OK;
-  if (s.fresh && worked && reads_what_a_key_made(s.role.which)) return {reason::other_key, 0, {}};
+  if (s.fresh && worked && reads_what_a_key_made(s.role.which)) return {reason::other_key, model::none, {}};
   return {};
 }
 

@@ -36,7 +36,7 @@ std::vector<live_slot> ask_slots(const module& m) {
   ids.resize(std::min<std::size_t>(ids.size(), count));
   for (const auto id : ids) {
     auto& s = all.emplace_back();
-    s.id = id;
+    s.id = model::slot_id(id);
     CK_TOKEN_INFO token{};
     s.has_token = f->C_GetTokenInfo(id, &token) == CKR_OK;
     if (!s.has_token) continue;
@@ -112,7 +112,7 @@ std::vector<std::size_t> match_slots(const std::vector<slot_thing>& recorded, co
 std::string describe(const live_slot& s) {
   std::string text = s.label.empty() ? "the unlabelled token" : '"' + safe(s.label) + '"';
   if (!s.serial.empty()) text += ", serial " + safe(s.serial) + ",";
-  return text + " in slot " + std::to_string(s.id);
+  return text + " in slot " + std::to_string(s.id.value());
 }
 
 }  // namespace p11tape::replay

@@ -11,7 +11,7 @@
 namespace p11tape::replay {
 
 struct live_slot {
-  u64 id = 0;
+  model::slot_id id;
   bool has_token = false;
   std::string label, serial;  ///< without padding
 };

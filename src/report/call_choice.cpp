@@ -13,8 +13,8 @@ constexpr tape::u64 around_finding = 100, around_slow = 5;
 void call_choice::mark(const diagnose::finding& f, std::vector<std::vector<range>>& into) {
   for (const auto& e : f.shown)
     for (const auto n : e.calls) {
-      if (n == 0) continue;
-      into[f.tape].push_back({n > around_finding ? n - around_finding : 1, n + around_finding});
+      if (n == model::none) continue;
+      into[f.tape].push_back(range::around(n, around_finding));
       auto& ids = marks_[{f.tape, n}];
       const std::string id(f.id);
       if ((" " + ids + " ").find(" " + id + " ") == std::string::npos) ids += (ids.empty() ? "" : " ") + id;
@@ -36,8 +36,7 @@ call_choice::call_choice(const source& from) {
   tapes_.resize(tapes);
   for (std::size_t i = 0; i < tapes; ++i) {
     auto& all = wanted[i];
-    for (const auto& s : from.measured.each[i].breakdown.slowest())
-      all.push_back({s.number > around_slow ? s.number - around_slow : 1, s.number + around_slow});
+    for (const auto& s : from.measured.each[i].breakdown.slowest()) all.push_back(range::around(s.number, around_slow));
     const auto last = from.measured.processes[i].tally.total().calls;
     all.push_back({1, end});
     all.push_back({last > end ? last - end : 1, last});
@@ -55,8 +54,9 @@ call_choice::call_choice(const source& from) {
 bool call_choice::wants(const model::call& c) {
   if (all_) return true;
   auto& t = tapes_[c.tape_index];
-  while (t.at < t.ranges.size() && t.ranges[t.at].last < c.number) ++t.at;
-  if (t.at < t.ranges.size() && t.ranges[t.at].first <= c.number) return true;
+  const auto number = c.number.value();
+  while (t.at < t.ranges.size() && t.ranges[t.at].last < number) ++t.at;
+  if (t.at < t.ranges.size() && t.ranges[t.at].first <= number) return true;
   if (!c.failed() || failures_left_ == 0) return false;
   --failures_left_;
   return true;

@@ -22,12 +22,16 @@ class call_choice {
   /// To be asked once for each call, in the order of a call_stream.
   bool wants(const model::call& c);
 
-  /// (index of the tape, number of the call) -> "P12 P9": the findings whose evidence it is.
-  const std::map<std::pair<std::size_t, u64>, std::string>& marks() const noexcept { return marks_; }
+  /// (index of the tape, call) -> "P12 P9": the findings whose evidence it is.
+  const std::map<std::pair<std::size_t, model::call_number>, std::string>& marks() const noexcept { return marks_; }
 
  private:
-  struct range {
+  struct range {  // of numbers of calls
     u64 first, last;
+    static range around(model::call_number call, u64 others) noexcept {
+      const auto n = call.value();
+      return {n > others ? n - others : 1, n + others};
+    }
   };
   struct of_tape {
     std::vector<range> ranges;  // in order, apart from each other
@@ -39,7 +43,7 @@ class call_choice {
   bool all_ = false;
   std::size_t failures_left_ = 0;
   std::vector<of_tape> tapes_;
-  std::map<std::pair<std::size_t, u64>, std::string> marks_;
+  std::map<std::pair<std::size_t, model::call_number>, std::string> marks_;
 };
 
 }  // namespace p11tape::report

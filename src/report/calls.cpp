@@ -150,7 +150,7 @@ class lister {
       text::json_writer json(out);
       json.begin_object();
       json.field("name", thread_names_[i].first);
-      json.field("n", thread_names_[i].second);
+      json.field("n", thread_names_[i].second.value());
       json.end_object();
     }
     out += "],\"marks\":[";
@@ -175,8 +175,8 @@ class lister {
   meanings handles_;
   render::options how_;
   interned functions_, values_, texts_;
-  std::map<std::pair<std::size_t, u64>, std::size_t> threads_;
-  std::vector<std::pair<std::string, u64>> thread_names_;
+  std::map<std::pair<std::size_t, model::thread_number>, std::size_t> threads_;
+  std::vector<std::pair<std::string, model::thread_number>> thread_names_;
   std::string rows_;
   u64 first_wall_ = 0;
   call_list result_;

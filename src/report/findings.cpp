@@ -90,7 +90,7 @@ class writer {
       if (from_.tapes.size() > 1) to_.text("span", cat(profile::title_of(one), ": "));
       to_.markup(w.calls == 1 ? link(i, w.first) : cat(link(i, w.first), " to ", link(i, w.last)));
       if (said.pid != 0 && said.pid == one.pid) to_.text("span", ", of this process");
-      if (w.failed != 0) {
+      if (w.failed != model::none) {
         to_.markup(cat("; ", link(i, w.failed)));
         to_.text("span",
                  cat(": ", diagnose::name_of(w.failed_function), " returned ", diagnose::short_code(w.failed_value)));
@@ -106,8 +106,8 @@ class writer {
   }
 
   // A link to a call.
-  std::string link(std::size_t tape, u64 number) const {
-    return cat("<a href=\"#call-", tape + 1, ":", number, "\">call ", call_name(from_, tape, number), "</a>");
+  std::string link(std::size_t tape, model::call_number call) const {
+    return cat("<a href=\"#call-", tape + 1, ":", call, "\">call ", call_name(from_, tape, call), "</a>");
   }
 
   void evidence(const diagnose::finding& f) {
@@ -116,13 +116,13 @@ class writer {
     to_.open("dd");
     for (const auto& e : f.shown) {
       to_.open("div");
-      u64 before = 0;
+      model::call_number before;
       for (const auto n : e.calls) {
-        if (n == 0 || n == before) continue;
-        to_.markup(cat(before == 0 ? "" : ", ", link(f.tape, n)));
+        if (n == model::none || n == before) continue;
+        to_.markup(cat(before == model::none ? "" : ", ", link(f.tape, n)));
         before = n;
       }
-      to_.text("span", cat(before != 0 && !e.text.empty() ? ": " : "", e.text));
+      to_.text("span", cat(before != model::none && !e.text.empty() ? ": " : "", e.text));
       to_.close("div");
     }
     to_.close("dd");

@@ -61,7 +61,7 @@ void writer::rows(std::string_view title, const std::vector<profile::row>& all, 
     to_.share_cell(diagnose::percent(f.time, whole), f.time, whole);
     for (const auto s : {0.5, 0.95, 0.99}) to_.cell(duration(f.quantile(s)));
     to_.cell(duration(f.longest));
-    to_.cell(f.longest_in == 0 ? "" : std::to_string(f.longest_in));
+    to_.cell(f.longest_in == model::none ? "" : cat(f.longest_in));
     to_.end_row();
   };
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -213,7 +213,7 @@ void writer::slowest(const breakdown& b, u64 first_start, std::size_t tape) {
     to_.markup(
         cat("<td><a href=\"#call-", tape + 1, ":", s.number, "\">", call_name(from_, tape, s.number), "</a></td>"));
     for (const auto& text : {duration(s.duration), duration(s.start > first_start ? s.start - first_start : 0),
-                             std::to_string(s.thread), s.exchanges == 0 ? std::string() : duration(s.card_time),
+                             cat(s.thread), s.exchanges == 0 ? std::string() : duration(s.card_time),
                              s.mechanism == profile::unknown ? std::string() : diagnose::mechanism(s.mechanism)})
       to_.cell(text);
     to_.cell(s.on, "text");

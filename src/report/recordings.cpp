@@ -48,7 +48,7 @@ void append_recording(const source& from, std::size_t i, const std::string& libr
   for (const auto& [id, slot] : d.slots) {
     if (!slot.token) continue;
     const auto& k = *slot.token;
-    to.term("Token", cat(text::slot(id), ": ", diagnose::quoted(safe(k.label)), ", ", safe(k.manufacturer), " ",
+    to.term("Token", cat(text::slot(id.value()), ": ", diagnose::quoted(safe(k.label)), ", ", safe(k.manufacturer), " ",
                          safe(k.model), ", serial number ", safe(k.serial)));
   }
   to.term("Tape", t.shown_path());

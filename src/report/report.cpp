@@ -46,8 +46,8 @@ profile::wishes wanted_for_page(std::size_t tapes) {
   return w;
 }
 
-std::string call_name(const source& from, std::size_t tape, u64 number) {
-  return from.tapes.size() > 1 ? cat(tape + 1, ":", number) : std::to_string(number);
+std::string call_name(const source& from, std::size_t tape, model::call_number call) {
+  return from.tapes.size() > 1 ? cat(tape + 1, ":", call) : cat(call);
 }
 
 void append_page(const source& from, std::string& out) {

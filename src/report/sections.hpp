@@ -22,7 +22,7 @@ struct call_list {
 call_list list_calls(const source& from);
 
 /// "7", or "2:7" where several tapes are read together.
-std::string call_name(const source& from, std::size_t tape, u64 number);
+std::string call_name(const source& from, std::size_t tape, model::call_number call);
 
 /// "2026-11-21 18:05:01.123456 +0100"
 std::string moment(u64 wall);

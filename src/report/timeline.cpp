@@ -49,7 +49,7 @@ void append_process(const profile::measurement& m, const std::string& title, u64
   data += ",\"threads\":[";
   const char* before = "";
   for (const auto& [number, stretches] : m.timeline->threads()) {
-    data += cat(before, "{\"name\":\"", number == 0 ? std::string("other threads") : cat("thread ", number),
+    data += cat(before, "{\"name\":\"", number == model::none ? std::string("other threads") : cat("thread ", number),
                 "\",\"n\":", number, ",\"s\":[");
     before = ",";
     const char* comma = "";

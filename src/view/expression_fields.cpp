@@ -12,6 +12,10 @@ using value = std::optional<field_value>;
 
 value number(std::uint64_t n) { return field_value{n, {}}; }
 value known(std::uint64_t n) { return n == model::unknown ? value() : number(n); }
+template <class Kind, tape::u64 None>
+value known(model::number_of<Kind, None> n) {
+  return n == model::none ? value() : number(n.value());
+}
 value text(std::string_view s) { return field_value{0, std::string(s)}; }
 
 std::string_view trimmed(std::string_view s) {
@@ -35,13 +39,13 @@ constexpr call_field fields[] = {
     {"duration", field_kind::duration, "", false, "Time in the module: 5ms, 2.5s",
      [](const call& c, const call_context*) { return c.has_duration() ? number(c.duration()) : value(); }},
     {"call", field_kind::number, "", false, "Number of the call on its tape",
-     [](const call& c, const call_context*) { return number(c.number); }},
+     [](const call& c, const call_context*) { return number(c.number.value()); }},
     {"tape", field_kind::number, "", false, "Number of the tape among those that are read",
      [](const call& c, const call_context*) { return number(c.tape_index + 1); }},
     {"depth", field_kind::number, "", false, "How many calls of the same thread enclose the call",
      [](const call& c, const call_context*) { return number(c.depth); }},
     {"thread", field_kind::number, "", false, "Number of the thread on its tape",
-     [](const call& c, const call_context*) { return number(c.thread.number); }},
+     [](const call& c, const call_context*) { return number(c.thread.number.value()); }},
     {"tid", field_kind::number, "", false, "The kernel's id of the thread",
      [](const call& c, const call_context*) { return number(c.thread.id); }},
     {"pid", field_kind::number, "", false, "Process id",

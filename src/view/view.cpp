@@ -5,11 +5,11 @@ namespace p11tape::view {
 
 render::call_view view_of(const model::call& call) {
   render::call_view v;
-  v.number = call.number;
-  v.outer = call.outer;
+  v.number = call.number.value();
+  v.outer = call.outer.value();
   v.depth = call.depth;
   v.thread = call.thread.id;
-  v.thread_number = call.thread.number;
+  v.thread_number = call.thread.number.value();
   v.pid = call.tape->header().pid;
   v.start = call.start();
   v.wall = call.start_wall();

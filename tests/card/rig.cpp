@@ -80,7 +80,7 @@ std::vector<call> calls_in(const std::filesystem::path& dir) {
     auto& made = calls.emplace_back();
     made.function = c->function != nullptr ? std::string(c->function->name) : "?";
     made.rv = c->return_value();
-    made.thread = c->thread.number;
+    made.thread = c->thread.number.value();
     for (const auto& e : exchanges.of(*c)) made.exchanges.emplace_back(describer.tell(e));
   }
   CHECK(!reader.damage().any());

@@ -50,7 +50,7 @@ TEST_CASE("The time line stays small, and long calls stay visible") {
   s.lasting(second).call("C_GenerateRandom", {1, 1, 8});
   const profiled p(s, {true, false, nullptr});
   REQUIRE(p.one().timeline);
-  const auto& all = p.one().timeline->threads().at(1);
+  const auto& all = p.one().timeline->threads().at(model::thread_number(1));
   CHECK(all.size() <= profile::timeline::most_stretches);
   CHECK(all.size() > profile::timeline::most_stretches / 8);
   u64 calls = 0, failed = 0;

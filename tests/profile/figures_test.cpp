@@ -103,7 +103,7 @@ TEST_CASE("Waiting for an event is no work, and the time between calls is the cl
   CHECK(m.breakdown.of(function::C_WaitForSlotEvent).time == 30 * second);
   REQUIRE(!m.between.widest().empty());
   CHECK(m.between.widest()[0].time == 2 * second + us);
-  CHECK(m.between.widest()[0].before == 4);
+  CHECK(m.between.widest()[0].before == model::call_number(4));
   CHECK(m.between.time_before(function::C_OpenSession) == 2 * second + us);
   CHECK(m.between.pauses().total() == 3);
 }

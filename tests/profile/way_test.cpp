@@ -6,6 +6,8 @@
 namespace p11tape::test {
 namespace {
 
+using model::call_number;
+
 bool says(const std::vector<std::string>& verdict, const std::string& text) {
   for (const auto& s : verdict)
     if (s.find(text) != std::string::npos) return true;
@@ -26,10 +28,10 @@ TEST_CASE("The way to the login and to the first signature, phase by phase") {
   const auto& ways = p.one().logins;
   REQUIRE(ways.all().size() == 1);
   const auto& a = ways.all()[0];
-  CHECK(a.first_call == 1);
-  CHECK(a.login_call == 9);
+  CHECK(a.first_call == call_number(1));
+  CHECK(a.login_call == call_number(9));
   CHECK(a.until_login == 100 * ms + 2 * 10 * ms + 50 * ms + 4 * ms + 2 * 200 * ms + 8 * us);
-  CHECK(a.use_call == 14);
+  CHECK(a.use_call == call_number(14));
   CHECK(a.until_use == a.until_login + 2 * 5 * ms + 20 * ms + ms + us + 30 * ms + 5 * us);
 
   REQUIRE(a.phases.size() == 6);
@@ -94,7 +96,7 @@ TEST_CASE("A process that only looks has no way to a login; each C_Initialize ha
   const auto& ways = p.one().logins;
   CHECK(ways.count() == 100);
   CHECK(ways.all().size() <= 64);
-  CHECK(ways.all().front().first_call == 1);
+  CHECK(ways.all().front().first_call == call_number(1));
   const auto is_slow = [](const profile::startup_phases& a) { return a.until_login >= second; };
   CHECK(std::count_if(ways.all().begin(), ways.all().end(), is_slow) == 1);
   CHECK(says(p.verdict(), "(P44)"));

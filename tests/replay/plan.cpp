@@ -111,7 +111,7 @@ TEST_CASE("what changes a token is left out, with all that depends on it") {
   CHECK(why(p, 2).what == reason::write);
   CHECK(!why(p, 3));
   CHECK(why(p, 4).what == reason::depends);
-  CHECK(why(p, 4).because == 3);
+  CHECK(why(p, 4).because == model::call_number(3));
   CHECK(!why(p, 5));
   replay::choice bold;
   bold.allow_writes = true;

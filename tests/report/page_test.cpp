@@ -5,6 +5,7 @@
 
 #include "diagnose/synthetic.hpp"
 #include "report/report.hpp"
+#include "text/phrase.hpp"
 
 namespace p11tape::test {
 namespace {
@@ -67,8 +68,7 @@ TEST_CASE("The page says what went wrong, when, and whether anything is missing"
   CHECK(f.wall != 0);
   CHECK(r.has("The recording is COMPLETE."));
   CHECK(r.has("COMPLETE: every call is on the tape"));
-  CHECK(r.has("<a href=\"#call-1:" + std::to_string(f.first_call()) + "\">call " + std::to_string(f.first_call()) +
-              "</a>"));
+  CHECK(r.has(text::cat("<a href=\"#call-1:", f.first_call(), "\">call ", f.first_call(), "</a>")));
   CHECK(r.has(R"(<td class="bad">)"));
 
   tape_story filtered;

@@ -150,11 +150,11 @@ class follower {
       }
       while (!open.empty() && open.back().call.depth >= r.depth) finish(t, open, tape::call_state::left);
       model::call c;
-      c.number = ++t.count;
-      c.outer = open.empty() ? 0 : open.back().call.number;
+      c.number = model::call_number(++t.count);
+      c.outer = open.empty() ? model::none : open.back().call.number;
       c.tape = t.reader.get();
       c.tape_index = t.index;
-      c.thread = thread.info;
+      c.thread = {model::thread_number(thread.info.number), thread.info.id};
       c.depth = r.depth;
       c.function_number = r.function;
       c.function = t.reader->rows().function(r.function);

@@ -19,7 +19,7 @@ namespace {
 
 struct flying_call {
   std::string function;
-  tape::thread_info thread;
+  model::calling_thread thread;
   tape::u64 began;
   unsigned depth;
 };
@@ -31,7 +31,8 @@ struct activity {
 
 activity activity_of(const tape::reader& tape) {
   activity a;
-  std::map<tape::u64, tape::u64> calls;  // by thread: its own count, which has those that are not on the tape, too
+  std::map<model::thread_number, tape::u64>
+      calls;  // the thread's own count, which has those that are not on the tape, too
   model::call_stream stream(tape);
   while (const auto* call = stream.next()) {
     auto& most = calls[call->thread.number];
@@ -71,7 +72,7 @@ void append_tape(int pid, const std::string& program, const written_tape& t, std
   const auto now = monotonic_now();
   for (const auto& c : a.in_flight) {
     std::string text = c.function + ", ";
-    render::append_thread_name(c.thread.number, c.thread.id, text);
+    render::append_thread_name(c.thread.number.value(), c.thread.id, text);
     text += ", for ";
     text::append_duration(now > c.began ? now - c.began : 0, text);
     if (c.depth != 0) text += " (inside the call above)";

@@ -26,6 +26,7 @@ using clients::secret_buffer;
 struct replay_options {
   std::string tape, module, so_pin, timing = "none", threads = "as-recorded";
   std::vector<std::string> pins, tokens;
+  std::uint64_t from = 0, to = model::all_ones;  // numbers of calls
   std::uint64_t repeat = 0, parallel = 1, timeout = 60;
   bool json = false, dry_run = false;
   replay::choice choice;
@@ -70,7 +71,9 @@ std::string understand(replay_options& o) {
       return "--token " + t + ": not a token pair (write OLD=NEW, each a label or a serial number)";
     s.tokens.emplace_back(t.substr(0, equals), t.substr(equals + 1));
   }
-  if (o.choice.to < o.choice.from) return "--to is before --from";
+  if (o.to < o.from) return "--to is before --from";
+  o.choice.from = model::call_number(o.from);
+  o.choice.to = model::call_number(o.to);
   if (o.module.empty() && !o.dry_run) return "no module is named (give --module SO, the module to make the calls on)";
   if (o.parallel == 0 || o.parallel > 4096) return "--parallel must be a number of processes from 1 to 4096";
   if (o.parallel > 1 && o.repeat == 0) o.repeat = 1;
@@ -192,8 +195,8 @@ void add_replay(CLI::App& app, status& result) {
   command->add_option("--threads", o->threads, "Threads to use")
       ->check(CLI::IsMember({"as-recorded", "one"}))
       ->capture_default_str();
-  command->add_option("--from", o->choice.from, "First call to make (earlier calls that it needs are made too)");
-  command->add_option("--to", o->choice.to, "Last call to make");
+  command->add_option("--from", o->from, "First call to make (earlier calls that it needs are made too)");
+  command->add_option("--to", o->to, "Last call to make");
   command->add_flag("--continue", o->settings.go_on, "Continue after the first divergence");
   command->add_flag("--allow-writes", o->choice.allow_writes, "Also make calls that change a token");
   command->add_flag("--allow-failed-logins", o->choice.allow_failed_logins,

@@ -12,13 +12,13 @@ namespace {
 using cryptoki::effect;
 
 // 42 or 0x2a.
-std::optional<std::uint64_t> parse_handle(std::string_view text) {
+model::object_handle parse_handle(std::string_view text) {
   const bool hex = text.starts_with("0x") || text.starts_with("0X");
   if (hex) text.remove_prefix(2);
   std::uint64_t n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n, hex ? 16 : 10);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return n;
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return model::none;
+  return model::object_handle(n);
 }
 
 bool ends_logins(effect e) noexcept {
@@ -40,8 +40,8 @@ std::string selection::prepare(const std::vector<const tape::reader*>& tapes) {
   while (const auto* call = calls.next()) {
     const auto& now = state.take(*call);
     if (now.session != nullptr) {
-      sessions = std::max(sessions, now.session->number);
-      if (now.session->number == session) opened_in_ = now.session->opened_in;
+      sessions = std::max(sessions, now.session->number.value());
+      if (now.session->number == model::session_number(session)) opened_in_ = now.session->opened_in;
     }
     if (login != 0) look_for_login(now);
   }
@@ -58,7 +58,7 @@ void selection::look_for_login(const model::call_context& now) {
   const auto& c = *now.call;
   if (login_open_ && c.tape_index == login_->tape) {
     const auto* at = now.process->find_slot(login_->slot);
-    if (ender_ != 0 && (at == nullptr || !at->logged_in())) {
+    if (ender_ != model::none && (at == nullptr || !at->logged_in())) {
       login_->last = ender_;
       login_open_ = false;
     } else if (ends_logins(now.role->does)) {
@@ -69,8 +69,8 @@ void selection::look_for_login(const model::call_context& now) {
     }
   }
   if (now.role->does != effect::login || ++logins_ != login) return;
-  const auto opened = now.session != nullptr ? now.session->opened_in : 0;
-  login_ = span{c.tape_index, now.slot_id, opened != 0 ? opened : c.number, c.number};
+  const auto opened = now.session != nullptr ? now.session->opened_in : model::none;
+  login_ = span{c.tape_index, now.slot_id, opened != model::none ? opened : c.number, c.number};
   login_open_ = now.ok;
 }
 
@@ -81,17 +81,17 @@ bool selection::of_login(const model::call_context& now) const {
 }
 
 bool selection::is_object(const model::object& o) const {
-  return (handle_ && o.handle == *handle_) || (o.label && *o.label == object);
+  return (handle_ != model::none && o.handle == handle_) || (o.label && *o.label == object);
 }
 
 bool selection::of_object(const model::call_context& now) const {
   const auto& c = *now.call;
   const auto& r = *now.role;
-  const auto is_handle = [&](std::uint64_t handle) { return handle_ && handle == *handle_; };
+  const auto is_handle = [&](model::object_handle handle) { return handle_ != model::none && handle == handle_; };
   if (now.key != nullptr && is_object(*now.key)) return true;
   for (const auto argument : {r.object, r.second_object}) {
     if (argument < 0 || !c.begun()) continue;
-    const auto handle = now.word(argument);
+    const model::object_handle handle(now.word(argument));
     if (is_handle(handle)) return true;
     const auto* o = now.process->find_object(now.slot_id, handle);
     if (o != nullptr && is_object(*o)) return true;
@@ -110,8 +110,9 @@ bool selection::of_object(const model::call_context& now) const {
   for (const auto argument : {r.result, r.more_result}) {
     const auto given = model::output_numbers(c, argument);
     for (std::size_t i = 0; argument >= 0 && i < given.size(); ++i) {
-      if (is_handle(given[i])) return true;
-      const auto* o = now.process->find_object(now.slot_id, given[i]);
+      const model::object_handle handle(given[i]);
+      if (is_handle(handle)) return true;
+      const auto* o = now.process->find_object(now.slot_id, handle);
       if (o != nullptr && is_object(*o)) return true;
     }
   }
@@ -119,8 +120,8 @@ bool selection::of_object(const model::call_context& now) const {
 }
 
 bool selection::lets(const model::call_context& now) const {
-  if (session != 0 && !(now.session != nullptr && now.session->number == session) &&
-      !(opened_in_ != 0 && now.call->number == opened_in_))
+  if (session != 0 && !(now.session != nullptr && now.session->number == model::session_number(session)) &&
+      !(opened_in_ != model::none && now.call->number == opened_in_))
     return false;
   if (!object.empty() && !of_object(now)) return false;
   return login == 0 || of_login(now);

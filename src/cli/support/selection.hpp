@@ -30,8 +30,8 @@ class selection {
  private:
   struct span {
     std::size_t tape = 0;
-    std::uint64_t slot = model::unknown;
-    std::uint64_t first = 0, last = 0;  ///< numbers of calls
+    model::slot_id slot;
+    model::call_number first, last;
   };
 
   void look_for_login(const model::call_context& now);
@@ -39,10 +39,10 @@ class selection {
   bool of_object(const model::call_context& now) const;
   bool is_object(const model::object& o) const;
 
-  std::optional<std::uint64_t> handle_;
-  std::uint64_t opened_in_ = 0;  // the C_OpenSession of the session
-  std::uint64_t logins_ = 0;     // so far
-  std::uint64_t ender_ = 0;      // the last call that may have ended the login
+  model::object_handle handle_;
+  model::call_number opened_in_;  // the C_OpenSession of the session
+  std::uint64_t logins_ = 0;      // so far
+  model::call_number ender_;      // the last call that may have ended the login
   std::optional<span> login_;
   bool login_open_ = false;  // its end has not been seen yet
 };

@@ -34,7 +34,7 @@ class show_filter {
   selection about_;
   call_filter plain_;
   view::expression condition_;
-  std::vector<std::pair<std::size_t, tape::u64>> calls_;  // index of the tape, number
+  std::vector<std::pair<std::size_t, model::call_number>> calls_;  // with the index of the tape
 };
 
 }  // namespace p11tape::cli

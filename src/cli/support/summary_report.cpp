@@ -108,13 +108,13 @@ std::string flags_of(const model::token& t) {
 }
 
 void append_tokens(const tape_summary& s, writer& to) {
-  std::vector<std::pair<u64, const model::token*>> all;
+  std::vector<std::pair<model::slot_id, const model::token*>> all;
   for (const auto& [id, slot] : s.slots)
     if (slot.token) all.emplace_back(id, &*slot.token);
   const auto shown = to.most(all.size(), few_tokens);
   for (std::size_t i = 0; i < shown; ++i) {
     const auto& t = *all[i].second;
-    std::string text = text::slot(all[i].first) + ": ";
+    std::string text = text::slot(all[i].first.value()) + ": ";
     render::append_quoted(std::as_bytes(std::span(trimmed(t.label))), text);
     text += ", ";
     render::append_safe(trimmed(t.manufacturer), text);
@@ -270,7 +270,7 @@ void append_json(const tape_summary& s, std::string& out) {
   for (const auto& [id, slot] : s.slots) {
     if (!slot.token) continue;
     json.begin_object();
-    json.field("slot", id);
+    json.field("slot", id.value());
     text("label", slot.token->label);
     json.hex("label_hex", std::as_bytes(std::span(slot.token->label)));
     text("manufacturer", slot.token->manufacturer);

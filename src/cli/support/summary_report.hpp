@@ -16,8 +16,8 @@ struct tape_summary {
   std::string manufacturer, library;  ///< of the module, by C_GetInfo
   tape::u64 opened = 0, most_open = 0, still_open = 0;
   tape::u64 logins = 0, failed_logins = 0;
-  std::map<tape::u64, tape::u64> mechanisms;  ///< operations begun with each
-  std::map<tape::u64, model::slot> slots;     ///< as last seen
+  std::map<tape::u64, tape::u64> mechanisms;    ///< operations begun with each
+  std::map<model::slot_id, model::slot> slots;  ///< as last seen
 };
 
 /// What of a summary a terminal has room for. Without one, everything is printed, a line each.

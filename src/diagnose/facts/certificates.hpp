@@ -12,8 +12,10 @@
 namespace p11tape::diagnose {
 
 struct seen_certificate {
-  model::u64 call = 0, wall = 0;  ///< where its bytes were first seen; ns since 1970
-  model::u64 slot = model::unknown, handle = 0;
+  model::call_number call;  ///< in which its bytes were first seen
+  model::u64 wall = 0;      ///< of that call, ns since 1970
+  model::slot_id slot;
+  model::object_handle handle;
   std::string subject, not_before, not_after;  ///< as decode::certificate writes them
   std::int64_t from = 0, until = 0;            ///< s since 1970
   std::optional<std::string> label, id;

@@ -35,7 +35,7 @@ class window_filler {
       if (wall > w.to) continue;
       ++w.calls;
       w.last = now.call->number;
-      if (w.first == 0) w.first = w.last;
+      if (w.first == none) w.first = w.last;
       if (now.ok || !now.ended) continue;
       w.failed = w.last;
       w.failed_function = now.which;
@@ -174,7 +174,7 @@ std::vector<label::token> process_facts::tokens() const {
   for (const auto& [id, s] : slots) {
     if (!s.token) continue;
     label::token t;
-    t.slot = id;
+    t.slot = id.value();
     t.label = s.token->label;
     t.manufacturer = s.token->manufacturer;
     t.model = s.token->model;

@@ -15,14 +15,14 @@ void concurrent_calls::see_others(const call_context& now) {
   const auto& c = *now.call;
   if (c.depth != 0 || needs_no_library(now.which) || now.role->does == effect::wait) return;
   // Of a busy server every call overlaps with many others: a part of them tells as much.
-  if (any.count > enough && c.number % 16 != 0) return;
+  if (any.count > enough && c.number.value() % 16 != 0) return;
   for (const auto& f : now.process->flights) {
     if (f.thread == c.thread.number || f.depth != 0) continue;
     if (needs_no_library(f.role->which) || f.role->does == effect::wait) continue;
-    if (++any.count == 1) any = {c.number, f.call, c.thread.number, f.thread, unknown, now.which, f.role->which, 1};
+    if (++any.count == 1) any = {c.number, f.call, c.thread.number, f.thread, none, now.which, f.role->which, 1};
     const bool cancels = now.role->does == effect::cancel || f.role->does == effect::cancel ||
                          now.which == function::C_CancelFunction || f.role->which == function::C_CancelFunction;
-    if (now.session_handle != unknown && f.session == now.session_handle && !cancels && ++same_session.count == 1)
+    if (now.session_handle != none && f.session == now.session_handle && !cancels && ++same_session.count == 1)
       same_session = {c.number, f.call, c.thread.number, f.thread, now.session_handle, now.which, f.role->which, 1};
   }
 }

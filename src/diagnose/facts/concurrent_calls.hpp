@@ -7,14 +7,17 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
+using model::session_handle;
+using model::thread_number;
 using model::u64;
-using model::unknown;
 
 /// Two calls that overlap in time.
 struct overlap {
-  u64 call = 0, other = 0;  ///< numbers; 0 for none
-  u64 thread = 0, other_thread = 0;
-  u64 session = unknown;
+  call_number call, other;
+  thread_number thread, other_thread;
+  session_handle session;
   cryptoki::function which = model::unknown_function, other_which = model::unknown_function;
   u64 count = 0;  ///< pairs; of many only a part is counted
 };

@@ -33,8 +33,9 @@ namespace p11tape::diagnose {
 /// The calls of a stretch of time, by the wall clock.
 struct window {
   u64 from = 0, to = 0;  ///< ns since 1970
-  u64 calls = 0, first = 0, last = 0;
-  u64 failed = 0;  ///< number of the last call in it that failed, 0 for none
+  u64 calls = 0;
+  call_number first, last;
+  call_number failed;  ///< the last call in it that failed
   cryptoki::function failed_function = model::unknown_function;
   u64 failed_value = 0;
 };
@@ -64,19 +65,19 @@ struct process_facts {
   diagnose::concurrent_calls concurrent_calls;
   diagnose::unreturned_calls unreturned;
   diagnose::pace pace;
-  std::map<u64, model::slot> slots;  ///< as last seen
-  std::vector<u64> listed_slots;     ///< as C_GetSlotList last returned them
-  u64 card_reset_in = 0,
-      card_resets = 0;          ///< PC/SC said that another program had reset the card: first call, how often
-  std::vector<window> windows;  ///< that were asked for, in order
+  std::map<slot_id, model::slot> slots;  ///< as last seen
+  std::vector<slot_id> listed_slots;     ///< as C_GetSlotList last returned them
+  u64 card_resets = 0;                   ///< how often PC/SC said that another program had reset the card
+  call_number card_reset_in;             ///< the first call in which it did
+  std::vector<window> windows;           ///< that were asked for, in order
 
-  const model::slot* slot(u64 id) const noexcept {
+  const model::slot* slot(slot_id id) const noexcept {
     const auto i = slots.find(id);
     return i == slots.end() ? nullptr : &i->second;
   }
 
-  /// Whether a call of that function succeeded after the one with this number.
-  bool succeeded_after(cryptoki::function f, u64 call) const noexcept { return tally.of(f).last_ok > call; }
+  /// Whether a call of that function succeeded after this one.
+  bool succeeded_after(cryptoki::function f, call_number call) const noexcept { return tally.of(f).last_ok > call; }
 
   /// The tokens as the label check wants them.
   std::vector<label::token> tokens() const;

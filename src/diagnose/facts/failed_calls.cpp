@@ -62,7 +62,7 @@ const failed_call* failed_calls::find(cryptoki::function f, u64 value) const noe
   return i == index_.end() || all_[i->second].which != f || all_[i->second].value != value ? nullptr : &all_[i->second];
 }
 
-void failed_calls::inherit_slots(const std::vector<u64>& listed) {
+void failed_calls::inherit_slots(const std::vector<slot_id>& listed) {
   for (auto& i : all_)
     for (auto& s : i.samples) {
       if (s.slots_asked) continue;
@@ -95,7 +95,7 @@ void failed_calls::note_neighbours(const call_context& now) {
     auto& i = all_[w.at];
     auto& s = i.samples[w.sample];
     if (s.after.size() < neighbours) s.after.push_back({now.call->number, now.value, now.which, now.ended});
-    if (now.ok && now.which == i.which && s.recovered_in == 0) s.recovered_in = now.call->number;
+    if (now.ok && now.which == i.which && s.recovered_in == none) s.recovered_in = now.call->number;
     --w.left;
   }
   std::erase_if(watched_, [](const watched& w) { return w.left == 0; });
@@ -109,7 +109,7 @@ void failed_calls::see_failure(const call_context& now, const std::string& card)
       index_.erase(at);
       return;
     }
-    all_.push_back({now.which, now.value, 0, now.call->number, 0, {}});
+    all_.push_back({now.which, now.value, 0, now.call->number, none, {}});
   }
   auto& i = all_[at->second];
   ++i.count;
@@ -133,31 +133,31 @@ sample failed_calls::sample_of(const call_context& now) const {
   s.session_open = now.session != nullptr;
   if (now.session != nullptr) {
     s.session_writes = now.session->writes();
-    if (now.session->opened_in != 0) s.session_flags = now.session->flags;
-    if (now.role->on != model::operation::none) s.operation = now.session->of(now.role->on);
-  } else if (now.session_handle != unknown) {
-    if (const auto* p = in.find_past(now.session_handle, true)) s.session_end = *p;
+    if (now.session->opened_in != none) s.session_flags = now.session->flags;
+    if (now.role->on != model::operation::no_operation) s.operation = now.session->of(now.role->on);
+  } else if (now.session_handle != none) {
+    if (const auto* p = in.find_past(now.session_handle)) s.session_end = *p;
   }
   s.slot = now.slot_id;
-  s.slot_name = now.slot != nullptr      ? model::describe(*now.slot)
-                : now.slot_id == unknown ? "an unknown token"
-                                         : text::slot(now.slot_id);
+  s.slot_name = now.slot != nullptr   ? model::describe(*now.slot)
+                : now.slot_id == none ? "an unknown token"
+                                      : text::slot(now.slot_id.value());
   const auto listed = [&](const auto& ids) { return std::find(ids.begin(), ids.end(), now.slot_id) != ids.end(); };
   s.slot_listed = listed(in.slot_list) || listed(in.token_list);
-  s.slots_asked = in.slot_list_in != 0 || in.token_list_in != 0;
+  s.slots_asked = in.slot_list_in != none || in.token_list_in != none;
   s.listed_slots = in.token_list.empty() ? in.slot_list : in.token_list;
-  s.login_known = in.initialized_in != 0;
+  s.login_known = in.initialized_in != none;
   s.sessions = in.sessions.size();
   for (const auto& [handle, open] : in.sessions) {
     s.sessions_on_slot += open.slot == now.slot_id;
-    s.read_only_sessions += open.slot == now.slot_id && open.opened_in != 0 && !open.writes();
+    s.read_only_sessions += open.slot == now.slot_id && open.opened_in != none && !open.writes();
   }
   if (now.slot != nullptr) {
-    s.slot_known = now.slot->info_in != 0;
+    s.slot_known = now.slot->info_in != none;
     s.slot_flags = now.slot->flags;
     s.logged_in = now.slot->logged_in();
     s.user = now.slot->user;
-    s.mechanisms_known = now.slot->mechanisms_in != 0;
+    s.mechanisms_known = now.slot->mechanisms_in != none;
     if (now.slot->token) {
       s.token_known = true;
       s.token_flags = now.slot->token->flags;
@@ -170,8 +170,8 @@ sample failed_calls::sample_of(const call_context& now) const {
   if (now.key != nullptr) {
     s.key = *now.key;
     s.key_name = model::describe(in, *now.key);
-  } else if (now.object_handle != unknown) {
-    if (const auto* p = in.find_past(now.object_handle, false)) s.object_end = *p;
+  } else if (now.object_handle != none) {
+    if (const auto* p = in.find_past(now.object_handle)) s.object_end = *p;
   }
   s.mechanism = now.mechanism;
   if (now.mechanism != unknown && now.slot != nullptr) {
@@ -188,7 +188,7 @@ sample failed_calls::sample_of(const call_context& now) const {
     take_parameter(s, c.tape->rows(), m);
   }
   if (r.second_object >= 0) {
-    s.second_handle = now.word(r.second_object);
+    s.second_handle = object_handle(now.word(r.second_object));
     if (const auto* o = in.find_object(now.slot_id, s.second_handle)) {
       s.second_key = *o;
       s.second_key_name = model::describe(in, *o);

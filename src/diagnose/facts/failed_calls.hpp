@@ -15,44 +15,53 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
+using model::object_handle;
+using model::session_handle;
+using model::slot_id;
+using model::thread_number;
 using model::u32;
 using model::u64;
 using model::unknown;
 
 /// A call in short, as a neighbour of another.
 struct brief_call {
-  u64 call = 0, value = 0;
+  call_number call;
+  u64 value = 0;
   cryptoki::function which = model::unknown_function;
   bool ended = false;
 };
 
 /// A call that failed, and its surroundings at that moment.
 struct sample {
-  u64 value = 0;                       ///< the return value; CKR_OK for one that never returned
-  u64 call = 0, wall = 0, thread = 0;  ///< thread: number
-  u64 idle = 0;                        ///< ns since the library's last call had ended; 0 for its first
-  u64 session_handle = unknown;
+  u64 value = 0;  ///< the return value; CKR_OK for one that never returned
+  call_number call;
+  thread_number thread;
+  u64 wall = 0;
+  u64 idle = 0;  ///< ns since the library's last call had ended; 0 for its first
+  model::session_handle session_handle;
   bool session_open = false;  ///< as far as the tape tells
   bool session_writes = false;
   u64 session_flags = unknown;             ///< as the session was opened with; `unknown` if that is not on the tape
   std::optional<model::past> session_end;  ///< why it is no longer valid
-  u64 slot = unknown;
+  slot_id slot;
   std::string slot_name;  ///< as people call it: the label in quotes, or the number
   bool slot_listed = false, login_required = false, logged_in = false;
-  bool slots_asked = false;       ///< C_GetSlotList had returned a list
-  std::vector<u64> listed_slots;  ///< as it last returned them
-  bool login_known = false;       ///< the tape shows the process from its beginning: a login would be on it
-  u64 user = unknown;             ///< CKU_* who is logged in
-  u64 user_asked = unknown;       ///< CKU_* of C_Login
+  bool slots_asked = false;           ///< C_GetSlotList had returned a list
+  std::vector<slot_id> listed_slots;  ///< as it last returned them
+  bool login_known = false;           ///< the tape shows the process from its beginning: a login would be on it
+  u64 user = unknown;                 ///< CKU_* who is logged in
+  u64 user_asked = unknown;           ///< CKU_* of C_Login
   u64 sessions_on_slot = 0, sessions = 0, read_only_sessions = 0;  ///< open ones of the process
   u64 flags = unknown;                                             ///< of the call
   u64 slot_flags = 0, token_flags = 0;
   bool slot_known = false, token_known = false;
-  u64 object_handle = unknown;
+  model::object_handle object_handle;
   std::optional<model::past> object_end;
   std::optional<model::object> key;
   std::string key_name;
-  u64 second_handle = unknown;  ///< the key to be wrapped
+  model::object_handle second_handle;  ///< the key to be wrapped
   std::optional<model::object> second_key;
   std::string second_key_name;
   u64 mechanism = unknown;
@@ -76,11 +85,13 @@ struct sample {
   u64 object_class = unknown;   ///< in that template
   bool session_object = false;  ///< ... says CKA_TOKEN false, or nothing of it
   bool initialized = false;     ///< as far as the tape tells
-  u64 finalized_in = 0, finalized_by = 0;
-  u64 logout_in = 0, logout_by = 0;  ///< the last logout on the slot: call, and number of the thread
+  call_number finalized_in;
+  thread_number finalized_by;
+  call_number logout_in;  ///< the last logout on the slot
+  thread_number logout_by;
   std::string card;  ///< what went wrong on the card inside the call, in a line; empty where nothing is known
   std::vector<brief_call> before, after;  ///< neighbours on the same thread
-  u64 recovered_in = 0;  ///< call of the same function and thread that succeeded soon after; 0 for none
+  call_number recovered_in;               ///< a call of the same function and thread that succeeded soon after
 
   std::optional<u64> field(std::string_view name) const noexcept {
     for (const auto& [n, number] : parameter_fields)
@@ -93,13 +104,14 @@ struct failed_call {
   cryptoki::function which = model::unknown_function;
   u64 value = 0;
   u64 count = 0;
-  u64 first = 0, last = 0;  ///< numbers of calls
+  call_number first, last;
   std::vector<sample> samples;
 };
 
 /// What happened to logins that failing calls of other threads may be a consequence of.
 struct last_logout {
-  u64 call = 0, thread = 0;
+  call_number call;
+  thread_number thread;
 };
 
 class failed_calls {
@@ -115,7 +127,7 @@ class failed_calls {
   const std::vector<brief_call>& before_module_failure() const noexcept { return before_module_failure_; }
 
   /// Slots that a parent had listed before it forked this process: known where this process listed none.
-  void inherit_slots(const std::vector<u64>& listed);
+  void inherit_slots(const std::vector<slot_id>& listed);
 
   /// The incidents with one of these return values, in the order in which they first happened.
   std::vector<const failed_call*> with(std::initializer_list<u64> values) const;
@@ -153,17 +165,17 @@ class failed_calls {
   // A sample that still takes note of the calls after it: where it is, and how many are to come.
   struct watched {
     std::size_t at = 0, sample = 0;
-    u64 thread = 0;
+    thread_number thread;
     unsigned left = 0;
   };
 
   std::vector<failed_call> all_;
   std::unordered_map<u64, std::size_t> index_;
-  std::unordered_map<u64, last_logout> logouts_;  // by slot
+  std::unordered_map<slot_id, last_logout> logouts_;
   std::vector<failed_call> unreturned_;
   std::vector<watched> watched_;
-  model::recent_map<u64, last_calls<neighbours>> recent_;  // by thread
-  last_calls<20> last_;                                    // of all threads
+  model::recent_map<thread_number, last_calls<neighbours>> recent_;
+  last_calls<20> last_;  // of all threads
   std::vector<brief_call> before_module_failure_;
 };
 

@@ -26,7 +26,7 @@ bool needs_no_library(function f) noexcept {
 
 void initialization::see_use(const call_context& now) {
   if (needs_no_library(now.which)) return;
-  if (first.call == 0) first = {now.call->number, now.value, now.which, now.ended};
+  if (first.call == none) first = {now.call->number, now.value, now.which, now.ended};
   if (!cleans_up(now.role->does)) only_cleans_up = false;
 }
 
@@ -45,7 +45,7 @@ void initialization::see_turn(const call_context& now) {
     t.reserved = c.arguments().given(0);
     t.open_sessions = now.process->sessions.size();
     for (const auto& [handle, s] : now.process->sessions)
-      t.foreign_sessions += s.opened_in != 0 && s.thread != t.thread;
+      t.foreign_sessions += s.opened_in != none && s.thread != t.thread;
     finalized += now.ok;
   } else {
     t.locks = model::locking_of(c);

@@ -9,16 +9,19 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
-using model::u32;
+using model::call_number;
+using model::none;
+using model::thread_number;
 using model::u64;
-using model::unknown;
 
 /// What may be called before C_Initialize, and says nothing about the library's state.
 bool needs_no_library(cryptoki::function f) noexcept;
 
 /// C_Initialize or C_Finalize.
 struct turn {
-  u64 call = 0, wall = 0, end_wall = 0, thread = 0, duration = 0;
+  call_number call;
+  thread_number thread;
+  u64 wall = 0, end_wall = 0, duration = 0;
   u64 value = 0;
   bool ended = false, finalizes = false;
   model::locking locks;      ///< of C_Initialize
@@ -29,7 +32,7 @@ struct turn {
 
 /// A call that needs an initialised library.
 struct first_use {
-  u64 call = 0;  ///< number, 0 for none
+  call_number call;
   u64 value = 0;
   cryptoki::function which = model::unknown_function;
   bool ended = false;
@@ -39,7 +42,7 @@ class initialization {
  public:
   void see(const call_context& now) {
     if (now.role->does == cryptoki::effect::initialize || now.role->does == cryptoki::effect::finalize) see_turn(now);
-    if (first.call == 0 || only_cleans_up) see_use(now);
+    if (first.call == none || only_cleans_up) see_use(now);
   }
 
   std::vector<turn> turns;             ///< the first few hundred

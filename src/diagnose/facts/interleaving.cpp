@@ -10,7 +10,7 @@ using cryptoki::effect;
 void interleaving::take(const model::call_context& now) {
   const auto does = now.role->does;
   const bool begins = does == effect::begin || does == effect::find_begin;
-  const auto key = now.session->number << 4 ^ static_cast<model::u64>(now.role->on);
+  const auto key = now.session->number.value() << 4 ^ static_cast<model::u64>(now.role->on);
   auto& steps = steps_[key % remembered];
   const step here{now.call->number, now.call->thread.number, now.which};
   if (now.value == CKR_OPERATION_ACTIVE || now.value == CKR_OPERATION_NOT_INITIALIZED) {
@@ -18,7 +18,7 @@ void interleaving::take(const model::call_context& now) {
     // Refused because another thread's operation is active; or because another thread ended the one begun here.
     const auto& by = now.value == CKR_OPERATION_ACTIVE ? steps.begun : steps.ended;
     const bool was_mine = now.value == CKR_OPERATION_ACTIVE || steps.begun.thread == here.thread;
-    if (by.call == 0 || by.thread == here.thread || !was_mine) return;
+    if (by.call == model::none || by.thread == here.thread || !was_mine) return;
     for (auto& i : all_)
       if (i.which == here.which && i.value == now.value) {
         ++i.count;

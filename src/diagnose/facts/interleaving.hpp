@@ -11,15 +11,19 @@ namespace p11tape::diagnose {
 /// A call that failed because of what another thread had done in its session.
 struct interleaved_call {
   cryptoki::function which = model::unknown_function, other_which = model::unknown_function;
-  model::u64 call = 0, thread = 0, value = 0;
-  model::u64 other = 0, other_thread = 0;  ///< the call that began or ended the operation
-  model::u64 session = 0, count = 0;
+  model::call_number call;
+  model::thread_number thread;
+  model::u64 value = 0;
+  model::call_number other;  ///< the call that began or ended the operation
+  model::thread_number other_thread;
+  model::session_handle session;
+  model::u64 count = 0;
 };
 
 class interleaving {
  public:
   void see(const model::call_context& now) {
-    if (now.role->on != model::operation::none && now.ended && now.session != nullptr) take(now);
+    if (now.role->on != model::operation::no_operation && now.ended && now.session != nullptr) take(now);
   }
   const std::vector<interleaved_call>& all() const noexcept { return all_; }
 
@@ -29,7 +33,8 @@ class interleaving {
 
   // Of an operation of a session: the last calls that began it, and that ended it.
   struct step {
-    model::u64 call = 0, thread = 0;
+    model::call_number call;
+    model::thread_number thread;
     cryptoki::function which = model::unknown_function;
   };
   struct operation_steps {

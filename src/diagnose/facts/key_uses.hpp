@@ -7,7 +7,8 @@
 namespace p11tape::diagnose {
 
 struct key_uses {
-  model::u64 count = 0, last = 0;  ///< last: number of the call, 0 for none
+  model::u64 count = 0;
+  model::call_number last;
 
   void see(const model::call_context& now) {
     const bool completes = now.role->does == cryptoki::effect::single || now.role->does == cryptoki::effect::finish;

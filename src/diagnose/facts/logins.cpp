@@ -16,9 +16,9 @@ void logins::take(const call_context& now, const std::string& card) {
   u.thread = c.thread.number;
   u.duration = c.duration();
   u.slot = now.slot_id;
-  u.slot_name = now.slot != nullptr      ? model::describe(*now.slot)
-                : now.slot_id == unknown ? "an unknown token"
-                                         : text::slot(now.slot_id);
+  u.slot_name = now.slot != nullptr   ? model::describe(*now.slot)
+                : now.slot_id == none ? "an unknown token"
+                                      : text::slot(now.slot_id.value());
   if (r.user >= 0 && c.begun()) u.user = now.word(r.user);
   u.value = now.value;
   u.ended = now.ended;
@@ -45,7 +45,7 @@ void logins::take(const call_context& now, const std::string& card) {
       if (u.ok()) {
         ++succeeded_;
         last_success_ = c.number;
-        if (first_success_ == 0) first_success_ = c.number;
+        if (first_success_ == none) first_success_ = c.number;
       }
     }
   }

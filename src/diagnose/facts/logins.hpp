@@ -10,6 +10,8 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
 using model::u32;
 using model::u64;
 using model::unknown;
@@ -17,8 +19,10 @@ using model::unknown;
 /// One call that took a PIN.
 struct pin_use {
   cryptoki::function which = model::unknown_function;
-  u64 call = 0, wall = 0, thread = 0, duration = 0;
-  u64 slot = unknown;
+  call_number call;
+  model::thread_number thread;
+  u64 wall = 0, duration = 0;
+  model::slot_id slot;
   std::string slot_name;
   u64 user = unknown;  ///< CKU_*
   u64 value = 0;       ///< the return value
@@ -47,15 +51,16 @@ class logins {
   u64 tried() const noexcept { return tried_; }  ///< C_Login and C_LoginUser, without context-specific ones
   u64 succeeded() const noexcept { return succeeded_; }
   u64 context_specific() const noexcept { return context_specific_; }
-  u64 first_success() const noexcept { return first_success_; }  ///< number of the call, 0 for none
-  u64 last_success() const noexcept { return last_success_; }
+  call_number first_success() const noexcept { return first_success_; }
+  call_number last_success() const noexcept { return last_success_; }
 
  private:
   static constexpr std::size_t most = 2048;
   void take(const call_context& now, const std::string& card);
 
   std::vector<pin_use> all_;
-  u64 tried_ = 0, succeeded_ = 0, context_specific_ = 0, first_success_ = 0, last_success_ = 0;
+  u64 tried_ = 0, succeeded_ = 0, context_specific_ = 0;
+  call_number first_success_, last_success_;
 };
 
 }  // namespace p11tape::diagnose

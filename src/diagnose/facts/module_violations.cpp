@@ -139,7 +139,8 @@ void oddities::see(const model::call_context& now) {
       note(oddity_kind::unavailable_length, now);
       return;
     }
-    if (!given && asked_.size() < most_asked) asked_[now.session_handle << 8 ^ static_cast<u64>(now.which)] = length;
+    if (!given && asked_.size() < most_asked)
+      asked_[now.session_handle.value() << 8 ^ static_cast<u64>(now.which)] = length;
     if (given && signs(now) && now.key != nullptr) {
       const auto wanted = known_signature_size(now.mechanism, *now.key);
       if (wanted != 0 && length != wanted)
@@ -158,7 +159,7 @@ void oddities::see(const model::call_context& now) {
     tape::item_view passed;
     if (!c.arguments().find(static_cast<std::size_t>(r.output_length), passed)) return;
     const auto room = passed.number();
-    const auto key = now.session_handle << 8 ^ static_cast<u64>(now.which);
+    const auto key = now.session_handle.value() << 8 ^ static_cast<u64>(now.which);
     const auto asked = asked_.find(key);
     if (asked != asked_.end() && room >= asked->second)
       if (auto* o = note(oddity_kind::small_for_own_size, now)) {

@@ -21,7 +21,8 @@ enum class oddity_kind : std::uint8_t {
 struct oddity {
   oddity_kind what{};
   cryptoki::function which = model::unknown_function;
-  model::u64 call = 0, last_call = 0, count = 0;
+  model::call_number call, last_call;
+  model::u64 count = 0;
   model::u64 value = 0;              ///< the return value
   model::u64 given = 0, wanted = 0;  ///< lengths, in bytes
   model::u64 mechanism = model::unknown;

@@ -65,10 +65,10 @@ void objects::conclude(const model::recorded_process& in, const model::session& 
   if (!f.label && !f.id && !f.withheld && f.found >= many_objects) {
     ++listed_.times;
     listed_.objects += f.found;
-    if (listed_.first == 0) listed_.first = f.begun_in;
+    if (listed_.first == none) listed_.first = f.begun_in;
   }
   key_.clear();
-  append(key_, s.slot);
+  append(key_, s.slot.value());
   append(key_, f.object_class);
   append(key_, f.label);
   append(key_, f.id);
@@ -96,7 +96,7 @@ void objects::conclude(const model::recorded_process& in, const model::session& 
   if (f.attributes == 0 && slot != nullptr && slot->logged_in()) see_open_search(in, s, *slot);
   if (f.found != 0) {
     // Nothing, and then something, though this process made nothing and the same user was logged in.
-    if (q.last_in_vain != 0 && q.last_found == 0 && q.logged_in && last_created_ < q.last_in_vain) {
+    if (q.last_in_vain != none && q.last_found == none && q.logged_in && last_created_ < q.last_in_vain) {
       q.late_vain = q.last_in_vain;
       q.late_found = f.begun_in;
       q.late_gap = in.last_end > q.vain_wall ? in.last_end - q.vain_wall : 0;
@@ -120,7 +120,7 @@ void objects::see_open_search(const model::recorded_process& in, const model::se
   o.found = s.find.found;
   o.slot_name = model::describe(slot);
   for (const auto& [key, known] : in.objects) {
-    if (known.slot != s.slot || known.session != 0) continue;
+    if (known.slot != s.slot || known.session != none) continue;
     (known.object_class == unknown           ? o.unclear
      : known.object_class == CKO_PUBLIC_KEY  ? o.publics
      : known.object_class == CKO_PRIVATE_KEY ? o.privates
@@ -133,7 +133,7 @@ void objects::snapshot(const model::recorded_process& in) {
   for (const auto& [handle, o] : in.objects) {
     if (!o.label && !o.id) continue;
     key_.clear();
-    append(key_, o.slot);
+    append(key_, o.slot.value());
     append(key_, o.object_class);
     append(key_, o.label);
     append(key_, o.id);
@@ -161,8 +161,8 @@ void objects::see_reading(const call_context& now) {
   if (arguments.size() < 4) return;
   const bool is_single = arguments.word(3) == 1;
   if (!is_single) {
-    refused_object_ = refused ? now.object_handle : unknown;
-    row_object_ = unknown;
+    refused_object_ = refused ? now.object_handle : none;
+    row_object_ = none;
     return;
   }
   ++reads_.single;

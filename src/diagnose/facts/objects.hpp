@@ -12,13 +12,15 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
 using model::u32;
 using model::u64;
 using model::unknown;
 
 /// All searches with the same question on the same token.
 struct searched {
-  u64 slot = unknown;
+  model::slot_id slot;
   u64 object_class = unknown;
   std::optional<std::string> label, id;
   u32 attributes = 0;
@@ -26,14 +28,14 @@ struct searched {
   u64 in_vain = 0;  ///< of these, found nothing
   u64 found = 0;    ///< objects, over all of them
   u64 most_found = 0;
-  u64 first = 0, last = 0, last_in_vain = 0;  ///< numbers of calls of C_FindObjectsInit
-  u64 last_found = 0;                         ///< of the last that found something
-  bool logged_in = false;                     ///< when it last found nothing
+  call_number first, last, last_in_vain;  ///< calls of C_FindObjectsInit
+  call_number last_found;                 ///< the last that found something
+  bool logged_in = false;                 ///< when it last found nothing
   bool login_required = false;
   std::string slot_name;
-  u64 vain_wall = 0;  ///< when it last found nothing, CLOCK_MONOTONIC
-  u64 late_vain = 0, late_found = 0,
-      late_gap = 0;  ///< calls: found nothing, then something, though nothing was made; ns
+  u64 vain_wall = 0;                  ///< when it last found nothing, CLOCK_MONOTONIC
+  call_number late_vain, late_found;  ///< found nothing, then something, though nothing was made
+  u64 late_gap = 0;                   ///< between them, ns
 
   bool is_named() const noexcept { return label.has_value() || id.has_value(); }
 };
@@ -42,22 +44,27 @@ struct searched {
 struct reading {
   u64 calls = 0, single = 0;  ///< with one attribute
   u64 in_rows = 0;            ///< single ones that follow another one on the same object
-  u64 longest_row = 0, longest_row_in = 0;
-  u64 sizes = 0;                             ///< that only asked for lengths
-  u64 after_refusal = 0;                     ///< single ones on the object on which several together were refused
-  u64 time = 0;                              ///< ns of all
-  u64 in_searches = 0, first_in_search = 0;  ///< inside a search of the same session; number of the first
-  u64 last_refused = 0;  ///< number of the last call that answered CKR_ATTRIBUTE_SENSITIVE or _TYPE_INVALID
+  u64 longest_row = 0;
+  call_number longest_row_in;
+  u64 sizes = 0;          ///< that only asked for lengths
+  u64 after_refusal = 0;  ///< single ones on the object on which several together were refused
+  u64 time = 0;           ///< ns of all
+  u64 in_searches = 0;    ///< inside a search of the same session
+  call_number first_in_search;
+  call_number last_refused;  ///< the last call that answered CKR_ATTRIBUTE_SENSITIVE or _TYPE_INVALID
 };
 
 /// Searches for everything, or for a class, that found a lot.
 struct enumeration {
-  u64 times = 0, objects = 0, reads = 0, first = 0;
+  u64 times = 0, objects = 0, reads = 0;
+  call_number first;
 };
 
 /// Searches without a template by a user who was logged in: what classes the objects that they found have.
 struct open_search {
-  u64 call = 0, slot = unknown, found = 0;
+  call_number call;
+  model::slot_id slot;
+  u64 found = 0;
   u64 publics = 0, privates = 0, others = 0, unclear = 0;
   std::string slot_name;
 };
@@ -72,7 +79,7 @@ class objects {
   const std::vector<model::object>& known() const noexcept { return known_; }
   const reading& reads() const noexcept { return reads_; }
   const enumeration& listed() const noexcept { return listed_; }
-  u64 last_created() const noexcept { return last_created_; }  ///< number of the last successful call that made objects
+  call_number last_created() const noexcept { return last_created_; }  ///< the last successful call that made objects
   u64 created() const noexcept { return created_; }
   const std::optional<open_search>& last_open_search() const noexcept { return open_search_; }
   /// ns between the first login and the first search after it; `unknown` where there is none.
@@ -95,8 +102,11 @@ class objects {
   enumeration listed_;
   std::optional<open_search> open_search_;
   u64 login_end_ = 0, search_after_login_ = unknown;
-  u64 last_created_ = 0, created_ = 0;
-  u64 row_object_ = unknown, row_ = 0, row_begin_ = 0, refused_object_ = unknown;
+  u64 created_ = 0;
+  call_number last_created_;
+  u64 row_ = 0;
+  call_number row_begin_;
+  model::object_handle row_object_, refused_object_;
   std::string key_;  // scratch
 };
 

@@ -13,14 +13,14 @@ constexpr std::size_t most_slots = 4096;
 void session_counts::see_open(const call_context& now) {
   const auto& in = *now.process;
   const auto number = now.call->number;
-  if (first_open == 0) first_open = number;
+  if (first_open == none) first_open = number;
   if (opened_slots.size() < most_slots &&
       std::find(opened_slots.begin(), opened_slots.end(), now.slot_id) == opened_slots.end())
     opened_slots.push_back(now.slot_id);
   if (!now.ok) return;
   ++opened;
   const auto handle = model::output_numbers(*now.call, now.role->result);
-  if (handle.size() != 0 && handle[0] == last_closed_) ++reused;
+  if (handle.size() != 0 && model::session_handle(handle[0]) == last_closed_) ++reused;
   if (in.sessions.size() + 1 > most_open) {
     most_open = in.sessions.size() + 1;
     most_open_in = number;
@@ -38,7 +38,7 @@ void session_counts::see_close(const call_context& now) {
 
 // A user is logged in although the login ended with the last session.
 void session_counts::see_state(const call_context& now) {
-  if (now.slot == nullptr || now.slot->logged_in() || now.slot->login_in == 0) return;
+  if (now.slot == nullptr || now.slot->logged_in() || now.slot->login_in == none) return;
   const auto info = model::output_struct(*now.call, 1);
   if (!info) return;
   const auto state = model::number_named(*info, "state");

@@ -9,8 +9,9 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
 using model::u64;
-using model::unknown;
 
 class session_counts {
  public:
@@ -24,26 +25,27 @@ class session_counts {
         if (now.ok) see_close(now);
         break;
       case cryptoki::effect::none:
-        if (now.which == cryptoki::function::C_GetSessionInfo && now.ok && login_kept_in == 0) see_state(now);
+        if (now.which == cryptoki::function::C_GetSessionInfo && now.ok && login_kept_in == none) see_state(now);
         break;
       default:
         break;
     }
   }
 
-  std::vector<u64> opened_slots;  ///< that a session was asked for
-  u64 first_open = 0;             ///< number of the first call that asked for one, 0 for none
+  std::vector<model::slot_id> opened_slots;  ///< that a session was asked for
+  call_number first_open;                    ///< the first call that asked for one
   u64 opened = 0, closed = 0;
-  u64 most_open = 0, most_open_in = 0;
-  u64 reused = 0;         ///< handles given again right after they were closed
-  u64 login_kept_in = 0;  ///< call that showed a user logged in although the last session had been closed; 0 for none
+  u64 most_open = 0;
+  call_number most_open_in;
+  u64 reused = 0;             ///< handles given again right after they were closed
+  call_number login_kept_in;  ///< showed a user logged in although the last session had been closed
 
  private:
   void see_open(const call_context& now);
   void see_close(const call_context& now);
   void see_state(const call_context& now);
 
-  u64 last_closed_ = unknown;
+  model::session_handle last_closed_;
 };
 
 }  // namespace p11tape::diagnose

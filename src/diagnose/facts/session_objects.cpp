@@ -19,13 +19,13 @@ void session_objects::see(const model::call_context& now) {
       ++alive;
       if (by_session_.size() < most) ++by_session_[now.session->number];
       last_in = now.call->number;
-      if (first_in == 0) first_in = now.call->number;
+      if (first_in == model::none) first_in = now.call->number;
       if (alive > most_alive) {
         most_alive = alive;
         most_alive_in = now.call->number;
       }
     }
-  } else if (does == effect::destroy_object && now.key != nullptr && now.key->session != 0) {
+  } else if (does == effect::destroy_object && now.key != nullptr && now.key->session != model::none) {
     ++destroyed;
     if (alive != 0) --alive;
     const auto i = by_session_.find(now.key->session);

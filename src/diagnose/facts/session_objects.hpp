@@ -14,12 +14,13 @@ class session_objects {
   void see(const model::call_context& now);
 
   model::u64 created = 0, destroyed = 0;  ///< destroyed: one by one, not with their session
-  model::u64 first_in = 0, last_in = 0;   ///< calls that made the first and the last
-  model::u64 alive = 0, most_alive = 0, most_alive_in = 0;
+  model::call_number first_in, last_in;   ///< that made the first and the last
+  model::u64 alive = 0, most_alive = 0;
+  model::call_number most_alive_in;
 
  private:
   static constexpr std::size_t most = 65536;
-  std::unordered_map<model::u64, model::u64> by_session_;  // number of the session -> alive
+  std::unordered_map<model::session_number, model::u64> by_session_;  // how many are alive
 };
 
 }  // namespace p11tape::diagnose

@@ -24,7 +24,7 @@ void slot_queries::see_query(const call_context& now) {
   if (now.which == function::C_GetTokenInfo) {
     ++token_infos;
     last_token_info = now.call->number;
-    if (first_token_info == 0) first_token_info = now.call->number;
+    if (first_token_info == none) first_token_info = now.call->number;
   }
   if (now.which == function::C_GetSlotList) see_slot_count(now);
   if (now.which == function::C_GetMechanismList) see_mechanisms(now);
@@ -36,7 +36,7 @@ void slot_queries::see_poll(const call_context& now) {
   polls.time += c.duration();
   polls.last = c.number;
   polls.last_wall = c.start_wall();
-  if (polls.first == 0) {
+  if (polls.first == none) {
     polls.first = c.number;
     polls.first_wall = c.start_wall();
   }
@@ -62,7 +62,7 @@ void slot_queries::see_slot_count(const call_context& now) {
 
 void slot_queries::see_mechanisms(const call_context& now) {
   const auto& c = *now.call;
-  if (now.slot == nullptr || now.slot->mechanisms_in == 0 || mechanisms_changed_in != 0) return;
+  if (now.slot == nullptr || now.slot->mechanisms_in == none || mechanisms_changed_in != none) return;
   const auto list = model::output_numbers(c, 1);
   if (!c.arguments().given(1) || list.size() == 0) return;
   bool same = list.size() == now.slot->mechanisms.size();

@@ -11,13 +11,15 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
 using model::u64;
 using model::unknown;
 
 /// Queries that a client repeats to notice a change.
 struct poll {
   u64 count = 0;
-  u64 first = 0, last = 0;            ///< numbers of calls
+  call_number first, last;
   u64 first_wall = 0, last_wall = 0;  ///< ns since 1970
   u64 time = 0;                       ///< ns of all
 };
@@ -31,14 +33,15 @@ class slot_queries {
 
   u64 slots_with_token = unknown, slots_without_token = unknown;  ///< as last counted; `unknown`: never asked
   u64 most_with_token = 0;
-  u64 counted_in = 0;  ///< number of the last call that counted slots with tokens
-  u64 token_infos = 0, first_token_info = 0, last_token_info = 0;  ///< successful ones
+  call_number counted_in;  ///< the last call that counted slots with tokens
+  u64 token_infos = 0;     ///< successful ones
+  call_number first_token_info, last_token_info;
 
   poll polls;
   u64 most_alike = 0;           ///< of one function on one slot, before the first session
   std::string most_alike_name;  ///< that function
 
-  u64 mechanisms_changed_in = 0;  ///< call that showed another list of mechanisms than before; 0 for none
+  call_number mechanisms_changed_in;  ///< showed another list of mechanisms than before
 
  private:
   void see_query(const call_context& now);

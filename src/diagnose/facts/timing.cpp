@@ -43,7 +43,7 @@ void pace::see(const call_context& now) {
       }
       by_crowd[others == 0 ? 0 : others < 3 ? 1 : others < 7 ? 2 : 3].add(duration);
       operations.add(duration);
-      if (first_operation_in == 0) {
+      if (first_operation_in == none) {
         first_operation = duration;
         first_operation_in = c.number;
       }
@@ -57,14 +57,14 @@ void pace::see(const call_context& now) {
     on_token_time += duration;
   }
   if (now.ended && now.value == CKR_BUFFER_TOO_SMALL) {
-    const auto key = now.session_handle << 8 ^ static_cast<u64>(now.which);
+    const auto key = now.session_handle.value() << 8 ^ static_cast<u64>(now.which);
     small_row_ = key == small_key_ ? small_row_ + 1 : 1;
     small_key_ = key;
     if (small_row_ > small_buffers) {
       small_buffers = small_row_;
       small_buffers_in = c.number;
     }
-  } else if (small_row_ != 0 && (now.session_handle << 8 ^ static_cast<u64>(now.which)) == small_key_) {
+  } else if (small_row_ != 0 && (now.session_handle.value() << 8 ^ static_cast<u64>(now.which)) == small_key_) {
     small_row_ = 0;
   }
 }

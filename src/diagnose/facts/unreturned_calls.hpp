@@ -10,10 +10,14 @@
 namespace p11tape::diagnose {
 
 using model::call_context;
+using model::call_number;
+using model::none;
 using model::u64;
 
 struct unreturned_call {
-  u64 call = 0, wall = 0, thread = 0;
+  call_number call;
+  model::thread_number thread;
+  u64 wall = 0;
   cryptoki::function which = model::unknown_function;
   tape::call_state state = tape::call_state::in_flight;
   u64 others_went_on = 0;  ///< ns that other threads of the tape went on after it had begun
@@ -25,7 +29,7 @@ class unreturned_calls {
     const auto& c = *now.call;
     last_end_ = std::max(last_end_, now.ended ? c.leave.time : c.start());
     if (!now.ended && all_.size() < most)
-      all_.push_back({c.number, c.start_wall(), c.thread.number, now.which, c.state, 0});
+      all_.push_back({c.number, c.thread.number, c.start_wall(), now.which, c.state, 0});
   }
 
   void finish(const model::recorded_process& in) {

@@ -98,7 +98,7 @@ class writer {
       json_.begin_array();
       std::string numbers;
       for (const auto n : e.calls)
-        if (n != 0) json_.element(n);
+        if (n != none) json_.element(n.value());
       json_.end_array();
       json_.field("text", e.text);
       json_.end_object();
@@ -154,10 +154,10 @@ class writer {
         json_.field("text", message.text);
         json_.field("line", u64{message.line});
         json_.field("tape", u64{one.index + 1});
-        json_.field("first_call", w.first);
-        json_.field("last_call", w.last);
+        json_.field("first_call", w.first.value());
+        json_.field("last_call", w.last.value());
         json_.field("same_process", message.pid != 0 && message.pid == one.pid);
-        if (w.failed != 0) json_.field("failed_call", w.failed);
+        if (w.failed != none) json_.field("failed_call", w.failed.value());
         json_.end_object();
       }
     }

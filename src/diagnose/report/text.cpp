@@ -93,9 +93,9 @@ class writer {
   }
 
   static std::string calls(const evidence& e) {
-    std::vector<u64> numbers;
+    std::vector<call_number> numbers;
     for (const auto n : e.calls)
-      if (n != 0 && (numbers.empty() || numbers.back() != n)) numbers.push_back(n);
+      if (n != none && (numbers.empty() || numbers.back() != n)) numbers.push_back(n);
     if (numbers.empty()) return {};
     std::string text = numbers.size() == 1 ? "call " : "calls ";
     for (std::size_t i = 0; i < numbers.size(); ++i) text += cat(i == 0 ? "" : ", ", numbers[i]);
@@ -168,9 +168,9 @@ void writer::tell_log(const diagnosis& d) {
       beside += cat("\n            ", around_.all.size() > 1 ? cat(one.program, " ", one.pid, ": ") : "",
                     w.calls == 1 ? cat("call ", w.first) : cat("calls ", w.first, " to ", w.last),
                     same_process ? ", of this process" : "",
-                    w.failed == 0 ? ""
-                                  : cat("; call ", w.failed, ": ", name_of(w.failed_function), " returned ",
-                                        short_code(w.failed_value)));
+                    w.failed == none ? ""
+                                     : cat("; call ", w.failed, ": ", name_of(w.failed_function), " returned ",
+                                           short_code(w.failed_value)));
       for (const auto& f : d.found)
         if (f.tape == one.index && f.level != severity::info && f.first_call() >= w.first && f.first_call() <= w.last)
           beside += cat("; see ", f.id);

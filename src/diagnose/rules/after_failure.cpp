@@ -40,7 +40,7 @@ int stage_of(function f) noexcept {
 
 aftermath aftermath_of(const rule_input& s, const failed_call& i) noexcept {
   const auto soon =
-      std::any_of(i.samples.begin(), i.samples.end(), [](const sample& x) { return x.recovered_in != 0; });
+      std::any_of(i.samples.begin(), i.samples.end(), [](const sample& x) { return x.recovered_in != none; });
   const bool later = s.d.succeeded_after(i.which, i.last);
   if (later && soon) return aftermath::recovered;
   if (later) return aftermath::succeeded;
@@ -61,7 +61,7 @@ bool is_spare_slot(const failed_call& i) noexcept {
 
 bool is_trial(const rule_input& s, const failed_call& i) noexcept {
   const auto first_ok = s.d.tally.of(i.which).first_ok;
-  return s.d.is_inspection_tool() && stage_of(i.which) == 5 && first_ok != 0 && first_ok < i.first;
+  return s.d.is_inspection_tool() && stage_of(i.which) == 5 && first_ok != none && first_ok < i.first;
 }
 
 bool is_serious(const rule_input& s, const failed_call& i) noexcept {

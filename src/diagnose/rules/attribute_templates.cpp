@@ -13,7 +13,7 @@ namespace {
 
 using cryptoki::function;
 
-enum class how : std::uint8_t { none, create, pair, generate, derive, unwrap };
+enum class how : std::uint8_t { other, create, pair, generate, derive, unwrap };
 constexpr u64 any = ~u64{0};
 
 struct required_row {
@@ -69,7 +69,7 @@ how how_of(function f) noexcept {
     case function::C_UnwrapKeyAuthenticated:
       return how::unwrap;
     default:
-      return how::none;
+      return how::other;
   }
 }
 
@@ -226,9 +226,10 @@ class checker {
   }
 
   static const std::vector<u64>& uses_of(u64 object_class) {
-    static const std::vector<u64> none, of_public{CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP, CKA_SENSITIVE, CKA_EXTRACTABLE},
+    static const std::vector<u64> of_others,
+        of_public{CKA_SIGN, CKA_DECRYPT, CKA_UNWRAP, CKA_SENSITIVE, CKA_EXTRACTABLE},
         of_private{CKA_VERIFY, CKA_ENCRYPT, CKA_WRAP};
-    return object_class == CKO_PUBLIC_KEY ? of_public : object_class == CKO_PRIVATE_KEY ? of_private : none;
+    return object_class == CKO_PUBLIC_KEY ? of_public : object_class == CKO_PRIVATE_KEY ? of_private : of_others;
   }
 
   void curve() {
@@ -309,7 +310,7 @@ std::string attribute_name(u64 type) {
 }
 
 std::vector<template_trouble> check_templates(function which, const sample& s) {
-  if (how_of(which) == how::none) return {};
+  if (how_of(which) == how::other) return {};
   return checker(which, s).run();
 }
 

@@ -96,16 +96,16 @@ answer violated(std::string text) { return {verdict::violated, std::move(text)};
 
 answer look_library(function, const sample& s) {
   if (s.initialized) return held();
-  if (s.finalized_in != 0) return violated(cat("C_Finalize in call ", s.finalized_in, " had finalised the module"));
+  if (s.finalized_in != none) return violated(cat("C_Finalize in call ", s.finalized_in, " had finalised the module"));
   return {};
 }
 
 answer look_slot(function, const sample& s) {
-  if (s.slot == unknown) return {};
+  if (s.slot == none) return {};
   if (s.slot_listed) return held();
   if (!s.slots_asked) return violated("C_GetSlotList was not called before");
   std::vector<std::string> ids;
-  for (const auto id : s.listed_slots) ids.push_back(std::to_string(id));
+  for (const auto id : s.listed_slots) ids.push_back(std::to_string(id.value()));
   return violated(cat("C_GetSlotList had returned ", ids.empty() ? std::string("no slot") : listed(ids, 8)));
 }
 
@@ -121,17 +121,18 @@ answer look_token_ready(function, const sample& s) {
 }
 
 answer look_no_session(function, const sample& s) {
-  if (s.slot == unknown) return {};
+  if (s.slot == none) return {};
   if (s.sessions_on_slot == 0) return {};  // another process may have one
   return violated(cat(counted(s.sessions_on_slot, "session"), " of this process ",
                       s.sessions_on_slot == 1 ? "was" : "were", " open on the token"));
 }
 
 answer look_session(function, const sample& s) {
-  if (s.session_handle == unknown) return {};
+  if (s.session_handle == none) return {};
   if (s.session_open) return held();
   if (s.session_end) return violated(cat("call ", s.session_end->ended_in, " had ended the session"));
-  return s.session_handle == 0 ? violated("the session handle is 0, which is never valid") : answer{};
+  return s.session_handle.value() == CK_INVALID_HANDLE ? violated("the session handle is 0, which is never valid")
+                                                       : answer{};
 }
 
 answer look_writes(function f, const sample& s) {
@@ -167,8 +168,8 @@ answer look_idle(function, const sample& s) {
 }
 
 answer look_object(function, const sample& s) {
-  if (s.object_handle == unknown) return {};
-  if (s.object_handle == 0) return violated("the handle is 0, which is never valid");
+  if (s.object_handle == none) return {};
+  if (s.object_handle.value() == CK_INVALID_HANDLE) return violated("the handle is 0, which is never valid");
   if (s.object_end) return violated(cat("call ", s.object_end->ended_in, " had destroyed the object"));
   return s.key ? held() : answer{};
 }

@@ -63,7 +63,7 @@ void device_failed(const rule_input& s, const rule& r, findings& out) {
     if (i->value == CKR_TOKEN_NOT_PRESENT && !first.session_open) continue;
     auto& f = add(out, s, r);
     f.about = topic::device;
-    const auto where = first.slot == unknown ? std::string() : cat(" (", first.slot_name, ")");
+    const auto where = first.slot == none ? std::string() : cat(" (", first.slot_name, ")");
     f.say = i->value == CKR_DEVICE_ERROR ? cat("The device failed", where, ".")
             : i->value == CKR_DEVICE_MEMORY
                 ? cat("The token has no space left", where, ".")

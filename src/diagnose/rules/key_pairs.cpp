@@ -40,7 +40,7 @@ void key_missing(const rule_input& s, const rule& r, findings& out) {
     if ((q.login_required && !q.logged_in) || found_otherwise(s, q)) continue;
     const auto& all = s.d.objects.known();
     const auto certificate = std::find_if(all.begin(), all.end(), [&](const object& o) {
-      return o.object_class == CKO_CERTIFICATE && o.id == q.id && (o.slot == q.slot || q.slot == unknown);
+      return o.object_class == CKO_CERTIFICATE && o.id == q.id && (o.slot == q.slot || q.slot == none);
     });
     if (certificate == all.end()) continue;
     auto& f = add(out, s, r);
@@ -161,7 +161,7 @@ void public_key_missing(const rule_input& s, const rule& r, findings& out) {
     const auto key = std::find_if(all.begin(), all.end(), [&](const object& o) {
       const bool has_name =
           (q.id && !q.id->empty() && o.id == q.id) || (q.label && !q.label->empty() && o.label == q.label);
-      return o.object_class == CKO_PRIVATE_KEY && has_name && (o.slot == q.slot || q.slot == unknown);
+      return o.object_class == CKO_PRIVATE_KEY && has_name && (o.slot == q.slot || q.slot == none);
     });
     if (key == all.end() || went_on(s, q.last)) continue;
     auto& f = add(out, s, r);

@@ -17,32 +17,32 @@ std::string user_type(u64 user) {
 }
 
 // True if a login that succeeded before the call must still hold, whatever token it was for: nothing on the tape ends one.
-bool login_must_hold(const rule_input& s, u64 call) {
-  if (s.d.logins.first_success() == 0 || s.d.logins.first_success() > call) return false;
+bool login_must_hold(const rule_input& s, call_number call) {
+  if (s.d.logins.first_success() == none || s.d.logins.first_success() > call) return false;
   for (const auto f :
        {function::C_Logout, function::C_CloseSession, function::C_CloseAllSessions, function::C_Finalize})
-    if (const auto first_end = s.d.tally.of(f).first_ok; first_end != 0 && first_end < call) return false;
+    if (const auto first_end = s.d.tally.of(f).first_ok; first_end != none && first_end < call) return false;
   return true;
 }
 
-// The call that started the operation which the failed call was to continue for a user who was logged in; 0 for none. A log
-// that does not show sessions shows at least what the thread called before.
-u64 operation_begun_before(const rule_input& s, const failed_call& i) {
+// The call that started the operation which the failed call was to continue for a user who was logged in. A log that does
+// not show sessions shows at least what the thread called before.
+call_number operation_begun_before(const rule_input& s, const failed_call& i) {
   const auto& first = i.samples.front();
-  if (first.user == CKU_SO) return 0;
-  if (first.operation.active) return first.logged_in ? first.operation.begun_in : 0;
-  if (first.session_open || !login_must_hold(s, first.call) || i.which == model::unknown_function) return 0;
+  if (first.user == CKU_SO) return none;
+  if (first.operation.active) return first.logged_in ? first.operation.begun_in : none;
+  if (first.session_open || !login_must_hold(s, first.call) || i.which == model::unknown_function) return none;
   const auto& row = cryptoki::row(i.which);
   for (auto b = first.before.rbegin(); b != first.before.rend(); ++b) {
     if (b->which == model::unknown_function || !b->ended || b->value != CKR_OK) continue;
     const auto& other = cryptoki::row(b->which);
     if (other.family == row.family && other.does == cryptoki::effect::begin) return b->call;
   }
-  return 0;
+  return none;
 }
 
 // The latest login for an operation between its start and the call; nullptr for none.
-const pin_use* login_for_the_operation(const rule_input& s, u64 begun, u64 call) {
+const pin_use* login_for_the_operation(const rule_input& s, call_number begun, call_number call) {
   const pin_use* last = nullptr;
   for (const auto& u : s.d.logins.all())
     if (u.user == CKU_CONTEXT_SPECIFIC && u.call > begun && u.call < call) last = &u;
@@ -56,7 +56,7 @@ void already_logged_in(const rule_input& s, const rule& r, findings& out) {
     // A client that goes on takes it for the success that it is.
     const auto after = aftermath_of(s, *i);
     const bool went_on = after != aftermath::gave_up || s.d.is_inspection_tool();
-    if (!went_on && i->count == 1 && s.d.key_uses.last != 0) continue;
+    if (!went_on && i->count == 1 && s.d.key_uses.last != none) continue;
     auto& f = add(out, s, r);
     f.about = topic::pin_state;
     // Nothing after it: the client may have been done, or have taken it for an error.
@@ -127,7 +127,7 @@ void login_for_operation(const rule_input& s, const rule& r, findings& out) {
     const auto& first = i->samples.front();
     const bool wants = first.key && first.key->is(model::bit_always_authenticate);
     const auto begun = operation_begun_before(s, *i);
-    if (!wants && begun == 0) continue;
+    if (!wants && begun == none) continue;
     const auto* consent = login_for_the_operation(s, begun, first.call);
     auto& f = add(out, s, r);
     f.about = topic::key_use;

@@ -33,10 +33,10 @@ bool any_word(std::string_view words, Matches matches) {
 
 std::span<const habit_row> habits() noexcept { return rows; }
 
-std::vector<const habit_row*> habits_of(const rule_input& s, u64 slot_id, cryptoki::function which, u64 value) {
+std::vector<const habit_row*> habits_of(const rule_input& s, slot_id id, cryptoki::function which, u64 value) {
   std::vector<const habit_row*> found;
   const auto file = s.d.module.substr(s.d.module.rfind('/') + 1);
-  const auto* slot = s.d.slot(slot_id);
+  const auto* slot = s.d.slot(id);
   const auto manufacturer = slot != nullptr && slot->token ? slot->token->manufacturer : std::string();
   const auto model = slot != nullptr && slot->token ? slot->token->model : std::string();
   const auto function = name_of(which);

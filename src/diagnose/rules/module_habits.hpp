@@ -17,7 +17,7 @@ struct habit_row {
 std::span<const habit_row> habits() noexcept;
 
 /// The habits that the module and the failed call match.
-std::vector<const habit_row*> habits_of(const rule_input& s, u64 slot, cryptoki::function which, u64 value);
+std::vector<const habit_row*> habits_of(const rule_input& s, slot_id slot, cryptoki::function which, u64 value);
 
 /// Adds them to the finding's evidence, each with its source.
 void apply_habits(finding& f, const rule_input& s, const failed_call& i);

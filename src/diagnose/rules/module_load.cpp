@@ -142,7 +142,7 @@ std::string_view vendor_advice(const std::string& module) noexcept {
   return "Check the module's own log and configuration, as the user that runs the program.";
 }
 
-const turn* initialization_after(const rule_input& s, u64 call) noexcept {
+const turn* initialization_after(const rule_input& s, call_number call) noexcept {
   for (const auto& t : s.d.initialization.turns)
     if (!t.finalizes && t.ended && t.value == CKR_OK && t.call > call) return &t;
   return nullptr;
@@ -238,11 +238,11 @@ void wrong_slot(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_SLOT_ID_INVALID})) {
     const auto& first = i->samples.front();
     if (stage_of(i->which) < 0) continue;  // a slot that is gone has no sessions left
-    if (first.slot == unknown) continue;   // the log does not show it
+    if (first.slot == none) continue;      // the log does not show it
     auto& f = add(out, s, r);
     f.about = topic::slot;
     const bool asked = first.slots_asked;
-    const bool is_position = asked && !first.slot_listed && first.slot < first.listed_slots.size();
+    const bool is_position = asked && !first.slot_listed && first.slot.value() < first.listed_slots.size();
     f.say = !asked ? cat(name_of(i->which), " used slot ID ", first.slot, " before C_GetSlotList was called.")
             : is_position
                 ? cat(name_of(i->which), " used slot ID ", first.slot, ", which looks like a position in the list.")
@@ -285,9 +285,9 @@ void no_token(const rule_input& s, const rule& r, findings& out) {
   auto& f = add(out, s, r);
   f.about = topic::no_token;
   f.say = "The module shows no token.";
-  if (l.counted_in != 0) f.show({l.counted_in}, "C_GetSlotList returned 0 slots with a token");
+  if (l.counted_in != none) f.show({l.counted_in}, "C_GetSlotList returned 0 slots with a token");
   u64 readers = 0;
-  for (const auto& [id, slot] : s.d.slots) readers += slot.info_in != 0;
+  for (const auto& [id, slot] : s.d.slots) readers += slot.info_in != none;
   if (l.slots_without_token != unknown && l.slots_without_token != 0) {
     f.show({}, cat("there are ", l.slots_without_token, " slots, all empty: the reader is present, the card is not"));
     f.advice =

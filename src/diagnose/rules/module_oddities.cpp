@@ -19,7 +19,7 @@ void label_padding(const rule_input& s, const rule& r, findings& out) {
 
 void token_present_flag(const rule_input& s, const rule& r, findings& out) {
   for (const auto& [id, slot] : s.d.slots) {
-    if (!slot.token || slot.info_in == 0 || (slot.flags & CKF_TOKEN_PRESENT) != 0) continue;
+    if (!slot.token || slot.info_in == none || (slot.flags & CKF_TOKEN_PRESENT) != 0) continue;
     if (slot.token->seen_in < slot.info_in) continue;  // it may have been taken out since
     auto& f = add(out, s, r);
     f.say = cat("Slot ", id, " reports that it has no token, but describes one.");
@@ -30,7 +30,7 @@ void token_present_flag(const rule_input& s, const rule& r, findings& out) {
 }
 
 void login_outlives_session(const rule_input& s, const rule& r, findings& out) {
-  if (s.d.sessions.login_kept_in == 0) return;
+  if (s.d.sessions.login_kept_in == none) return;
   auto& f = add(out, s, r);
   f.say = "A user was still logged in after the last session was closed, which should have ended the login.";
   f.show({s.d.sessions.login_kept_in}, "C_GetSessionInfo shows a logged-in user");
@@ -57,7 +57,7 @@ void finalize_argument(const rule_input& s, const rule& r, findings& out) {
 }
 
 void mechanisms_change(const rule_input& s, const rule& r, findings& out) {
-  if (s.d.slot_queries.mechanisms_changed_in == 0) return;
+  if (s.d.slot_queries.mechanisms_changed_in == none) return;
   auto& f = add(out, s, r);
   f.about = topic::mechanism;
   f.say = "A token supports other mechanisms than before.";

@@ -42,7 +42,7 @@ std::string lower(std::string_view text) {
 }
 
 // The process found its way: it used a key, or made what it had not found.
-bool went_on(const rule_input& s, u64 call) noexcept {
+bool went_on(const rule_input& s, call_number call) noexcept {
   return s.d.key_uses.last > call || s.d.objects.last_created() > call;
 }
 

@@ -19,7 +19,7 @@ std::string wanted(const searched& q);
 std::string lower(std::string_view text);
 
 /// Whether the process found another way after the call: it used a key, or created what it had not found.
-bool went_on(const rule_input& s, u64 call) noexcept;
+bool went_on(const rule_input& s, call_number call) noexcept;
 
 /// Whether an object of the name that was searched for is on the token, and a key was used after the search: the search had
 /// asked for more, as OpenSSH's does (CKA_SIGN), and the client found the key in another way.

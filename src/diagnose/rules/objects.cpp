@@ -22,15 +22,15 @@ using model::object;
 void handle_stale(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID})) {
     const auto& first = i->samples.front();
-    if (first.object_handle == unknown) continue;  // the log does not show it
+    if (first.object_handle == none) continue;  // the log does not show it
     auto& f = add(out, s, r);
     f.about = topic::key_use;
     std::string why;
     if (first.object_end)
       why = cat("it was destroyed in call ", first.object_end->ended_in);
-    else if (first.object_handle == 0)
+    else if (first.object_handle.value() == CK_INVALID_HANDLE)
       why = "it is 0, which is never a valid handle: the client did not notice that a search found nothing";
-    else if (first.finalized_in != 0)
+    else if (first.finalized_in != none)
       why = cat("it is from before C_Finalize (call ", first.finalized_in, "), which invalidates all handles");
     else if (!first.session_open)
       why = "its session no longer exists";
@@ -50,11 +50,11 @@ void handle_stale(const rule_input& s, const rule& r, findings& out) {
 void attribute_refused(const rule_input& s, const rule& r, findings& out) {
   const auto last = s.d.objects.reads().last_refused;
   // Who lists objects, or shows what he has made, asks for all that there may be.
-  if (last == 0 || s.d.is_inspection_tool() || s.d.objects.created() != 0) return;
+  if (last == none || s.d.is_inspection_tool() || s.d.objects.created() != 0) return;
   // Only where it was the last thing that the client did: asking for what there is not is normal otherwise.
   for (const auto* i : s.d.failed_calls.with({CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID})) {
     if (i->which != function::C_GetAttributeValue || i->last != last) continue;
-    u64 later = 0;
+    call_number later;
     for (std::size_t n = 0; n < cryptoki::function_count; ++n) {
       const auto which = static_cast<function>(n);
       switch (cryptoki::row(which).does) {

@@ -314,7 +314,7 @@ void data_length(const rule_input& s, const rule& r, findings& out) {
 
 void function_unsupported(const rule_input& s, const rule& r, findings& out) {
   std::vector<std::string> names;
-  std::vector<u64> calls;
+  std::vector<call_number> calls;
   bool needed = false;
   for (const auto* i : s.d.failed_calls.with({CKR_FUNCTION_NOT_SUPPORTED})) {
     names.push_back(name_of(i->which));

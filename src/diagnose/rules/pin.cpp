@@ -136,8 +136,8 @@ void show_pin(finding& f, const pin_use& u, const rule_input& s) {
                                              : "the client uses another PIN"));
 }
 
-void show_flags(finding& f, const rule_input& s, u64 slot_id, u64 before) {
-  const auto* slot = s.d.slot(slot_id);
+void show_flags(finding& f, const rule_input& s, slot_id id, u64 before) {
+  const auto* slot = s.d.slot(id);
   const auto now = slot != nullptr && slot->token ? slot->token->flags : before;
   if ((before | now) & CKF_USER_PIN_LOCKED)
     f.show({}, "the token reports that its user PIN is locked");
@@ -159,13 +159,13 @@ bool worked_later(const rule_input& s, const pin_use& u) noexcept {
 // One finding for each token and user with logins that answered one of these codes; `say` begins the sentence.
 template <class Wanted, class Fill>
 void for_each_token(const rule_input& s, const rule& r, findings& out, Wanted wanted, Fill fill) {
-  std::map<std::pair<u64, u64>, std::vector<const pin_use*>> by_token;
+  std::map<std::pair<slot_id, u64>, std::vector<const pin_use*>> by_token;
   for (const auto& u : s.d.logins.all())
     if (u.ended && wanted(u)) by_token[{u.slot, u.user}].push_back(&u);
   for (const auto& [key, uses] : by_token) {
     auto& f = add(out, s, r);
     if (worked_later(s, *uses.back())) f.level = severity::warning;
-    std::vector<u64> calls;
+    std::vector<call_number> calls;
     for (const auto* u : uses)
       if (calls.size() < 8) calls.push_back(u->call);
     f.show(std::move(calls), cat(name_of(uses.front()->which),
@@ -239,7 +239,7 @@ void pin_retried(const rule_input& s, const rule& r, findings& out) {
   for (const auto& [number, uses] : by_pin) {
     if (uses.size() < 2) continue;
     std::vector<std::string> tokens;
-    std::vector<u64> calls;
+    std::vector<call_number> calls;
     for (const auto* u : uses) {
       if (std::find(tokens.begin(), tokens.end(), u->slot_name) == tokens.end()) tokens.push_back(u->slot_name);
       if (calls.size() < 8) calls.push_back(u->call);

@@ -16,7 +16,7 @@ using cryptoki::function;
 bool began_with_initialize(const rule_input& s) noexcept {
   const auto* t = s.d.initialization.turns.empty() ? nullptr : &s.d.initialization.turns.front();
   return t != nullptr && !t->finalizes &&
-         (s.d.initialization.first.call == 0 || t->call < s.d.initialization.first.call);
+         (s.d.initialization.first.call == none || t->call < s.d.initialization.first.call);
 }
 
 // Modules that count how often they were initialised go on working after the first C_Finalize.
@@ -51,7 +51,7 @@ bool tidies_up(function f) noexcept {
 void use_after_fork(const rule_input& s, const rule& r, findings& out) {
   const auto& i = s.d.initialization;
   const auto& first = i.first;
-  if (!s.d.forked || first.call == 0 || began_with_initialize(s) || i.only_cleans_up) return;
+  if (!s.d.forked || first.call == none || began_with_initialize(s) || i.only_cleans_up) return;
   // A parent that had not initialised the module leaves the child nothing: that is a program that forgot to.
   const auto* parent = s.parent();
   if (parent != nullptr && parent->initialization.initialized == 0) return;
@@ -152,7 +152,7 @@ void finalised_by_other(const rule_input& s, const rule& r, findings& out) {
     // The first failure that a C_Finalize of somebody else explains.
     const auto twice = s.d.failed_calls.find(function::C_Initialize, CKR_CRYPTOKI_ALREADY_INITIALIZED);
     for (const auto& sample : i->samples) {
-      if (sample.finalized_in == 0 || sample.initialized) continue;
+      if (sample.finalized_in == none || sample.initialized) continue;
       const bool other_thread = sample.finalized_by != sample.thread;
       const bool second_user = twice != nullptr && twice->first < sample.finalized_in;
       if (!other_thread && !second_user) continue;
@@ -200,7 +200,7 @@ void not_initialised(const rule_input& s, const rule& r, findings& out) {
     const auto& first = i->samples.front();
     auto& f = add(out, s, r);
     f.about = topic::library;
-    const bool after = first.finalized_in != 0 && !first.initialized;
+    const bool after = first.finalized_in != none && !first.initialized;
     if (first.initialized && first.login_known) {
       f.fault = fault::module;
       f.say = cat("The module lost its state: ", name_of(i->which), " returned ", short_code(i->value), ".");
@@ -228,7 +228,7 @@ void not_initialised(const rule_input& s, const rule& r, findings& out) {
     if (i.value == CKR_CRYPTOKI_NOT_INITIALIZED || i.samples.empty() || tidies_up(i.which) || stage_of(i.which) < 1)
       continue;
     const auto& first = i.samples.front();
-    if (first.initialized || first.finalized_in == 0 || works_after_finalize(s, first)) continue;
+    if (first.initialized || first.finalized_in == none || works_after_finalize(s, first)) continue;
     auto& f = add(out, s, r);
     f.about = topic::library;
     f.say = cat(name_of(i.which), " was called after C_Finalize.");

@@ -100,7 +100,7 @@ void soften(finding& f, const rule_input& s, const failed_call& i) {
 }
 
 void show_incident(finding& f, const failed_call& i) {
-  std::vector<u64> calls;
+  std::vector<call_number> calls;
   calls.reserve(i.samples.size());
   for (const auto& s : i.samples) calls.push_back(s.call);
   f.show(std::move(calls), how_often(i));
@@ -141,11 +141,11 @@ std::string_view name_of(severity s) noexcept {
   return s == severity::error ? "error" : s == severity::warning ? "warning" : "info";
 }
 
-u64 finding::first_call() const noexcept {
-  u64 first = 0;
+call_number finding::first_call() const noexcept {
+  call_number first;
   for (const auto& e : shown)
     for (const auto c : e.calls)
-      if (first == 0 || c < first) first = c;
+      if (first == none || c < first) first = c;
   return first;
 }
 

@@ -23,7 +23,7 @@ bool resembles(std::string_view a, std::string_view b) {
 void show_near(finding& f, const rule_input& s, const searched& q) {
   std::vector<std::string> near, others;
   for (const auto& o : s.d.objects.known()) {
-    if (q.slot != unknown && o.slot != q.slot) continue;
+    if (q.slot != none && o.slot != q.slot) continue;
     const bool alike = (q.label && o.label && resembles(*q.label, *o.label)) || (q.id && o.id && *q.id == *o.id) ||
                        (q.label && o.label && *q.label == *o.label);
     auto& list = alike ? near : others;
@@ -67,7 +67,7 @@ void object_not_found(const rule_input& s, const rule& r, findings& out) {
     if (!q.is_named() || q.found != 0 || went_on(s, q.last) || found_otherwise(s, q)) continue;
     // Whether the same name was found under another class: then only a part of the pair is missing.
     const auto same_name = [&](const searched& o) {
-      return &o != &q && o.found != 0 && o.last_found != 0 && o.label == q.label && o.id == q.id;
+      return &o != &q && o.found != 0 && o.last_found != none && o.label == q.label && o.id == q.id;
     };
     const bool partly = std::any_of(all.begin(), all.end(), same_name);
     if (partly && q.object_class != CKO_PRIVATE_KEY) continue;
@@ -80,7 +80,7 @@ void object_not_found(const rule_input& s, const rule& r, findings& out) {
     f.say = cat("The client searched ", q.slot_name, " for a ", wanted(q), " and found none.");
     f.show({q.first, q.last}, cat("searched ", counted(q.times, "time"), ", found 0 objects each time"));
     const auto& known = s.d.objects.known();
-    const auto here = [&](const object& o) { return q.slot == unknown || o.slot == q.slot; };
+    const auto here = [&](const object& o) { return q.slot == none || o.slot == q.slot; };
     // An object with one of the two names, or with the bytes that the text of the ID stands for.
     const auto by_id = std::find_if(known.begin(), known.end(), [&](const object& o) {
       return q.label && q.id && !q.id->empty() && here(o) && o.id == q.id && o.label != q.label;
@@ -181,7 +181,7 @@ void private_invisible(const rule_input& s, const rule& r, findings& out) {
 
 void objects_late(const rule_input& s, const rule& r, findings& out) {
   for (const auto& q : s.d.objects.searches()) {
-    if (q.late_found == 0 || q.late_gap > 60 * second) continue;
+    if (q.late_found == none || q.late_gap > 60 * second) continue;
     auto& f = add(out, s, r);
     f.about = topic::object;
     f.say = cat("A search on ", q.slot_name, " found nothing, and ", duration(q.late_gap), " later it found objects.");

@@ -88,7 +88,7 @@ void session_leak(const rule_input& s, const rule& r, findings& out) {
     const bool says_so = i->value == CKR_SESSION_COUNT;
     if (i->which != function::C_OpenSession && !says_so) continue;
     // Another code: only if the same call had worked before, and many sessions are open.
-    const bool worked_before = s.d.tally.of(function::C_OpenSession).first_ok != 0 &&
+    const bool worked_before = s.d.tally.of(function::C_OpenSession).first_ok != none &&
                                s.d.tally.of(function::C_OpenSession).first_ok < i->first;
     if (!says_so && (!worked_before || first.sessions < few_sessions)) continue;
     auto& f = add(out, s, r);
@@ -131,17 +131,17 @@ void session_gone(const rule_input& s, const rule& r, findings& out) {
     const bool login = i->value == CKR_USER_NOT_LOGGED_IN;
     // The login ended with the session that held it; where nobody ever logged in there is nothing to lose, and of a call
     // whose token is not known nobody can say who was logged in.
-    if (login && (first.logged_in || first.slot == unknown || s.d.logins.first_success() == 0 ||
+    if (login && (first.logged_in || first.slot == none || s.d.logins.first_success() == none ||
                   s.d.logins.first_success() > i->first))
       continue;
-    if (!login && first.finalized_in != 0 && !first.initialized) continue;  // C_Finalize: other rules
-    if (!login && first.session_handle == unknown) continue;                // the log does not show it
+    if (!login && first.finalized_in != none && !first.initialized) continue;  // C_Finalize: other rules
+    if (!login && first.session_handle == none) continue;                      // the log does not show it
     auto& f = add(out, s, r);
     f.about = topic::session;
     if (login) {
       f.say = cat("The login had ended when ", name_of(i->which), " needed it.");
       // A logout is the cause, and what other rules begin with that tell more of it.
-      if (first.logout_in != 0)
+      if (first.logout_in != none)
         f.show({first.logout_in}, cat("C_Logout by thread ", first.logout_by));
       else
         f.show({s.d.logins.first_success()}, "C_Login had succeeded");
@@ -170,7 +170,7 @@ void session_timed_out(const rule_input& s, const rule& r, findings& out) {
     const auto& worked = s.d.tally.of(i->which);
     const auto stage = stage_of(i->which);
     const bool handle = i->value == CKR_SESSION_HANDLE_INVALID || i->value == CKR_SESSION_CLOSED;
-    const bool asks_device = !handle && stage >= 1 && stage <= 3 && worked.first_ok != 0;
+    const bool asks_device = !handle && stage >= 1 && stage <= 3 && worked.first_ok != none;
     const auto idle = std::find_if(i->samples.begin(), i->samples.end(), [&](const sample& x) {
       return x.idle >= long_idle && (x.session_open || (asks_device && worked.first_ok < x.call));
     });
@@ -191,7 +191,7 @@ void logout_race(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i :
        s.d.failed_calls.with({CKR_USER_NOT_LOGGED_IN, CKR_OBJECT_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID})) {
     for (const auto& x : i->samples) {
-      if (x.logout_in == 0 || x.logout_by == x.thread || x.logged_in) continue;
+      if (x.logout_in == none || x.logout_by == x.thread || x.logged_in) continue;
       auto& f = add(out, s, r);
       f.about = topic::session;
       f.say = cat("Thread ", x.logout_by, " logged out while thread ", x.thread,

@@ -16,15 +16,15 @@ namespace {
 // "--slot 5 ", or nothing where the client used none.
 std::string used_slot(const rule_input& s) {
   const auto& opened = s.d.sessions.opened_slots;
-  return opened.empty() || opened.back() == model::unknown ? std::string() : cat("--slot ", opened.back(), " ");
+  return opened.empty() || opened.back() == none ? std::string() : cat("--slot ", opened.back(), " ");
 }
 
 }  // namespace
 
 std::string list_objects(const rule_input& s) { return pkcs11_tool(s, used_slot(s) + "--login --list-objects"); }
 
-std::string list_objects(const rule_input& s, u64 slot) {
-  return slot == model::unknown ? list_objects(s) : pkcs11_tool(s, cat("--slot ", slot, " --login --list-objects"));
+std::string list_objects(const rule_input& s, slot_id slot) {
+  return slot == none ? list_objects(s) : pkcs11_tool(s, cat("--slot ", slot, " --login --list-objects"));
 }
 
 std::string list_mechanisms(const rule_input& s) { return pkcs11_tool(s, used_slot(s) + "--list-mechanisms"); }

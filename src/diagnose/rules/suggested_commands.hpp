@@ -20,7 +20,7 @@ inline std::string list_tokens(const rule_input& s) { return pkcs11_tool(s, "--l
 
 /// The objects of a token, after a login with a PIN that is asked for. Without a slot: the one that the client used last.
 std::string list_objects(const rule_input& s);
-std::string list_objects(const rule_input& s, u64 slot);
+std::string list_objects(const rule_input& s, slot_id slot);
 std::string list_mechanisms(const rule_input& s);
 
 /// The path of the module, as a word of a command.

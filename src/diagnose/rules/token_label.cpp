@@ -36,7 +36,7 @@ void show_what_was_read(finding& f, const rule_input& s, const std::vector<label
   const auto& l = s.d.slot_queries;
   f.show({l.first_token_info, l.last_token_info},
          cat("the client read ", counted(tokens.size(), "token"), ": ", listed(names_of(tokens), 8)));
-  if (s.d.sessions.first_open == 0)
+  if (s.d.sessions.first_open == none)
     f.show({}, "then it opened no session: it stopped looking for the token here");
   else if (s.d.logins.succeeded() != 0)
     f.show({s.d.logins.first_success()}, "it logged in nevertheless, so it may not use this label");
@@ -105,7 +105,7 @@ void nameless(const rule_input& s, const rule& r, findings& out, const std::vect
   auto& f = add(out, s, r);
   f.about = topic::label;
   f.fault = fault::configuration;
-  if (s.d.sessions.first_open != 0) f.level = severity::warning;
+  if (s.d.sessions.first_open != none) f.level = severity::warning;
   f.say = cat(tokens.size() == 1 ? std::string("The token has") : cat("All ", tokens.size(), " tokens have"),
               " an empty label: no configured label can match.");
   std::vector<std::string> slots;
@@ -115,7 +115,7 @@ void nameless(const rule_input& s, const rule& r, findings& out, const std::vect
                         label::printable(label::unpadded(t.manufacturer))));
   f.show({s.d.slot_queries.first_token_info, s.d.slot_queries.last_token_info}, listed(slots, 8));
   for (const auto& t : tokens)
-    for (const auto* h : habits_of(s, t.slot, function::C_GetTokenInfo, CKR_OK)) {
+    for (const auto* h : habits_of(s, slot_id(t.slot), function::C_GetTokenInfo, CKR_OK)) {
       f.show({}, cat("known of this module: ", h->text, " (", h->source, ")"));
       break;
     }
@@ -133,7 +133,7 @@ void label_mismatch(const rule_input& s, const rule& r, findings& out) {
 
   // No label is known to us. Who reads all tokens and uses none has found none that he was looking for.
   const auto& l = s.d.slot_queries;
-  if (l.token_infos == 0 || s.d.sessions.first_open != 0 || s.d.logins.tried() != 0) return;
+  if (l.token_infos == 0 || s.d.sessions.first_open != none || s.d.logins.tried() != 0) return;
   if (s.d.tally.of(function::C_InitToken).calls != 0) return;
   auto& f = add(out, s, r);
   speaker by{};
@@ -172,7 +172,7 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
       slots.push_back(
           cat(text::slot(tokens[j].slot), ", serial number ", label::printable(label::unpadded(tokens[j].serial))));
       const auto& opened = s.d.sessions.opened_slots;
-      used |= std::find(opened.begin(), opened.end(), tokens[j].slot) != opened.end();
+      used |= std::find(opened.begin(), opened.end(), slot_id(tokens[j].slot)) != opened.end();
     }
     if (!is_first || slots.size() < 2 || !used) continue;
     // One serial number in two slots is one token, as after C_InitToken in SoftHSM; a client that makes tokens sees
@@ -181,7 +181,7 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
     for (std::size_t j = 0; j < tokens.size(); ++j)
       if (label::unpadded(tokens[j].label) == name && (tokens[j].flags & CKF_TOKEN_INITIALIZED) != 0)
         one_token &= tokens[j].serial == tokens[i].serial;
-    if (one_token || s.d.tally.of(function::C_InitToken).last_ok != 0) continue;
+    if (one_token || s.d.tally.of(function::C_InitToken).last_ok != none) continue;
     auto& f = add(out, s, r);
     f.about = topic::label;
     f.say = cat(slots.size(), " tokens have the label ", quoted(name), ": clients use the first one that they find.");
@@ -192,10 +192,10 @@ void label_twice(const rule_input& s, const rule& r, findings& out) {
 }
 
 void token_not_initialised(const rule_input& s, const rule& r, findings& out) {
-  if (s.d.tally.of(function::C_InitToken).last_ok != 0) return;
+  if (s.d.tally.of(function::C_InitToken).last_ok != none) return;
   // Clients that look at every slot open sessions on blank ones, too: what counts is where a login was tried.
   const auto& logins = s.d.logins.all();
-  const auto tried_at = [&](u64 id) {
+  const auto tried_at = [&](slot_id id) {
     return std::any_of(logins.begin(), logins.end(), [&](const pin_use& u) { return u.slot == id; });
   };
   bool any_initialised = false;
@@ -223,7 +223,7 @@ void token_not_initialised(const rule_input& s, const rule& r, findings& out) {
   f.about = topic::no_token;
   f.say = any_initialised ? cat("The client uses ", model::describe(*meant), ", which has not been initialised.")
                           : "The only token has not been initialised.";
-  f.show({meant->token->seen_in}, cat(text::slot(meant->id), " lacks CKF_TOKEN_INITIALIZED"));
+  f.show({meant->token->seen_in}, cat(text::slot(meant->id.value()), " lacks CKF_TOKEN_INITIALIZED"));
   f.advice =
       "Configure the slot of an initialised token. If this token was already initialised, the module uses another user, "
       "configuration or device than the tool that initialised it. Initialise it only if it is really new: that deletes "

@@ -33,7 +33,7 @@ void show_surroundings(finding& f, const failed_call& i, const sample& first) {
                              first.parameter_known ? describe_parameter(first) : "parameter not on the tape"));
   if (first.key) f.show({}, cat("key: ", first.key_name));
   if (first.second_key) f.show({}, cat("second key: ", first.second_key_name));
-  if (first.slot != unknown) f.show({}, cat("token: ", first.slot_name));
+  if (first.slot != none) f.show({}, cat("token: ", first.slot_name));
   if (first.input_length != unknown) f.show({}, counted(first.input_length, "byte") + " of data");
   const auto section = section_of(i.which);
   if (i.which != model::unknown_function && i.value < CKR_VENDOR_DEFINED)

@@ -10,7 +10,7 @@ namespace p11tape::diagnose {
 
 /// What went wrong, as far as clients tell it apart.
 enum class topic : std::uint8_t {
-  none,
+  no_topic,
   load,        ///< the module could not be loaded
   setting,     ///< the configuration was not understood
   initialize,  ///< C_Initialize failed

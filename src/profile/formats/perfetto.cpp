@@ -57,18 +57,18 @@ trace_writer::trace_writer(trace_file& to, const tape::reader& tape, const std::
   events_ += "}},\n";
 }
 
-u64 trace_writer::track_of(const tape::thread_info& t) {
+u64 trace_writer::track_of(const model::calling_thread& t) {
   const auto [at, is_new] = tracks_.try_emplace(t.number, t.id);
   if (!is_new) return at->second;
   // The kernel gave the id to another thread again: it gets a track of its own, beyond all ids that there are.
-  if (used_ids_[t.id]++ != 0) at->second = (u64{1} << 32) + t.number;
+  if (used_ids_[t.id]++ != 0) at->second = (u64{1} << 32) + t.number.value();
   name_thread(t, at->second);
   return at->second;
 }
 
-void trace_writer::name_thread(const tape::thread_info& t, u64 track) {
+void trace_writer::name_thread(const model::calling_thread& t, u64 track) {
   events_ += "{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":" + std::to_string(pid_) +
-             ",\"tid\":" + std::to_string(track) + ",\"args\":{\"name\":\"thread " + std::to_string(t.number) +
+             ",\"tid\":" + std::to_string(track) + ",\"args\":{\"name\":\"thread " + std::to_string(t.number.value()) +
              "\"}},\n";
 }
 
@@ -91,7 +91,7 @@ void trace_writer::see(const call_context& now, std::span<const tape::exchange_v
   }
   events_ += ",\"cat\":\"pkcs11\",\"name\":";
   append_json_text(diagnose::name_of(now.which), events_);
-  events_ += ",\"args\":{\"call\":" + std::to_string(c.number);
+  events_ += ",\"args\":{\"call\":" + std::to_string(c.number.value());
   const auto argument = [&](const char* name, const std::string& text) {
     events_ += std::string(",\"") + name + "\":";
     append_json_text(text, events_);
@@ -120,7 +120,7 @@ void trace_writer::see(const call_context& now, std::span<const tape::exchange_v
     append_microseconds(to - from, events_);
     events_ += ",\"cat\":\"card\",\"name\":";
     append_json_text(told.command.empty() ? told.function : told.command, events_);
-    events_ += ",\"args\":{\"call\":" + std::to_string(c.number);
+    events_ += ",\"args\":{\"call\":" + std::to_string(c.number.value());
     argument("exchange", line);
     events_ += "}},\n";
     from = to;

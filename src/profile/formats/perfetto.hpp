@@ -47,13 +47,13 @@ class trace_writer {
   void finish() { to_.write(events_); }
 
  private:
-  void name_thread(const tape::thread_info& t, u64 track);
+  void name_thread(const model::calling_thread& t, u64 track);
   void begin_event(const char* phase, u64 track, u64 start);
-  u64 track_of(const tape::thread_info& t);
+  u64 track_of(const model::calling_thread& t);
 
   trace_file& to_;
   u64 pid_, offset_;
-  std::map<u64, u64> tracks_;  // number of a thread -> id that is shown; ids may be used again, tracks not
+  std::map<model::thread_number, u64> tracks_;  // the id that is shown; ids may be used again, tracks not
   std::map<u64, u64> used_ids_;
   std::string events_;
 };

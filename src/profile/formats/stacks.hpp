@@ -37,7 +37,7 @@ class stacks {
 
   std::vector<node> nodes_ = std::vector<node>(1);
   std::map<key, std::size_t> index_;
-  std::unordered_map<u64, std::vector<open_call>> open_;  // by number of the thread: the calls around the next one
+  std::unordered_map<model::thread_number, std::vector<open_call>> open_;  // the calls around the next one
 };
 
 }  // namespace p11tape::profile

@@ -64,11 +64,11 @@ const model::function_role& call_cells::role(const model::call& c) const noexcep
 }
 
 const token_words& call_cells::token(const model::slot* s) {
-  static const token_words none;
-  if (s == nullptr || !s->token) return none;
+  static const token_words nothing;
+  if (s == nullptr || !s->token) return nothing;
   auto& w = tokens_[s->id];
   const auto& t = *s->token;
-  if (const auto version = t.seen_in + 1; w.version != version) {
+  if (const auto version = t.seen_in.value() + 1; w.version != version) {
     w.version = version;
     w.label = pool_->keep_safe(unpadded(t.label));
     w.serial = pool_->keep_safe(unpadded(t.serial));
@@ -184,14 +184,13 @@ cell call_cells::output_bytes(const model::call& c) const {
 
 cell call_cells::of_key(calls_column column, const model::call_context& now) {
   if (column == calls_column::object)
-    return now.object_handle != unknown ? cell::of(now.object_handle)
-                                        : cell::when(now.key != nullptr, now.key != nullptr ? now.key->handle : 0);
+    return known(now.object_handle == model::none && now.key != nullptr ? now.key->handle : now.object_handle);
   if (column == calls_column::object_id) {
     const auto handle = now.key != nullptr ? now.key->handle : now.object_handle;
-    return handle == unknown ? cell{} : cell::of(id_of_object(now.slot_id, handle));
+    return handle == model::none ? cell{} : cell::of(id_of_object(now.slot_id, handle));
   }
-  static const key_words none;
-  const auto& k = now.key != nullptr ? key(*now.key) : none;
+  static const key_words nothing;
+  const auto& k = now.key != nullptr ? key(*now.key) : nothing;
   switch (column) {
     case calls_column::key_label:
       return text_of(k.label);
@@ -223,7 +222,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
     case col::id:
       return cell::of(id_of(c));
     case col::number:
-      return cell::of(c.number);
+      return cell::of(c.number.value());
     case col::host:
       return text_of(words_.host);
     case col::program:
@@ -231,7 +230,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
     case col::pid:
       return cell::of(words_.pid);
     case col::thread:
-      return cell::of(c.thread.number);
+      return cell::of(c.thread.number.value());
     case col::time:
       moment_.clear();
       append_moment(c.has_start() ? c.start_wall() : 0, moment_);
@@ -253,7 +252,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
     case col::depth:
       return cell::of(c.depth);
     case col::outer:
-      return cell::when(c.outer != 0, c.outer);
+      return known(c.outer);
     case col::input_bytes:
       return input_bytes(c);
     case col::output_bytes:
@@ -273,7 +272,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
   if (now == nullptr) return {};
   switch (column) {
     case col::slot:
-      return cell::when(now->slot_id != unknown, now->slot_id);
+      return known(now->slot_id);
     case col::token:
       return text_of(token(now->slot).label);
     case col::serial:
@@ -283,7 +282,7 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
     case col::firmware:
       return text_of(token(now->slot).firmware);
     case col::session:
-      return cell::when(now->session_handle != unknown, now->session_handle);
+      return known(now->session_handle);
     case col::session_id:
       return session_id(*now);
     case col::mechanism:

@@ -55,13 +55,13 @@ class call_cells {
   symbols* pool_;
   tape_words words_;
   std::vector<model::function_role> roles_;
-  std::unordered_map<u64, token_words> tokens_;  // by slot id
-  std::unordered_map<u64, key_words> keys_;      // by the object's number
-  std::unordered_map<u64, u64> opened_;          // number of the call of C_OpenSession -> its id
+  std::unordered_map<model::slot_id, token_words> tokens_;
+  std::unordered_map<model::object_number, key_words> keys_;
+  std::unordered_map<model::call_number, u64> opened_;  // a call of C_OpenSession -> its id
   std::unordered_map<u64, std::string_view> anomalies_;
   std::string moment_, weakness_;
   const model::object* last_key_ = nullptr;
-  u64 last_key_number_ = 0;
+  model::object_number last_key_number_;
   const key_words* last_words_ = nullptr;
 };
 

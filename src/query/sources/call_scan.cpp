@@ -33,7 +33,7 @@ bool call_scan::open_next() {
 }
 
 bool call_scan::lets(const model::call& c) {
-  if (c.number < limits_.first) return false;
+  if (c.number.value() < limits_.first) return false;
   if (limits_.functions && (c.function_number >= functions_.size() || !functions_[c.function_number])) return false;
   if (const auto wall = c.start_wall(); wall < limits_.from || wall > limits_.to) return false;
   if (limits_.ids && !std::binary_search(limits_.ids->begin(), limits_.ids->end(), id_of(c))) return false;
@@ -43,7 +43,7 @@ bool call_scan::lets(const model::call& c) {
 bool call_scan::next() {
   for (;;) {
     if (!stream_ && !open_next()) return false;
-    while ((call_ = stream_->next()) != nullptr && call_->number <= limits_.last) {
+    while ((call_ = stream_->next()) != nullptr && call_->number.value() <= limits_.last) {
       if (++seen_ % look_every == 0 && stop_ != nullptr && stop_->load(std::memory_order_relaxed)) throw interrupted();
       if (state_) {
         now_ = &state_->take(*call_);

@@ -21,7 +21,7 @@ namespace p11tape::query {
 /// What a scan may leave out. It may hand out more than that: callers test again.
 struct scan_limits {
   u64 from = 0, to = ~u64{0};     ///< start of the call, ns since 1970
-  u64 first = 0, last = ~u64{0};  ///< number of the call
+  u64 first = 0, last = ~u64{0};  ///< value of the number of the call
   std::optional<std::vector<std::string>> functions, return_values, tapes, hosts;
   std::optional<std::vector<u64>> ids;
   bool needs_model = true;

@@ -16,7 +16,8 @@ namespace p11tape::query {
 namespace {
 
 using cryptoki::effect;
-using model::unknown;
+using model::object_handle;
+using model::session_handle;
 
 constexpr std::size_t most_objects = 65536;  // of one tape
 
@@ -74,7 +75,8 @@ void tape_collector::see_tape(const model::call_context& now) {
 
 // ---- sessions
 
-tape_collector::open_session& tape_collector::open(const model::call_context& now, u64 handle, bool opened_now) {
+tape_collector::open_session& tape_collector::open(const model::call_context& now, session_handle handle,
+                                                   bool opened_now) {
   using col = sessions_column;
   const auto& c = *now.call;
   auto& s = open_[handle];
@@ -89,9 +91,9 @@ tape_collector::open_session& tape_collector::open(const model::call_context& no
   t.at(s.row, col::host) = cell::of_symbol(words.host);
   t.at(s.row, col::program) = cell::of_symbol(words.program);
   t.at(s.row, col::pid) = cell::of(words.pid);
-  t.at(s.row, col::thread) = cell::of(c.thread.number);
-  t.at(s.row, col::handle) = cell::of(handle);
-  t.at(s.row, col::slot) = cell::when(now.slot_id != unknown, now.slot_id);
+  t.at(s.row, col::thread) = cell::of(c.thread.number.value());
+  t.at(s.row, col::handle) = cell::of(handle.value());
+  t.at(s.row, col::slot) = known(now.slot_id);
   t.at(s.row, col::token) = cell::of_symbol(token.label);
   t.at(s.row, col::serial) = cell::of_symbol(token.serial);
   t.at(s.row, col::token_model) = cell::of_symbol(token.model);
@@ -102,7 +104,7 @@ tape_collector::open_session& tape_collector::open(const model::call_context& no
   if (opened_now) {
     ++sessions_;
     t.at(s.row, col::read_write) = cell::of((now.word(now.role->flags) & CKF_RW_SESSION) != 0 ? 1 : 0);
-    t.at(s.row, col::opened_number) = cell::of(c.number);
+    t.at(s.row, col::opened_number) = cell::of(c.number.value());
     std::string moment;
     append_moment(c.start_wall(), moment);
     t.at(s.row, col::opened) = cell::of_symbol(pool_->keep(moment));
@@ -111,7 +113,7 @@ tape_collector::open_session& tape_collector::open(const model::call_context& no
   return s;
 }
 
-void tape_collector::close(u64 handle, u64 wall, std::string_view how) {
+void tape_collector::close(session_handle handle, u64 wall, std::string_view how) {
   const auto i = open_.find(handle);
   if (i == open_.end()) return;
   using col = sessions_column;
@@ -126,12 +128,12 @@ void tape_collector::close(u64 handle, u64 wall, std::string_view how) {
 void tape_collector::see_session(const model::call_context& now) {
   const auto& c = *now.call;
   const auto close_if = [&](auto wanted, std::string_view how) {
-    std::vector<u64> handles;
+    std::vector<session_handle> handles;
     for (const auto& [handle, s] : open_)
       if (wanted(s)) handles.push_back(handle);
     for (const auto h : handles) close(h, c.leave.wall, how);
   };
-  if (now.session_handle != unknown) {
+  if (now.session_handle != model::none) {
     auto i = open_.find(now.session_handle);
     if (i == open_.end() && now.ok && now.session != nullptr) {
       open(now, now.session_handle, false);
@@ -146,8 +148,9 @@ void tape_collector::see_session(const model::call_context& now) {
   switch (now.role->does) {
     case effect::open_session:
       if (const auto handles = model::output_numbers(c, now.role->result); handles.size() == 1) {
-        close(handles[0], c.leave.wall, "replaced");
-        open(now, handles[0], true);
+        const session_handle opened(handles[0]);
+        close(opened, c.leave.wall, "replaced");
+        open(now, opened, true);
       }
       break;
     case effect::close_session:
@@ -214,8 +217,8 @@ tape_collector::seen_object* tape_collector::touch(const model::recorded_process
     t.at(row, col::id) = cell::of(id);
     t.at(row, col::host) = cell::of_symbol(words.host);
     t.at(row, col::program) = cell::of_symbol(words.program);
-    t.at(row, col::handle) = cell::of(o.handle);
-    t.at(row, col::slot) = cell::when(o.slot != unknown, o.slot);
+    t.at(row, col::handle) = cell::of(o.handle.value());
+    t.at(row, col::slot) = known(o.slot);
     t.at(row, col::token) = cell::of_symbol(token.label);
     t.at(row, col::serial) = cell::of_symbol(token.serial);
     t.at(row, col::first_seen_ns) = cell::of(wall);
@@ -256,9 +259,9 @@ void tape_collector::see_objects(const model::call_context& now) {
   const auto& in = *now.process;
   if (!pending_.empty()) settle(in);
   const auto does = now.role->does;
-  const bool on_key = now.role->on != model::operation::none && now.role->on != model::operation::search;
+  const bool on_key = now.role->on != model::operation::no_operation && now.role->on != model::operation::search;
   seen_object* seen = nullptr;
-  if (now.object_handle != unknown && now.object_handle != 0) {
+  if (now.object_handle != model::none && now.object_handle.value() != CK_INVALID_HANDLE) {
     // What this very call tells of the object counts at once, so it is looked up again.
     if (const auto* o = in.find_object(now.slot_id, now.object_handle)) seen = touch(in, *o, c.start_wall(), on_key);
   } else if (now.key != nullptr) {
@@ -278,7 +281,8 @@ void tape_collector::see_objects(const model::call_context& now) {
     if (argument < 0) continue;
     const auto handles = model::output_numbers(c, argument);
     for (std::size_t i = 0; i < handles.size(); ++i)
-      pending_.push_back({now.slot_id, handles[i], c.start_wall(), cert.subject, cert.not_after, cert.not_after_ns});
+      pending_.push_back(
+          {now.slot_id, object_handle(handles[i]), c.start_wall(), cert.subject, cert.not_after, cert.not_after_ns});
   }
 }
 

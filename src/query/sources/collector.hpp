@@ -25,14 +25,17 @@ class tape_collector {
  private:
   struct open_session {
     std::size_t row = 0;
-    u64 calls = 0, errors = 0, slot = model::unknown;
+    u64 calls = 0, errors = 0;
+    model::slot_id slot;
   };
   struct seen_object {
     std::size_t row = 0;
     u64 version = 0, uses = 0, last_seen = 0;
   };
   struct pending_object {  // the result of the last call, which the model knows from the next one on
-    u64 slot, handle, wall;
+    model::slot_id slot;
+    model::object_handle handle;
+    u64 wall;
     std::string_view subject, not_after;
     u64 not_after_ns;
   };
@@ -42,8 +45,8 @@ class tape_collector {
   };
 
   void see_session(const model::call_context& now);
-  open_session& open(const model::call_context& now, u64 handle, bool opened_now);
-  void close(u64 handle, u64 wall, std::string_view how);
+  open_session& open(const model::call_context& now, model::session_handle handle, bool opened_now);
+  void close(model::session_handle handle, u64 wall, std::string_view how);
   void see_objects(const model::call_context& now);
   void settle(const model::recorded_process& in);
   seen_object* touch(const model::recorded_process& in, const model::object& o, u64 wall, bool uses);
@@ -55,7 +58,7 @@ class tape_collector {
   call_cells* cells_;
   symbols* pool_;
   collected_tables* into_;
-  std::unordered_map<u64, open_session> open_;
+  std::unordered_map<model::session_handle, open_session> open_;
   std::unordered_map<u64, seen_object> objects_;  // by id
   std::vector<pending_object> pending_;
   std::unordered_map<u64, certificate_words> certificates_;  // by hash of the bytes

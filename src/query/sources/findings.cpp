@@ -42,8 +42,8 @@ class flattener {
     text(col::fix, f.advice);
     into_->at(row, col::revision) = cell::of(revision);
     into_->at(row, col::started_ns) = cell::of(tape.started);
-    if (const auto call = f.first_call(); call != 0) {
-      into_->at(row, col::number) = cell::of(call);
+    if (const auto call = f.first_call(); call != model::none) {
+      into_->at(row, col::number) = known(call);
       rows_.emplace_back(row, call);
       wanted_.insert(call);
     }
@@ -52,7 +52,7 @@ class flattener {
 
   /// Looks up the calls that the rows of one tape name.
   void find_calls(const tape::reader& tape) {
-    std::map<u64, evidence_call> found;
+    std::map<model::call_number, evidence_call> found;
     model::call_stream calls(tape);
     while (const auto* c = wanted_.empty() ? nullptr : calls.next()) {
       if (wanted_.erase(c->number) != 0) found[c->number] = {id_of(*c), c->has_start() ? c->start_wall() : 0};
@@ -71,8 +71,8 @@ class flattener {
   symbols* pool_;
   stored_table* into_;
   std::map<std::pair<std::string_view, std::string_view>, u64> ordinals_;
-  std::vector<std::pair<std::size_t, u64>> rows_;
-  std::set<u64> wanted_;
+  std::vector<std::pair<std::size_t, model::call_number>> rows_;
+  std::set<model::call_number> wanted_;
 };
 
 }  // namespace

@@ -41,8 +41,12 @@ tape_words words_of(const tape::reader& tape, symbols& pool) {
   return w;
 }
 
-u64 id_of_object(u64 slot, u64 handle) noexcept { return mixed(mixed(slot) ^ handle) & positive; }
+u64 id_of_object(model::slot_id slot, model::object_handle handle) noexcept {
+  return mixed(mixed(slot.value()) ^ handle.value()) & positive;
+}
 
-u64 id_of_old_session(u64 handle) noexcept { return (positive >> 1) + 1 + (mixed(handle) & positive >> 2); }
+u64 id_of_old_session(model::session_handle handle) noexcept {
+  return (positive >> 1) + 1 + (mixed(handle.value()) & positive >> 2);
+}
 
 }  // namespace p11tape::query

@@ -16,16 +16,22 @@ struct tape_words {
 /// when it is copied, and wherever it is read.
 tape_words words_of(const tape::reader& tape, symbols& pool);
 
+/// The number as a cell; NULL for `none`.
+template <class Kind, u64 None>
+cell known(model::number_of<Kind, None> n) noexcept {
+  return cell::when(n != model::none, n.value());
+}
+
 /// Of a call within its tape: thread and the thread's own count, which both stay as they are while the tape grows.
 inline u64 id_of(const model::call& c) noexcept {
-  return c.thread.number << 32 | (c.begun() ? c.enter.call : c.leave.call);
+  return c.thread.number.value() << 32 | (c.begun() ? c.enter.call : c.leave.call);
 }
 
 /// Of an object within its tape.
-u64 id_of_object(u64 slot, u64 handle) noexcept;
+u64 id_of_object(model::slot_id slot, model::object_handle handle) noexcept;
 
 /// Of a session whose opening is not on the tape.
-u64 id_of_old_session(u64 handle) noexcept;
+u64 id_of_old_session(model::session_handle handle) noexcept;
 
 /// Bits of a well-mixed hash, 62 of them: positive in every engine.
 u64 hash_of(std::string_view text, u64 seed = 0) noexcept;

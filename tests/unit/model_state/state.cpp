@@ -8,7 +8,10 @@ namespace {
 
 using cryptoki::function;
 using model::known;
+using model::object_handle;
 using model::operation;
+using model::session_handle;
+using model::slot_id;
 
 void begin(tape_story& s) { s.initialize().slot_list({5}).token_info(5, {.label = "mytoken"}).open(5, 1).login(1); }
 
@@ -19,53 +22,53 @@ TEST_CASE("sessions, logins and tokens are followed") {
   const ended e(s);
   const auto& in = e.library();
   CHECK(in.initialized == known::yes);
-  REQUIRE(in.find_slot(5) != nullptr);
-  const auto& slot = *in.find_slot(5);
+  REQUIRE(in.find_slot(slot_id(5)) != nullptr);
+  const auto& slot = *in.find_slot(slot_id(5));
   REQUIRE(slot.token);
   CHECK(slot.token->label.starts_with("mytoken "));
   CHECK(slot.token->max_pin == 64);
   CHECK(slot.sessions == 1);
   CHECK(slot.rw_sessions == 1);
   CHECK(slot.user == CKU_USER);
-  CHECK(in.find_session(1) == nullptr);
-  REQUIRE(in.find_session(2) != nullptr);
-  CHECK(in.find_session(2)->number == 2);
-  CHECK(in.find_session(2)->writes());
-  REQUIRE(in.find_past(1, true) != nullptr);
-  CHECK(in.find_past(1, true)->how == model::ending::closed);
+  CHECK(in.find_session(session_handle(1)) == nullptr);
+  REQUIRE(in.find_session(session_handle(2)) != nullptr);
+  CHECK(in.find_session(session_handle(2))->number == model::session_number(2));
+  CHECK(in.find_session(session_handle(2))->writes());
+  REQUIRE(in.find_past(session_handle(1)) != nullptr);
+  CHECK(in.find_past(session_handle(1))->how == model::ending::closed);
 }
 
 TEST_CASE("the login ends with the last session, with a logout, and with C_Finalize") {
   tape_story last;
   begin(last);
   last.close(1);
-  CHECK_FALSE(ended(last).library().find_slot(5)->logged_in());
+  CHECK_FALSE(ended(last).library().find_slot(slot_id(5))->logged_in());
   tape_story logout;
   begin(logout);
   logout.call("C_Logout", {1});
-  CHECK_FALSE(ended(logout).library().find_slot(5)->logged_in());
+  CHECK_FALSE(ended(logout).library().find_slot(slot_id(5))->logged_in());
   tape_story all;
   begin(all);
   all.call("C_CloseAllSessions", {5});
-  CHECK_FALSE(ended(all).library().find_slot(5)->logged_in());
+  CHECK_FALSE(ended(all).library().find_slot(slot_id(5))->logged_in());
   CHECK(ended(all).library().sessions.empty());
   tape_story finalized;
   begin(finalized);
   finalized.finalize();
   const ended e(finalized);
-  CHECK_FALSE(e.library().find_slot(5)->logged_in());
+  CHECK_FALSE(e.library().find_slot(slot_id(5))->logged_in());
   CHECK(e.library().initialized == known::no);
-  CHECK(e.library().find_past(1, true)->how == model::ending::finalized);
-  CHECK(e.library().find_slot(5)->token);
+  CHECK(e.library().find_past(session_handle(1))->how == model::ending::finalized);
+  CHECK(e.library().find_slot(slot_id(5))->token);
 }
 
 TEST_CASE("a failed login changes nothing, a context-specific one is nobody's login") {
   tape_story s;
   s.initialize().slot_list({5}).token_info(5, {}).open(5, 1).login(1, CKR_PIN_INCORRECT);
-  CHECK_FALSE(ended(s).library().find_slot(5)->logged_in());
+  CHECK_FALSE(ended(s).library().find_slot(slot_id(5))->logged_in());
   tape_story context;
   context.initialize().slot_list({5}).token_info(5, {}).open(5, 1).login(1, CKR_OK, {}, CKU_CONTEXT_SPECIFIC);
-  CHECK_FALSE(ended(context).library().find_slot(5)->logged_in());
+  CHECK_FALSE(ended(context).library().find_slot(slot_id(5))->logged_in());
 }
 
 TEST_CASE("a handle that is used again is another session") {
@@ -73,8 +76,8 @@ TEST_CASE("a handle that is used again is another session") {
   begin(s);
   s.close(1).open(5, 1);
   const ended e(s);
-  CHECK(e.library().find_session(1)->number == 2);
-  CHECK(e.library().find_past(1, true)->number == 1);
+  CHECK(e.library().find_session(session_handle(1))->number == model::session_number(2));
+  CHECK(e.library().find_past(session_handle(1))->number == model::session_number(1));
 }
 
 TEST_CASE("operations begin, go on and end") {
@@ -94,20 +97,21 @@ TEST_CASE("operations begin, go on and end") {
     tape_story other;
     begin(other);
     other.find(1, CKO_PRIVATE_KEY, "key", "45", {7}).sign_init(1, CKM_RSA_PKCS, 7).sign(1);
-    u64 mechanism = 0, key = 0;
+    u64 mechanism = 0;
+    object_handle key;
     const ended all(other, [&](const model::call_context& now) {
       if (!now.is(function::C_Sign)) return;
       mechanism = now.mechanism;
-      key = now.key == nullptr ? 0 : now.key->handle;
+      key = now.key == nullptr ? model::none : now.key->handle;
     });
     CHECK(mechanism == CKM_RSA_PKCS);
-    CHECK(key == 7);
+    CHECK(key == object_handle(7));
   }
   SECTION("a call that fails ends them") {
     tape_story failing;
     begin(failing);
     failing.sign_init(1, CKM_RSA_PKCS, 7).sign(1, CKR_DEVICE_ERROR);
-    CHECK_FALSE(ended(failing).library().find_session(1)->of(operation::sign).active);
+    CHECK_FALSE(ended(failing).library().find_session(session_handle(1))->of(operation::sign).active);
   }
 }
 
@@ -118,8 +122,8 @@ TEST_CASE("searches: what was asked for, how much was found, whether it goes on"
   s.call("C_FindObjects", body().words({1, 1, 10, 1}), CKR_OK,
          body().item(1, 3, body().words({7, 8}).str()).number_item(3, 2));
   const ended e(s);
-  const auto& find = e.library().find_session(1)->find;
-  CHECK(e.library().find_session(1)->of(operation::search).active);
+  const auto& find = e.library().find_session(session_handle(1))->find;
+  CHECK(e.library().find_session(session_handle(1))->of(operation::search).active);
   CHECK(find.object_class == CKO_PRIVATE_KEY);
   CHECK(find.label == "my_key");
   CHECK(find.id == "45");
@@ -135,16 +139,16 @@ TEST_CASE(
   s.search_init(1, CKO_PUBLIC_KEY, "", "01");
   s.call("C_FindObjects", body().words({1, 1, 1, 1}), CKR_OK, body().item(1, 0, "", unchanged).number_item(3, 1));
   const ended e(s);
-  CHECK(e.library().find_session(1)->find.found == 1);
-  CHECK_FALSE(e.library().find_session(1)->find.unclear);
+  CHECK(e.library().find_session(session_handle(1))->find.found == 1);
+  CHECK_FALSE(e.library().find_session(session_handle(1))->find.unclear);
   tape_story neither;
   begin(neither);
   neither.search_init(1, CKO_PUBLIC_KEY, "", "01");
   neither.call("C_FindObjects", body().words({1, 1, 1, 1}), CKR_OK,
                body().item(1, 0, "", unchanged).item(3, 0, "", unchanged));
   const ended n(neither);
-  CHECK(n.library().find_session(1)->find.found == 0);
-  CHECK(n.library().find_session(1)->find.unclear);
+  CHECK(n.library().find_session(session_handle(1))->find.found == 0);
+  CHECK(n.library().find_session(session_handle(1))->find.unclear);
 }
 
 TEST_CASE("calls of other threads see the state as it was before a call that has not ended") {
@@ -162,7 +166,7 @@ TEST_CASE("calls of other threads see the state as it was before a call that has
   std::vector<bool> logged_in;
   std::vector<std::size_t> flights;
   const ended e(s, [&](const model::call_context& now) {
-    if (now.call->thread.number != 2) return;
+    if (now.call->thread.number != model::thread_number(2)) return;
     if (now.is(function::C_OpenSession)) return;
     logged_in.push_back(now.slot->logged_in());
     flights.push_back(now.process->flights.size());
@@ -177,7 +181,7 @@ TEST_CASE("a call that never returns stays in flight, and changes nothing") {
   s.begin("C_CloseSession", {1});
   const ended e(s);
   CHECK(e.library().flights.size() == 1);
-  CHECK(e.library().find_session(1) != nullptr);
+  CHECK(e.library().find_session(session_handle(1)) != nullptr);
 }
 
 TEST_CASE("a tape that begins in the middle: sessions that work are there") {
@@ -186,8 +190,8 @@ TEST_CASE("a tape that begins in the middle: sessions that work are there") {
   std::size_t with_session = 0;
   const ended e(s, [&](const model::call_context& now) { with_session += now.session != nullptr; });
   CHECK(with_session == 1);
-  REQUIRE(e.library().find_session(9) != nullptr);
-  CHECK(e.library().find_session(9)->slot == model::unknown);
+  REQUIRE(e.library().find_session(session_handle(9)) != nullptr);
+  CHECK(e.library().find_session(session_handle(9))->slot == model::none);
   CHECK(e.library().initialized == known::unsure);
 }
 
@@ -206,10 +210,10 @@ TEST_CASE("session objects go with their session, destroyed ones at once") {
   create(s, 2, 72, false);
   s.close(1).call("C_DestroyObject", {2, 72});
   const ended e(s);
-  CHECK(e.library().find_object(5, 70) == nullptr);
-  CHECK(e.library().find_object(5, 71) != nullptr);
-  CHECK(e.library().find_object(5, 72) == nullptr);
-  CHECK(e.library().find_past(72, false) != nullptr);
+  CHECK(e.library().find_object(slot_id(5), object_handle(70)) == nullptr);
+  CHECK(e.library().find_object(slot_id(5), object_handle(71)) != nullptr);
+  CHECK(e.library().find_object(slot_id(5), object_handle(72)) == nullptr);
+  CHECK(e.library().find_past(object_handle(72)) != nullptr);
 }
 
 TEST_CASE("memory does not grow with handles that are new each time") {

@@ -28,10 +28,10 @@ inline std::string word_of(tape::call_state s) {
 }
 
 inline std::string short_form(const model::call& c) {
-  std::string s =
-      std::to_string(c.number) + " " + std::string(c.function ? c.function->name : "?") + " " + word_of(c.state);
+  std::string s = std::to_string(c.number.value()) + " " + std::string(c.function ? c.function->name : "?") + " " +
+                  word_of(c.state);
   if (c.ended()) s += " " + std::to_string(c.return_value());
-  if (c.outer) s += " in " + std::to_string(c.outer);
+  if (c.outer != model::none) s += " in " + std::to_string(c.outer.value());
   return s;
 }
 
