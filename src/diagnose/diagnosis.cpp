@@ -16,7 +16,7 @@ struct cause_row {
 
 constexpr cause_row causes[] = {
 #define CAUSE(root, consequence) {rule_id::root, rule_id::consequence},
-#include "diagnose/tables/consequences.def"
+#include "diagnose/tables/finding_consequences.def"
 #undef CAUSE
 };
 

@@ -7,7 +7,7 @@
 #include "diagnose/rules/call_preconditions.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/tables/permitted_return_values.hpp"
-#include "diagnose/tables/return_values.hpp"
+#include "diagnose/tables/return_value_explanations.hpp"
 #include "story.hpp"
 #include "synthetic.hpp"
 

@@ -11,7 +11,7 @@
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/call_preconditions.hpp"
-#include "diagnose/tables/return_values.hpp"
+#include "diagnose/tables/return_value_explanations.hpp"
 #include "text/lines.hpp"
 #include "text/nearest.hpp"
 
@@ -69,7 +69,7 @@ struct help_row {
 
 constexpr help_row helps[] = {
 #define EXPLAIN(id, why, cure, command) {rule_id::id, why, cure, command},
-#include "diagnose/tables/explanations.def"
+#include "diagnose/tables/finding_explanations.def"
 #undef EXPLAIN
 };
 // A row for each rule, in their order.

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
+#include "diagnose/object_phrases.hpp"
 #include "diagnose/phrase.hpp"
-#include "diagnose/rules/object_phrases.hpp"
-#include "diagnose/rules/suggested_commands.hpp"
+#include "diagnose/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

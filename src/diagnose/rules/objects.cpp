@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
+#include "diagnose/object_phrases.hpp"
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/after_failure.hpp"
 #include "diagnose/rules/attribute_templates.hpp"
 #include "diagnose/rules/mechanism_parameters.hpp"
 #include "diagnose/rules/module_habits.hpp"
-#include "diagnose/rules/object_phrases.hpp"
-#include "diagnose/rules/suggested_commands.hpp"
+#include "diagnose/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

@@ -9,7 +9,7 @@
 #include "diagnose/rules/mechanism_parameters.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
-#include "diagnose/rules/suggested_commands.hpp"
+#include "diagnose/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

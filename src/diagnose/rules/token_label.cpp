@@ -7,7 +7,7 @@
 #include "diagnose/phrase.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
-#include "diagnose/rules/suggested_commands.hpp"
+#include "diagnose/suggested_commands.hpp"
 #include "text/slot.hpp"
 
 namespace p11tape::diagnose::rule_functions {

@@ -9,7 +9,7 @@
 #include "diagnose/rules/mechanism_parameters.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/tables/permitted_return_values.hpp"
-#include "diagnose/tables/return_values.hpp"
+#include "diagnose/tables/return_value_explanations.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/suggested_commands.hpp"
+#include "diagnose/suggested_commands.hpp"
 
 #include "diagnose/phrase.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/object_phrases.hpp"
+#include "diagnose/object_phrases.hpp"
 
 #include <algorithm>
 

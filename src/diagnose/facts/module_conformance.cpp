@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/module_violations.hpp"
+#include "diagnose/facts/module_conformance.hpp"
 
 #include <map>
 

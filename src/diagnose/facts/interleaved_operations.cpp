@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/facts/interleaving.hpp"
+#include "diagnose/facts/interleaved_operations.hpp"
 
 #include "cryptoki/pkcs11.hpp"
 

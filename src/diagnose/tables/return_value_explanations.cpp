@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/tables/return_values.hpp"
+#include "diagnose/tables/return_value_explanations.hpp"
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/rules/rules.hpp"
@@ -9,12 +9,12 @@ namespace {
 
 constexpr return_value_row rows[] = {
 #define RETURN(name, who, what, why, cure, rules) {name, fault::who, what, why, cure, rules},
-#include "diagnose/tables/return_values.def"
+#include "diagnose/tables/return_value_explanations.def"
 #undef RETURN
 };
 
 #define RETURN(name, who, what, why, cure, rules) static_assert(are_rules(rules));
-#include "diagnose/tables/return_values.def"
+#include "diagnose/tables/return_value_explanations.def"
 #undef RETURN
 
 }  // namespace

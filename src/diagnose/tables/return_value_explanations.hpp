@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What return values mean to those who meet them. Rows: return_values.def.
+// What return values mean to those who meet them. Rows: return_value_explanations.def.
 #pragma once
 
 #include <cstdint>
