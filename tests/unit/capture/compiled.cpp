@@ -24,15 +24,15 @@ using cryptoki::shape;
 class caller {
  public:
   explicit caller(unsigned seed) : random_(seed) {
-    void* const all = mmap(nullptr, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const all = mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(all != MAP_FAILED);
     memory_ = static_cast<tape::u8*>(all);
     forbidden_ = memory_ + size;
-    REQUIRE(mprotect(forbidden_, 4096, PROT_NONE) == 0);
+    REQUIRE(mprotect(forbidden_, page, PROT_NONE) == 0);
   }
   caller(const caller&) = delete;
   caller& operator=(const caller&) = delete;
-  ~caller() { munmap(memory_, size + 4096); }
+  ~caller() { munmap(memory_, size + page); }
 
   std::vector<u64> arguments_of(cryptoki::function f) {
     used_ = 0;
@@ -56,10 +56,10 @@ class caller {
   bool any(unsigned of) { return random_() % of == 0; }
   u64 number() { return any(16) ? random_() : any(8) ? ~u64{0} : random_() % 24; }
 
-  tape::u8* take(std::size_t bytes) {
+  tape::u8* take(std::size_t wanted) {
     used_ = (used_ + 7) / 8 * 8;
     auto* const at = memory_ + used_;
-    used_ += bytes;
+    used_ += wanted;
     REQUIRE(used_ <= size);
     return at;
   }
@@ -108,9 +108,10 @@ class caller {
   }
 
   std::mt19937_64 random_;
-  static constexpr std::size_t size = 32 * 1024;
-  tape::u8* memory_ = nullptr;  // what lies beyond it is the same for all who look: it cannot be read
-  void* forbidden_ = nullptr;
+  // Behind it lies a page that cannot be read: what a length that is too large leads to must be the same for both encoders.
+  static constexpr std::size_t page = 4096, size = 8 * page;
+  tape::u8* memory_ = nullptr;
+  tape::u8* forbidden_ = nullptr;
   std::size_t used_ = 0;
 };
 
