@@ -29,8 +29,8 @@ std::string_view name_of(fault f) noexcept;
 /// The same for people: "the client program".
 std::string_view describe(fault f) noexcept;
 
-/// Something on the tape that shows it: calls, and what is to be seen there. Calls that are `none` are left out where the
-/// evidence is told.
+/// Something on the tape that shows it: calls, and what is to be seen there. Calls that are `none` are left out where
+/// the evidence is told.
 struct evidence {
   std::vector<call_number> calls;
   std::string text;

@@ -4,7 +4,8 @@
 namespace p11tape::model {
 namespace {
 
-// The path of the parent's tape at the time of the fork. A tape knows its own as `tape`, wherever its file has gone since.
+// The path of the parent's tape at the time of the fork. A tape knows its own as `tape`, wherever its file has gone
+// since.
 constexpr std::string_view named_parent = "forked_from";
 
 }  // namespace

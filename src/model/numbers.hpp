@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers by which calls, threads, sessions, objects and slots are known: a type for each, so that the compiler tells
-// a session handle from the number of a call.
+// The numbers by which calls, threads, sessions, objects and slots are known: a type for each, so that the compiler
+// tells a session handle from the number of a call.
 //
-// A number is made from an integer, and read as one, only where that is written down: call_number(7), c.number.value().
-// Numbers of one kind compare, sort and hash as their integers do. They are passed in registers, and add nothing to what
-// they stand in.
+// A number is made from an integer, and read as one, only where that is written down: call_number(7),
+// c.number.value(). Numbers of one kind compare, sort and hash as their integers do. They cost what an integer costs:
+// 8 bytes, passed in a register.
 //
 // `none` is the one way to say that there is no such thing, that it was nobody, or that it is not known. It is what a
 // number is until something else is assigned. Each kind has the value for it that no recorded thing has: 0 for what is
-// counted from 1; all ones for handles and slot IDs, because 0 is a slot ID like any other, and a handle that programs do
-// pass (CK_INVALID_HANDLE). call::word() returns all ones for an argument that is not on the tape: the handle is `none` then.
+// counted from 1; all ones for handles and slot IDs, because 0 is a slot ID like any other, and a handle that programs
+// do pass (CK_INVALID_HANDLE). call::word() returns all ones for an argument that is not on the tape: the handle is
+// `none` then.
 //
 // Values of PKCS#11 itself (mechanisms, classes, key types, users, flags) stay u64, as they are compared with its
 // constants. They are `unknown` (entities.hpp) where the tape does not show them.
@@ -40,6 +41,7 @@ class number_of {
   constexpr tape::u64 value() const noexcept { return value_; }
 
   friend constexpr bool operator==(const number_of&, const number_of&) noexcept = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): it takes the comparison with 0 that the compiler makes for a pointer
   friend constexpr auto operator<=>(const number_of&, const number_of&) noexcept = default;
 
   /// For text::cat.

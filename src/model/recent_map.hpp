@@ -21,11 +21,13 @@ class recent_map {
   recent_map(const recent_map& other) : map_(other.map_) {}
   recent_map(recent_map&& other) noexcept : map_(std::move(other.map_)) { other.clear(); }
   recent_map& operator=(const recent_map& other) {
+    if (this == &other) return *this;
     last_ = nullptr;
     map_ = other.map_;
     return *this;
   }
   recent_map& operator=(recent_map&& other) noexcept {
+    if (this == &other) return *this;
     last_ = nullptr;
     map_ = std::move(other.map_);
     other.clear();

@@ -52,6 +52,7 @@ acknowledged& acknowledgements() {
   static auto* const page = static_cast<acknowledged*>(
       mmap(nullptr, sizeof(acknowledged), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   for (auto& last : page->last) last = 0;
+  page->newest = 0;
   return *page;
 }
 

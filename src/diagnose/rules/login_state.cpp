@@ -25,8 +25,8 @@ bool login_must_hold(const rule_input& s, call_number call) {
   return true;
 }
 
-// The call that started the operation which the failed call was to continue for a user who was logged in. A log that does
-// not show sessions shows at least what the thread called before.
+// The call that started the operation which the failed call was to continue for a user who was logged in. A log that
+// does not show sessions shows at least what the thread called before.
 call_number operation_begun_before(const rule_input& s, const failed_call& i) {
   const auto& first = i.samples.front();
   if (first.user == CKU_SO) return none;
