@@ -20,7 +20,6 @@ namespace {
 
 using replay::outcome;
 using replay::step;
-using tape::u64;
 using text::cat;
 using text::counted;
 
