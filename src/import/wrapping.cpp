@@ -79,7 +79,7 @@ std::string_view without_wrapping(std::string_view line, std::string& room) {
   }
   while (!line.empty()) {
     const auto first = line.find_first_not_of(' ');
-    if (first == std::string_view::npos || first > 3 || line[first] != '>') break;
+    if (first > 3 || line[first] != '>') break;  // npos is more than 3, too
     line.remove_prefix(first + 1);
     if (!line.empty() && line.front() == ' ') line.remove_prefix(1);
   }

@@ -128,7 +128,7 @@ class lister {
       std::string name;
       if (from_.tapes.size() > 1) render::append_safe(cat(programs_[call.tape_index], "[", view.pid, "] "), name);
       render::append_thread_name(view, name);
-      thread_names_.push_back({name, call.thread.number});
+      thread_names_.emplace_back(name, call.thread.number);
     }
     char start[32];
     std::snprintf(start, sizeof start, "%.3f", static_cast<double>(since_start(call)) / 1e3);
@@ -142,7 +142,8 @@ class lister {
   void write() {
     auto& out = result_.json;
     char base[40];
-    std::snprintf(base, sizeof base, "%.3f", static_cast<double>(first_wall_ / 1000) / 1e3);
+    const auto us = first_wall_ / 1000;
+    std::snprintf(base, sizeof base, "%.3f", static_cast<double>(us) / 1e3);
     out = cat("{\"several\":", from_.tapes.size() > 1 ? "true" : "false", ",\"base\":", base,
               ",\"zone\":", zone_minutes(first_wall_), ",\"threads\":[");
     for (std::size_t i = 0; i < thread_names_.size(); ++i) {
