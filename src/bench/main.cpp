@@ -54,7 +54,7 @@ int run(int argc, char** argv) {
 
   CLI::App app(
       "Measure what recording costs: an empty module directly, through p11tape.so in each mode, and through\n"
-      "pkcs11-spy if it is installed. Takes eight minutes.");
+      "pkcs11-spy if it is installed. Takes five to six minutes.");
   app.add_flag("--json", json, "Output as JSON");
   app.add_flag("--check", check, "Exit with 1 if a target is missed");
   app.add_flag("--quick", s.quick, "Short run with unreliable figures");
