@@ -7,7 +7,6 @@
 namespace p11tape::replay {
 namespace {
 
-using replay::outcome;
 using tape::u64;
 
 void append_divergence(const replay_report& r, std::size_t i, text::json_writer& json) {

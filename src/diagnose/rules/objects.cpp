@@ -15,7 +15,6 @@ namespace p11tape::diagnose::rule_functions {
 namespace {
 
 using cryptoki::function;
-using model::object;
 
 }  // namespace
 
