@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "clients/descriptor.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::clients {
 namespace {

@@ -14,7 +14,7 @@
 #include "clients/finding.hpp"
 #include "clients/password.hpp"
 #include "clients/secret_buffer.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 #include "text/lines.hpp"
 
 namespace p11tape::clients {

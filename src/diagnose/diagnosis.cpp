@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "diagnose/merge_findings.hpp"
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 #include "diagnose/tables/permitted_return_values.hpp"
 
 namespace p11tape::diagnose {
@@ -16,7 +16,7 @@ struct cause_row {
 
 constexpr cause_row causes[] = {
 #define CAUSE(root, consequence) {rule_id::root, rule_id::consequence},
-#include "diagnose/tables/finding_consequences.def"
+#include "diagnose/tables/caused_findings.def"
 #undef CAUSE
 };
 

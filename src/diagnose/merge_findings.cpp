@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose {

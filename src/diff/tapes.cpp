@@ -9,7 +9,7 @@
 #include "render/render.hpp"
 #include "render/words.hpp"
 #include "text/numbers.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::diff {
 namespace {

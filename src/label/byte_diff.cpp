@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "label/label.hpp"
-#include "label/text.hpp"
+#include "label/similar_characters.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::label {
 namespace {

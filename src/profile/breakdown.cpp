@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "card/description.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "text/slot.hpp"
 
 namespace p11tape::profile {

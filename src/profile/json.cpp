@@ -2,7 +2,7 @@
 // The report as one JSON object; JSON.md describes it.
 #include <algorithm>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "text/json_writer.hpp"
 #include "text/times.hpp"

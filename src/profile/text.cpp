@@ -2,7 +2,7 @@
 // The report for people at a terminal.
 #include <algorithm>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "text/phrase.hpp"
 

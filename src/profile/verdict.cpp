@@ -6,7 +6,7 @@
 // nine tenths of the time.
 #include <algorithm>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "text/phrase.hpp"
 

@@ -13,7 +13,7 @@
 #include "replay/report_times.hpp"
 #include "text/phrase.hpp"
 #include "view/completeness.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::replay {
 namespace {

@@ -10,7 +10,7 @@
 #include "render/render.hpp"
 #include "replay/differences.hpp"
 #include "replay/handles.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::replay {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "diff/compare.hpp"
-#include "reencode/encoded.hpp"
+#include "reencode/encode_live_call.hpp"
 #include "replay/order.hpp"
 #include "replay/replay.hpp"
 

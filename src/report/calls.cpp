@@ -8,7 +8,7 @@
 
 #include "card/description.hpp"
 #include "decode/decode.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "model/call_stream.hpp"
 #include "model/exchanges.hpp"
 #include "model/extract.hpp"
@@ -18,7 +18,7 @@
 #include "report/call_choice.hpp"
 #include "report/sections.hpp"
 #include "text/json_writer.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::report {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "render/words.hpp"
 #include "report/sections.hpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "report/sections.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who was recorded, when, where, with which versions, and what is missing.
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "render/words.hpp"
 #include "report/sections.hpp"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "report/page.hpp"
 #include "report/sections.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "profile/report.hpp"
 #include "report/sections.hpp"
 #include "text/json_writer.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking text apart: lines, spaces, upper and lower case. ASCII only; label/text.hpp knows the letters of languages.
+// Taking text apart: lines, spaces, upper and lower case. ASCII only; label/similar_characters.hpp knows the letters of languages.
 #pragma once
 
 #include <cstddef>

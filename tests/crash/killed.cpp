@@ -41,7 +41,7 @@ void wait_for_calls(const acknowledged& acks) {
   while (acks.newest.load() == 0) usleep(1000);
 }
 
-// P11TAPE_TEST_KILLS=10000 build/tests/crash/p11tape_crash_tests "SIGKILL*" is the long run.
+// P11TAPE_TEST_KILLS=10000 build/bin/p11tape_crash_tests "SIGKILL*" is the long run.
 int kills() {
   const char* wanted = getenv("P11TAPE_TEST_KILLS");
   return wanted != nullptr ? std::atoi(wanted) : 100;

@@ -3,8 +3,8 @@
 // gives up. Where the tables say that it is a normal outcome, nothing is an error.
 #include <algorithm>
 
-#include "diagnose/rules/after_failure.hpp"
 #include "diagnose/rules/call_preconditions.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/tables/permitted_return_values.hpp"
 #include "diagnose/tables/return_value_explanations.hpp"

@@ -12,7 +12,7 @@
 #include "mutate.hpp"
 #include "render/render.hpp"
 #include "trials.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include "p11tape/tape.hpp"
 #include "render/render.hpp"
 #include "tapes.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "player/struct_remap.hpp"
-#include "reencode/encoded.hpp"
+#include "reencode/encode_live_call.hpp"
 
 using namespace p11tape;
 

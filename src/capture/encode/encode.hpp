@@ -11,8 +11,8 @@
 #include <bit>
 
 #include "capture/encode/operations.hpp"
+#include "capture/encode/output_rooms.hpp"
 #include "capture/encode/plan.hpp"
-#include "capture/encode/rooms.hpp"
 #include "capture/encode/secrets.hpp"
 #include "capture/encode/sink.hpp"
 #include "cryptoki/redaction.hpp"

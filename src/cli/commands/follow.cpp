@@ -26,7 +26,7 @@
 #include "text/numbers.hpp"
 #include "text/parse_time.hpp"
 #include "text/times.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::cli {
 namespace {

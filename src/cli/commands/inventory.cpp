@@ -15,7 +15,7 @@
 #include "cli/support/output.hpp"
 #include "cli/support/processes.hpp"
 #include "render/words.hpp"
-#include "run/object.hpp"
+#include "run/elf_file.hpp"
 #include "text/exit_codes.hpp"
 #include "text/json_writer.hpp"
 
@@ -46,7 +46,7 @@ class judge {
     if (::stat(file.c_str(), &st) != 0) return kind::other;
     const auto [at, is_new] = known_.try_emplace({st.st_dev, st.st_ino}, kind::other);
     if (is_new) {
-      const run::object o(file.c_str());
+      const run::elf_file o(file.c_str());
       if (o.is_shim()) {
         at->second = kind::recorder;
       } else if (o.exports("C_GetFunctionList") || o.exports("C_GetInterface")) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // p11tape run: a program whose PKCS#11 modules are recorded, without a change to any configuration.
 //
-// The loader's audit interface (LD_AUDIT) gives a copy of p11tape.so to whoever opens a module; src/run/audit.cpp says
+// The loader's audit interface (LD_AUDIT) gives a copy of p11tape.so to whoever opens a module; src/run/redirect_modules.cpp says
 // how. The settings that a file would give to p11tape.so reach the copies as variables.
 #include <signal.h>
 #include <sys/stat.h>
@@ -20,7 +20,7 @@
 #include "cli/support/settings_text.hpp"
 #include "cli/support/shim_path.hpp"
 #include "p11tape/tape.hpp"
-#include "run/object.hpp"
+#include "run/elf_file.hpp"
 #include "text/exit_codes.hpp"
 
 namespace p11tape::cli {
@@ -69,7 +69,7 @@ std::string obstacle(const std::string& path) {
     return path +
            ": the dynamic loader ignores LD_AUDIT in programs with file capabilities (name p11tape.so in the "
            "program's configuration instead of the module)";
-  const run::object file(path.c_str());
+  const run::elf_file file(path.c_str());
   if (file.ok() && !file.has_interpreter())
     return path + ": the program is statically linked, so it has no dynamic loader and probably opens no modules";
   return "";
@@ -147,7 +147,7 @@ int run_command(const run_options& o) {
     say(why);
     return exit_unusable;
   }
-  if (!o.module.empty() && !run::object(o.module.c_str()).exports("C_GetFunctionList")) {
+  if (!o.module.empty() && !run::elf_file(o.module.c_str()).exports("C_GetFunctionList")) {
     say("--module " + o.module + ": not a PKCS#11 module (it does not export C_GetFunctionList)");
     return exit_unusable;
   }

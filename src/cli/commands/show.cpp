@@ -18,7 +18,7 @@
 #include "model/state.hpp"
 #include "render/render.hpp"
 #include "text/exit_codes.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::cli {
 namespace {

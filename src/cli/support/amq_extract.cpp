@@ -2,7 +2,7 @@
 #include "cli/support/amq_extract.hpp"
 
 #include "clients/files.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 #include "text/lines.hpp"
 #include "text/times.hpp"
 

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <set>
 
-#include "run/object.hpp"
+#include "run/elf_file.hpp"
 #include "text/phrase.hpp"
 
 namespace p11tape::cli {
@@ -115,7 +115,7 @@ std::vector<std::string> loaded_shims(int pid) {
     const bool deleted = drop_suffix(path, deleted_suffix);
     if (path.find(".so") == std::string::npos) continue;
     if (deleted) continue;  // what it was cannot be seen any more; its tape tells
-    if (run::object(proc(pid, "root" + path).c_str()).is_shim()) shims.push_back(path);
+    if (run::elf_file(proc(pid, "root" + path).c_str()).is_shim()) shims.push_back(path);
   }
   return shims;
 }

@@ -11,7 +11,7 @@
 #include "decode/decode.hpp"
 #include "model/call_stream.hpp"
 #include "render/render.hpp"
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::cli {
 namespace {

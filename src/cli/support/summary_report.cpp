@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/support/tapes.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "render/words.hpp"
 #include "text/json_writer.hpp"
 #include "text/slot.hpp"

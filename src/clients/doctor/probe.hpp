@@ -18,7 +18,7 @@
 
 #include "clients/formats/module_file.hpp"
 #include "clients/secret_buffer.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::clients {
 

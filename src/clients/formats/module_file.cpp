@@ -18,7 +18,7 @@
 
 #include "clients/files.hpp"
 #include "clients/swap/shim_copy.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::clients {
 namespace {

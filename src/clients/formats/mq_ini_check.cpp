@@ -6,7 +6,7 @@
 
 #include "clients/formats/mq_ini.hpp"
 #include "clients/formats/mq_string.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::clients {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "label/text.hpp"
+#include "label/similar_characters.hpp"
 
 namespace p11tape::clients {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::clients {
 namespace {

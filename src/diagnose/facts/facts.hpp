@@ -23,7 +23,7 @@
 #include "diagnose/facts/slot_queries.hpp"
 #include "diagnose/facts/timing.hpp"
 #include "diagnose/facts/unreturned_calls.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 #include "model/tally.hpp"
 #include "p11tape/exchange.hpp"
 #include "p11tape/tape.hpp"

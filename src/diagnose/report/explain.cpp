@@ -9,7 +9,7 @@
 #include "clients/finding.hpp"
 #include "cryptoki/extra_names.hpp"
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/call_preconditions.hpp"
 #include "diagnose/tables/return_value_explanations.hpp"
 #include "text/lines.hpp"

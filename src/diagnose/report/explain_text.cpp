@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explanations for people and as JSON.
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/report/explain.hpp"
 #include "text/json_writer.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer as JSON; JSON.md describes it.
 #include "diagnose/diagnosis.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "text/json_writer.hpp"
 #include "text/times.hpp"
 

@@ -4,7 +4,7 @@
 #include <ctime>
 
 #include "diagnose/diagnosis.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "text/times.hpp"
 
 namespace p11tape::diagnose {

@@ -5,7 +5,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "decode/decode.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "model/extract.hpp"
 
 namespace p11tape::diagnose {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/mechanism_parameters.hpp"
 
 namespace p11tape::diagnose {

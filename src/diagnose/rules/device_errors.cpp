@@ -6,7 +6,7 @@
 
 #include "cryptoki/extra_names.hpp"
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 

@@ -4,7 +4,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/object_phrases.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/suggested_commands.hpp"
 
 namespace p11tape::diagnose::rule_functions {

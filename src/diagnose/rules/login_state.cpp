@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // P19, P20 and P20c: who is logged in, and who must be.
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 
 namespace p11tape::diagnose {
 namespace {

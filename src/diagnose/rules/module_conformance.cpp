@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/rules.hpp"
 #include "diagnose/tables/permitted_return_values.hpp"
-#include "label/text.hpp"
+#include "label/similar_characters.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

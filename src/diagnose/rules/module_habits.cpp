@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "text/lines.hpp"
 
 namespace p11tape::diagnose {

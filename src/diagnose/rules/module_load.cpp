@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 #include "diagnose/suggested_commands.hpp"

@@ -4,9 +4,9 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/object_phrases.hpp"
-#include "diagnose/phrase.hpp"
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/attribute_templates.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 #include "diagnose/rules/mechanism_parameters.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/suggested_commands.hpp"

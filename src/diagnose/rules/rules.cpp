@@ -5,8 +5,8 @@
 
 #include "clients/reading.hpp"
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 
 namespace p11tape::diagnose {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/rules.hpp"
 
 namespace p11tape::diagnose::rule_functions {

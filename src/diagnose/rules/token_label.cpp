@@ -4,7 +4,7 @@
 
 #include "clients/files.hpp"
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 #include "diagnose/suggested_commands.hpp"

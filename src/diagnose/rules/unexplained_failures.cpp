@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "cryptoki/pkcs11.hpp"
-#include "diagnose/phrase.hpp"
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "diagnose/rules/call_preconditions.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 #include "diagnose/rules/mechanism_parameters.hpp"
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/tables/permitted_return_values.hpp"

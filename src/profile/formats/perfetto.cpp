@@ -8,7 +8,7 @@
 
 #include "card/description.hpp"
 #include "card/text.hpp"
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 #include "text/json_writer.hpp"
 
 namespace p11tape::profile {

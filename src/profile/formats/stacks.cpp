@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 
 namespace p11tape::profile {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One test for each sub-class of a label mismatch, and counter-examples on which the sub-class must not be named.
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "reencode/encoded.hpp"
+#include "reencode/encode_live_call.hpp"
 
 #include <sys/random.h>
 

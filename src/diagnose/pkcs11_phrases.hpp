@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "diagnose/facts/failed_calls.hpp"
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 #include "text/phrase.hpp"
 
 namespace p11tape::diagnose {

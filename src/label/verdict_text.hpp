@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::label {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables are as small as the letters of European languages allow; anything else passes through unchanged, which can
 // only make two labels look more different than they are, never more alike.
-#include "label/text.hpp"
+#include "label/similar_characters.hpp"
 
 #include <utility>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "view/view.hpp"
+#include "view/view_of_call.hpp"
 
 namespace p11tape::view {
 

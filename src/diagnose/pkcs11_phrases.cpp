@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/phrase.hpp"
+#include "diagnose/pkcs11_phrases.hpp"
 
 #include "cryptoki/pkcs11.hpp"
 #include "render/words.hpp"

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 namespace p11tape::label {
 

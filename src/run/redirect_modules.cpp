@@ -3,8 +3,7 @@
 // copy of p11tape.so instead, with a settings file beside it that names the module that was meant.
 //
 // - Only what is opened after the program has started is redirected (dlopen), not what it was linked with.
-// - Each module gets a real copy of the shim: the loader knows an object by its inode, so that links would be one
-// object.
+// - Each module gets a real copy of the shim: the loader knows an object by its inode, so that links would be one object.
 // - The path in the copy's settings has "/./" in it. A path with that is left alone: it is the shim that opens its
 // module.
 // - NSS's own softoken is used by its other entry points as well, and libp11-kit is what others are loaded by: left
@@ -22,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/object.hpp"
+#include "run/elf_file.hpp"
 
 namespace {
 
@@ -35,7 +34,7 @@ const char* base_name(const char* path) {
 
 bool is_module(const char* path) {
   if (strncmp(base_name(path), "libp11-kit.so", 13) == 0) return false;
-  const p11tape::run::object file(path);
+  const p11tape::run::elf_file file(path);
   return file.ok() && file.exports("C_GetFunctionList") && !file.exports("NSC_GetFunctionList") &&
          !file.exports("FC_GetFunctionList") && !file.is_shim();
 }

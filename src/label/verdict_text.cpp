@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row a cause, so that doctor, diagnose and the documentation use the same words.
-#include "label/words.hpp"
+#include "label/verdict_text.hpp"
 #include "text/slot.hpp"
 
 #include <algorithm>

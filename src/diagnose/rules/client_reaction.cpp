@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "diagnose/rules/after_failure.hpp"
+#include "diagnose/rules/client_reaction.hpp"
 
 #include <algorithm>
 

@@ -7,13 +7,13 @@
 
 namespace p11tape::run {
 
-class object {
+class elf_file {
  public:
   /// Maps the file; ok() is false where it is no ELF file of this machine's word size.
-  explicit object(const char* path) noexcept;
-  ~object();
-  object(const object&) = delete;
-  object& operator=(const object&) = delete;
+  explicit elf_file(const char* path) noexcept;
+  ~elf_file();
+  elf_file(const elf_file&) = delete;
+  elf_file& operator=(const elf_file&) = delete;
 
   bool ok() const noexcept { return bytes_ != nullptr; }
 

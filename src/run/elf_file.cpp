@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "run/object.hpp"
+#include "run/elf_file.hpp"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 namespace p11tape::run {
 
-object::object(const char* path) noexcept {
+elf_file::elf_file(const char* path) noexcept {
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return;
   struct stat st {};
@@ -31,18 +31,18 @@ object::object(const char* path) noexcept {
   }
 }
 
-object::~object() {
+elf_file::~elf_file() {
   if (bytes_ != nullptr) munmap(const_cast<unsigned char*>(bytes_), size_);
 }
 
 template <class T>
-const T* object::at(unsigned long offset, unsigned long count) const noexcept {
+const T* elf_file::at(unsigned long offset, unsigned long count) const noexcept {
   if (offset > size_ || count > (size_ - offset) / sizeof(T) || offset % alignof(T) != 0) return nullptr;
   return reinterpret_cast<const T*>(bytes_ + offset);
 }
 
 template <class Visit>
-bool object::any_segment(Visit visit) const noexcept {
+bool elf_file::any_segment(Visit visit) const noexcept {
   if (!ok()) return false;
   const auto* header = at<ElfW(Ehdr)>(0);
   const auto* segments = header != nullptr ? at<ElfW(Phdr)>(header->e_phoff, header->e_phnum) : nullptr;
@@ -52,11 +52,11 @@ bool object::any_segment(Visit visit) const noexcept {
   return false;
 }
 
-bool object::has_interpreter() const noexcept {
+bool elf_file::has_interpreter() const noexcept {
   return any_segment([](const ElfW(Phdr) & s) { return s.p_type == PT_INTERP; });
 }
 
-bool object::is_shim() const noexcept {
+bool elf_file::is_shim() const noexcept {
   return any_segment([&](const ElfW(Phdr) & s) {
     if (s.p_type != PT_NOTE) return false;
     unsigned long offset = s.p_offset;
@@ -74,7 +74,7 @@ bool object::is_shim() const noexcept {
 }
 
 // By the section headers: a module without them has been stripped of more than `strip` takes.
-bool object::exports(const char* name) const noexcept {
+bool elf_file::exports(const char* name) const noexcept {
   if (!ok()) return false;
   const auto* header = at<ElfW(Ehdr)>(0);
   const auto* sections = at<ElfW(Shdr)>(header->e_shoff, header->e_shnum);

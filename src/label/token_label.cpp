@@ -2,7 +2,7 @@
 // The search for the lightest explanation, and for other things that the configured text may be the name of.
 // What several people call "the label" is tried in order of surprise: the same bytes, the same text in another dress,
 // another field of the token, another name of the same configuration, a slip of the fingers.
-#include "label/label.hpp"
+#include "label/token_label.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -10,9 +10,9 @@
 #include <string>
 #include <utility>
 
-#include "label/steps.hpp"
-#include "label/text.hpp"
-#include "label/words.hpp"
+#include "label/folding_steps.hpp"
+#include "label/similar_characters.hpp"
+#include "label/verdict_text.hpp"
 
 namespace p11tape::label {
 namespace {

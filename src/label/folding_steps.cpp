@@ -2,7 +2,7 @@
 // Each step undoes one thing. A step changes both sides where it is a way of writing (case, blanks), and one side where
 // only that one can be wrong (a label that was cut). A step that changes nothing does not count, so that it is never
 // named.
-#include "label/steps.hpp"
+#include "label/folding_steps.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "label/text.hpp"
+#include "label/similar_characters.hpp"
 
 namespace p11tape::label {
 namespace {
