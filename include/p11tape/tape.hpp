@@ -77,6 +77,10 @@ class cursor {
   /// being written a record may come after one with a higher ordinal, if refresh() finds it later.
   bool next(record_view& out);
 
+  /// The same, but of a CALL both halves at once: the ENTER, and its LEAVE in `end`. Returns how many were handed out: 2,
+  /// 1 of anything else, 0 when there is none. `end` is unspecified where it was not handed out.
+  int next(record_view& out, record_view& end);
+
   /// The ENTER in the thread's slot, if it is newer than all that next() has handed out: the call that the thread is in,
   /// or died in. To be asked when next() has no more; each is handed out once. On a tape that is being written the same
   /// ENTER may come from next() afterwards.
@@ -87,7 +91,7 @@ class cursor {
   cursor(detail::tape_file* file, std::size_t thread);
   bool join_parts(record_view& out, bool first_time);
   bool unpack_body(record_view& out);
-  bool split(record_view& out);
+  bool split(record_view& out, record_view& end);
 
   detail::tape_file* file_;
   std::size_t thread_;

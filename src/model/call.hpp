@@ -57,12 +57,14 @@ struct call {
   /// The word of an argument; all ones if the log that an imported tape was made from does not show it.
   tape::u64 word(std::size_t argument) const noexcept {
     const auto all = arguments();
-    if ((tape->header().features & tape::feature_imported) != 0) {
+    const auto value = all.word(argument);
+    // FORMAT.md: the word of a number that is not known is 0.
+    if (value == 0 && (tape->header().features & tape::feature_imported) != 0) {
       tape::item_view item;
       if (all.find(argument, item) && item.form == tape::item_form::none && item.has(tape::item_unknown))
         return ~tape::u64{0};
     }
-    return all.word(argument);
+    return value;
   }
   /// The return value and the outputs; empty where they are not on the tape.
   tape::result_view result() const noexcept { return ended() ? tape::result_view(leave.body) : tape::result_view(); }

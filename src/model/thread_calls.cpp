@@ -25,16 +25,35 @@ bool thread_calls::read(tape::cursor& from, record_view& out) {
   return from.next_in_flight(out);
 }
 
-bool thread_calls::next_record(record_view& out) {
-  if (!has_ahead_) return read(cursor_, out);
-  std::swap(out, ahead_);
-  has_ahead_ = false;
-  return true;
+// The same, and of a call whose both ends are one record both. How many there were.
+int thread_calls::read_both(record_view& enter, record_view& leave) {
+  if (has_ahead_) {
+    std::swap(enter, ahead_);
+    has_ahead_ = false;
+    return 1;
+  }
+  bool gap = false;
+  while (const int count = cursor_.next(enter, leave)) {
+    gap |= enter.gap;
+    if (enter.kind != record_kind::enter && enter.kind != record_kind::leave) continue;
+    enter.gap = gap;
+    return count;
+  }
+  return cursor_.next_in_flight(enter) ? 1 : 0;
 }
+
+namespace {
+
+// An imported log may show that a call returned, and not what.
+call_state state_by(const record_view& leave) noexcept {
+  return (leave.flags & tape::record_no_result) != 0 ? call_state::result_lost : call_state::returned;
+}
+
+}  // namespace
 
 bool thread_calls::next(call& out) {
   opened_ = false;
-  while (next_record(out.enter)) {
+  while (const int count = read_both(out.enter, out.leave)) {
     const auto& r = out.enter;
     if (r.kind == record_kind::leave && ends_open_call(r)) continue;
 
@@ -46,7 +65,9 @@ bool thread_calls::next(call& out) {
     out.function = tape_->rows().function(r.function);
     while (!open_.empty() && open_.back().depth >= r.depth) open_.pop_back();
     out.outer = open_.empty() ? none : open_.back().number;
-    if (r.kind == record_kind::leave) {
+    if (count == 2) {
+      out.state = state_by(out.leave);
+    } else if (r.kind == record_kind::leave) {
       out.state = call_state::result_only;
       std::swap(out.leave, out.enter);
     } else {
@@ -56,15 +77,6 @@ bool thread_calls::next(call& out) {
   }
   return false;
 }
-
-namespace {
-
-// An imported log may show that a call returned, and not what.
-call_state state_by(const record_view& leave) noexcept {
-  return (leave.flags & tape::record_no_result) != 0 ? call_state::result_lost : call_state::returned;
-}
-
-}  // namespace
 
 // Looks for the LEAVE of out.enter, in the next record and, where calls are nested, further on.
 void thread_calls::find_end(call& out) {

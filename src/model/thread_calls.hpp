@@ -32,7 +32,7 @@ class thread_calls {
   };
 
   static bool read(tape::cursor& from, tape::record_view& out);
-  bool next_record(tape::record_view& out);
+  int read_both(tape::record_view& enter, tape::record_view& leave);
   void find_end(call& out);
   bool ends_open_call(const tape::record_view& leave);
 

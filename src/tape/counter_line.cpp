@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "tape/wide.hpp"
-
 namespace p11tape::tape {
 namespace {
 
@@ -26,24 +24,21 @@ void counter_line::finish() {
     const auto& next = pieces_[i + 1];
     const u64 rate = ratio(next.monotonic - pieces_[i].monotonic, next.counter - pieces_[i].counter, shift);
     pieces_[i].rate = rate < fastest ? rate : fastest;
+    pieces_[i].ticks = next.counter - pieces_[i].counter;
   }
-  if (kept > 0) pieces_[kept - 1].rate = kept > 1 ? pieces_[kept - 2].rate : one_for_one;
+  if (kept == 0) return;
+  pieces_[kept - 1].rate = kept > 1 ? pieces_[kept - 2].rate : one_for_one;
+  pieces_[kept - 1].ticks = ~u64{0} - pieces_[kept - 1].counter;
 }
 
-u64 counter_line::at(u64 counter, std::size_t& hint) const noexcept {
+u64 counter_line::search(u64 counter, std::size_t& hint) const noexcept {
   if (pieces_.empty()) return counter;
-  const auto is_here = [&](std::size_t i) {
-    return counter >= pieces_[i].counter && (i + 1 == pieces_.size() || counter < pieces_[i + 1].counter);
-  };
-  if (hint >= pieces_.size() || !is_here(hint)) {
-    const auto behind =
-        std::upper_bound(pieces_.begin(), pieces_.end(), counter, [](u64 c, const piece& p) { return c < p.counter; });
-    hint = behind == pieces_.begin() ? 0 : static_cast<std::size_t>(behind - pieces_.begin()) - 1;
-  }
+  const auto behind =
+      std::upper_bound(pieces_.begin(), pieces_.end(), counter, [](u64 c, const piece& p) { return c < p.counter; });
+  hint = behind == pieces_.begin() ? 0 : static_cast<std::size_t>(behind - pieces_.begin()) - 1;
   const auto& p = pieces_[hint];
-  const auto distance = [&](u64 ticks) { return scaled(ticks, p.rate, shift, u64{1} << (shift - 1)); };
-  if (counter >= p.counter) return p.monotonic + distance(counter - p.counter);
-  const u64 before = distance(p.counter - counter);
+  if (counter >= p.counter) return p.monotonic + distance(counter - p.counter, p.rate);
+  const u64 before = distance(p.counter - counter, p.rate);
   return before < p.monotonic ? p.monotonic - before : 0;
 }
 

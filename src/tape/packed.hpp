@@ -183,6 +183,15 @@ inline constexpr u32 most_few = 15;
 inline constexpr std::size_t malformed = ~std::size_t{0};
 std::size_t unpack(const std::byte* from, std::size_t size, std::byte* into, std::size_t behind = 0) noexcept;
 
+namespace detail {
+
+/// Unpacks eight words whose sizes are 0 to 8; may read 64 bytes. Answers where the packed bytes end.
+using group_unpacker = const std::byte* (*)(u32 control, const std::byte* from, std::byte* into) noexcept;
+const std::byte* unpack_by_words(u32 control, const std::byte* from, std::byte* into) noexcept;
+extern group_unpacker unpack_group;  ///< the quickest that this processor has
+
+}  // namespace detail
+
 /// Bytes that unpack() may touch for a packed body of so many bytes: four of them say how large eight words are.
 constexpr std::size_t unpacked_room(std::size_t size) noexcept {
   const std::size_t most = size / 4 * 64;

@@ -21,16 +21,7 @@ struct strand {
   strand(tape_file* tape, std::size_t thread, bool kept) : tape_(tape), thread_(thread), kept_(kept) {}
 
   /// Has the next record ready in `head`. False at the end, for now.
-  bool peek() {
-    while (!ready_) {
-      if (tape_->generation != generation_) relocate();
-      if (exhausted_) return false;
-      if (!inside_ && !enter()) break;
-      if (!decode()) leave();
-    }
-    exhausted_ = !ready_;
-    return ready_;
-  }
+  bool peek() { return ready_ || find(); }
 
   /// Makes the next peek() look at the file again where there was no more.
   void look_again() noexcept { exhausted_ = false; }
@@ -60,6 +51,18 @@ struct strand {
 
  private:
   static constexpr std::size_t window_bytes = 64 << 10;
+
+  // Not inlined: peek() is, in the loop over all records.
+  [[gnu::noinline]] bool find() {
+    while (!ready_) {
+      if (tape_->generation != generation_) relocate();
+      if (exhausted_) return false;
+      if (!inside_ && !enter()) break;
+      if (!decode()) leave();
+    }
+    exhausted_ = !ready_;
+    return ready_;
+  }
 
   const std::vector<stretch>& list() const { return (kept_ ? tape_->kept : tape_->ring)[thread_]; }
   byte_view window() const noexcept { return {window_.get(), static_cast<std::size_t>(window_size_)}; }
@@ -215,9 +218,20 @@ bool cursor::next(record_view& out) {
     has_second_ = false;
     return true;
   }
+  const int count = next(out, second_);
+  has_second_ = count == 2;
+  return count != 0;
+}
+
+int cursor::next(record_view& out, record_view& end) {
+  if (has_second_) {
+    std::swap(out, second_);
+    has_second_ = false;
+    return 1;
+  }
   for (;;) {
     bool kept = kept_->peek(), ring = ring_->peek();
-    if (!kept && !ring) return false;
+    if (!kept && !ring) return 0;
     // On a tape that is being written, the record that seems to be missing may have come a moment ago.
     if (kept != ring && started_ && (kept ? kept_ : ring_)->head.ordinal != last_ordinal_ + 1) {
       auto& other = kept ? ring_ : kept_;
@@ -245,15 +259,19 @@ bool cursor::next(record_view& out) {
       case record_kind::exchange:
       case record_kind::part:
       case record_kind::call:
-        if (!join_parts(out, first_time)) break;
-        if (!unpack_body(out) || (out.kind == record_kind::call && !split(out))) {
-          file_->damage.bad_records += first_time;
-          out.gap = out.body_lost = true;
-          out.body = {};
-          if (out.kind == record_kind::call) out.kind = record_kind::enter;
+        if ((has_parts_ || out.kind == record_kind::part) && !join_parts(out, first_time)) break;
+        if (unpack_body(out)) {
+          if (out.kind == record_kind::enter) last_call_ = out.call;
+          if (out.kind != record_kind::call) return 1;
+          last_call_ = out.call;
+          if (split(out, end)) return 2;
         }
+        file_->damage.bad_records += first_time;
+        out.gap = out.body_lost = true;
+        out.body = {};
+        if (out.kind == record_kind::call) out.kind = record_kind::enter;
         if (out.kind == record_kind::enter) last_call_ = out.call;
-        return true;
+        return 1;
       default:  // of a newer version
         break;
     }
@@ -261,8 +279,7 @@ bool cursor::next(record_view& out) {
 }
 
 // Makes an ENTER of a CALL, and a LEAVE that comes next. False if the body makes no sense.
-bool cursor::split(record_view& out) {
-  auto& end = second_;
+bool cursor::split(record_view& out, record_view& end) {
   end.time = out.time;
   end.body = out.body;
   if (!out.body_lost) {
@@ -285,7 +302,6 @@ bool cursor::split(record_view& out) {
   end.gap = false;
   end.body_lost = out.body_lost;
   if (end.keep != out.keep) end.keep = out.keep;
-  has_second_ = true;
   return true;
 }
 
@@ -349,10 +365,10 @@ bool cursor::next_in_flight(record_view& out) {
   return true;
 }
 
-// Collects the PARTs of a large record and puts them in front of its body. False where more is to come.
+// Collects the PARTs of a large record and puts them in front of its body: for a PART, and the first record behind PARTs. False
+// where more is to come.
 bool cursor::join_parts(record_view& out, bool first_time) {
   const bool is_part = out.kind == record_kind::part;
-  if (!is_part && !has_parts_) return true;
   const bool second_try = !is_part && (out.flags & record_no_outputs) != 0;  // the pieces had no space for their end
   if (has_parts_ && (out.call != parts_call_ || second_try)) {
     file_->damage.lost_parts += first_time && !second_try;
