@@ -154,7 +154,7 @@ session* state::transitions::apply(recorded_process& in, const flight& f, const 
       if (ok) open_session(in, c, f);
       break;
     case effect::close_session:
-      if (ok) close_sessions(in, f, none, f.session, ending::closed);
+      if (ok) close_one(in, f);
       return ok ? nullptr : s;
     case effect::close_all_sessions:
       if (ok) close_sessions(in, f, f.slot, none, ending::closed_all);
@@ -317,6 +317,13 @@ void state::transitions::close_sessions(recorded_process& in, const flight& f, s
     i = in.sessions.erase(i);
     if (handle != none) return;
   }
+}
+
+// The session of a C_CloseSession. Where an imported log does not show which, it is the only one, or stays open: to close
+// another would be worse.
+void state::transitions::close_one(recorded_process& in, const flight& f) {
+  const auto handle = f.session != none || in.sessions.size() != 1 ? f.session : in.sessions.begin()->first;
+  if (handle != none) close_sessions(in, f, none, handle, ending::closed);
 }
 
 void state::transitions::log_in(recorded_process& in, const flight& f) {

@@ -31,6 +31,7 @@ class state::transitions {
   void finalize(recorded_process& in, const flight& f);
   void open_session(recorded_process& in, const call& c, const flight& f);
   void close_sessions(recorded_process& in, const flight& f, slot_id slot, session_handle handle, ending how);
+  void close_one(recorded_process& in, const flight& f);
   void end_session(recorded_process& in, const session& s, const flight& f, ending how);
   void log_in(recorded_process& in, const flight& f);
   void describe_token(recorded_process& in, const call& c);

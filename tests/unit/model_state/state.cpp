@@ -71,6 +71,25 @@ TEST_CASE("a failed login changes nothing, a context-specific one is nobody's lo
   CHECK_FALSE(ended(context).library().find_slot(slot_id(5))->logged_in());
 }
 
+TEST_CASE("a session whose closing an imported log does not name is closed if it is the only one") {
+  constexpr tape::u8 no_value = 0, not_known = tape::item_unknown;
+  const auto close = [&](tape_story& s) {
+    s.builder().features |= tape::feature_imported;
+    s.call("C_CloseSession", body().words({0}).item(0, no_value, "", not_known), CKR_OK, {});
+  };
+  tape_story one;
+  begin(one);
+  close(one);
+  CHECK(ended(one).library().sessions.empty());
+  tape_story two;
+  begin(two);
+  two.open(5, 2).open(5, 3).close(2);
+  close(two);
+  const ended e(two);
+  CHECK(e.library().find_session(session_handle(1)) != nullptr);
+  CHECK(e.library().find_session(session_handle(3)) != nullptr);
+}
+
 TEST_CASE("a handle that is used again is another session") {
   tape_story s;
   begin(s);
