@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "player/struct_remap.hpp"
-#include "reencode/encode_live_call.hpp"
+#include "reencode/live_call_as_recorded.hpp"
 
 using namespace p11tape;
 

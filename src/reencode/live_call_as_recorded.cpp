@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "reencode/encode_live_call.hpp"
+#include "reencode/live_call_as_recorded.hpp"
 
 #include <sys/random.h>
 
