@@ -62,6 +62,10 @@ struct tape_file;
 struct strand;
 }  // namespace detail
 
+/// Whether a cursor unpacks and hands out what calls were given and gave. Without, it has less to do, for those who
+/// only count calls or look for their times; a CALL seems to end when it begins, and records say body_lost.
+enum class record_bodies : u8 { handed_out, left_out };
+
 /// Walks over the records of one thread in order, those of kept and ring chunks merged by their ordinal.
 /// A copy goes on from the same place, independently. The reader must outlive it.
 class cursor {
@@ -88,13 +92,14 @@ class cursor {
 
  private:
   friend class reader;
-  cursor(detail::tape_file* file, std::size_t thread);
+  cursor(detail::tape_file* file, std::size_t thread, record_bodies bodies);
   bool join_parts(record_view& out, bool first_time);
   bool unpack_body(record_view& out);
   bool split(record_view& out, record_view& end);
 
   detail::tape_file* file_;
   std::size_t thread_;
+  bool no_bodies_;
   u32 last_call_ = 0;
   std::unique_ptr<detail::strand> kept_, ring_;
   detail::strand* from_ = nullptr;  // where the record came from that was handed out last
@@ -142,7 +147,7 @@ class reader {
   std::span<const thread_info> threads() const noexcept;
 
   /// A cursor at the first record of threads()[index].
-  cursor records(std::size_t index) const;
+  cursor records(std::size_t index, record_bodies bodies = record_bodies::handed_out) const;
 
   /// Looks at the file again: header, counters, new chunks and threads. Throws tape_error where it cannot be read.
   void refresh();

@@ -27,9 +27,16 @@ void add_times(diagnosis& d, std::span<const process_facts> all) {
   walls calls(all.size());
   for (const auto& f : d.found) collect(f, calls);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (calls[i].empty() || all[i].tape == nullptr) continue;
-    const auto last = calls[i].rbegin()->first;
-    model::call_stream stream(*all[i].tape);
+    if (all[i].tape == nullptr) continue;
+    auto last = model::call_number(none);  // that has to be looked for
+    for (auto& [call, wall] : calls[i]) {
+      if (const auto known = all[i].last_starts.of(call))
+        wall = *known;
+      else
+        last = call;
+    }
+    if (last == none) continue;
+    model::call_stream stream(*all[i].tape, tape::record_bodies::left_out);
     while (const auto* call = stream.next()) {
       if (const auto at = calls[i].find(call->number); at != calls[i].end())
         at->second = call->has_start() ? call->start_wall() : 0;

@@ -6,22 +6,22 @@
 namespace p11tape::model {
 
 call_stream::call_stream(std::span<const tape::reader* const> tapes) {
-  for (std::size_t i = 0; i < tapes.size(); ++i) add(*tapes[i], i);
+  for (std::size_t i = 0; i < tapes.size(); ++i) add(*tapes[i], i, tape::record_bodies::handed_out);
   std::make_heap(heap_.begin(), heap_.end(), later);
 }
 
-call_stream::call_stream(const tape::reader& tape) {
-  add(tape, 0);
+call_stream::call_stream(const tape::reader& tape, tape::record_bodies bodies) {
+  add(tape, 0, bodies);
   std::make_heap(heap_.begin(), heap_.end(), later);
 }
 
-void call_stream::add(const tape::reader& tape, std::size_t index) {
+void call_stream::add(const tape::reader& tape, std::size_t index, tape::record_bodies bodies) {
   counts_.resize(index + 1);
   auto offset = tape.header().wall - tape.header().monotonic;
   if (const auto boot = tape.property("boot"); !boot.empty())
     offset = boots_.try_emplace(std::string(boot), offset).first->second;
   for (std::size_t t = 0; t < tape.threads().size(); ++t) {
-    auto next = std::make_unique<lane>(lane{thread_calls(tape, index, t), offset, lanes_.size(), {}});
+    auto next = std::make_unique<lane>(lane{thread_calls(tape, index, t, bodies), offset, lanes_.size(), {}});
     if (!next->advance()) continue;
     heap_.push_back(next.get());
     lanes_.push_back(std::move(next));

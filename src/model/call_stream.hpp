@@ -22,7 +22,8 @@ class call_stream {
  public:
   /// The readers must outlive the stream and its calls.
   explicit call_stream(std::span<const tape::reader* const> tapes);
-  explicit call_stream(const tape::reader& tape);
+  /// Without bodies, calls have numbers and beginnings, and nothing else that means anything.
+  explicit call_stream(const tape::reader& tape, tape::record_bodies bodies = tape::record_bodies::handed_out);
 
   /// The next call, or nullptr at the end. It stays as it is until the next call of next(); a copy of it stays for
   /// good.
@@ -44,7 +45,7 @@ class call_stream {
     }
   };
 
-  void add(const tape::reader& tape, std::size_t index);
+  void add(const tape::reader& tape, std::size_t index, tape::record_bodies bodies);
   static bool later(const lane* a, const lane* b) noexcept;
 
   std::map<std::string, tape::u64, std::less<>> boots_;  // a boot's id -> offset of its first tape

@@ -7,11 +7,12 @@ using tape::call_state;
 using tape::record_kind;
 using tape::record_view;
 
-thread_calls::thread_calls(const tape::reader& tape, std::size_t tape_index, std::size_t thread)
+thread_calls::thread_calls(const tape::reader& tape, std::size_t tape_index, std::size_t thread,
+                           tape::record_bodies bodies)
     : tape_(&tape),
       tape_index_(tape_index),
       thread_{thread_number(tape.threads()[thread].number), tape.threads()[thread].id},
-      cursor_(tape.records(thread)) {}
+      cursor_(tape.records(thread, bodies)) {}
 
 // The next ENTER or LEAVE. What else the thread recorded between them belongs to no call's beginning or end.
 bool thread_calls::read(tape::cursor& from, record_view& out) {

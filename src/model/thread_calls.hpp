@@ -14,7 +14,8 @@ namespace p11tape::model {
 
 class thread_calls {
  public:
-  thread_calls(const tape::reader& tape, std::size_t tape_index, std::size_t thread);
+  thread_calls(const tape::reader& tape, std::size_t tape_index, std::size_t thread,
+               tape::record_bodies bodies = tape::record_bodies::handed_out);
 
   /// Fills in the thread's next call, all but its number. False at the end.
   bool next(call& out);

@@ -230,6 +230,6 @@ std::string_view reader::property(std::string_view key) const noexcept {
   return {};
 }
 
-cursor reader::records(std::size_t index) const { return cursor(file_.get(), index); }
+cursor reader::records(std::size_t index, record_bodies bodies) const { return cursor(file_.get(), index, bodies); }
 
 }  // namespace p11tape::tape

@@ -186,15 +186,17 @@ struct strand {
 
 }  // namespace detail
 
-cursor::cursor(detail::tape_file* file, std::size_t thread)
+cursor::cursor(detail::tape_file* file, std::size_t thread, record_bodies bodies)
     : file_(file),
       thread_(thread),
+      no_bodies_(bodies == record_bodies::left_out),
       kept_(std::make_unique<detail::strand>(file, thread, true)),
       ring_(std::make_unique<detail::strand>(file, thread, false)) {}
 
 cursor::cursor(const cursor& other)
     : file_(other.file_),
       thread_(other.thread_),
+      no_bodies_(other.no_bodies_),
       last_call_(other.last_call_),
       kept_(std::make_unique<detail::strand>(*other.kept_)),
       ring_(std::make_unique<detail::strand>(*other.ring_)),
@@ -244,6 +246,7 @@ int cursor::next(record_view& out, record_view& end) {
     from_->take(out);
     out.gap = started_ ? out.ordinal != last_ordinal_ + 1 : out.ordinal > 1;
     out.body_lost = false;
+    if (no_bodies_) out.body = {};
     auto& furthest = file_->furthest[thread_];
     const bool first_time = static_cast<std::int32_t>(out.ordinal - furthest) > 0;
     if (first_time) {
@@ -260,6 +263,7 @@ int cursor::next(record_view& out, record_view& end) {
       case record_kind::part:
       case record_kind::call:
         if ((has_parts_ || out.kind == record_kind::part) && !join_parts(out, first_time)) break;
+        out.body_lost |= no_bodies_;
         if (unpack_body(out)) {
           if (out.kind == record_kind::enter) last_call_ = out.call;
           if (out.kind != record_kind::call) return 1;

@@ -241,3 +241,25 @@ TEST_CASE("a tape whose clock is the counter has times in nanoseconds") {
   CHECK(call->start() == tape.monotonic + 500000);
   CHECK(call->duration() == 250);
 }
+
+TEST_CASE("without bodies the same calls begin at the same times, and nothing counts as damage") {
+  tape_builder tape;
+  auto& c = tape.chunk();
+  c.call("C_OpenSession", 1, body().words({7, 6, 0, 0, 1}), 0, 700).number_item(4, 0x1234);
+  c.call("C_CloseSession", 2, body().words({0x1234}), 0xb3);
+  temporary_folder folder;
+  const auto file = folder.write(tape.bytes());
+  const tape::reader whole(file), heads(file);
+  model::call_stream all(whole), short_ones(heads, tape::record_bodies::left_out);
+  while (const auto* call = all.next()) {
+    const auto* const same = short_ones.next();
+    REQUIRE(same != nullptr);
+    CHECK(same->number == call->number);
+    CHECK(same->function == heads.rows().function(call->function_number));
+    CHECK(same->start_wall() == call->start_wall());
+    CHECK(same->enter.body.empty());
+    CHECK(same->enter.body_lost);
+  }
+  CHECK(short_ones.next() == nullptr);
+  CHECK_FALSE(heads.damage().any());
+}
