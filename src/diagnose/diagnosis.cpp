@@ -133,20 +133,17 @@ diagnosis examine(std::span<const process_facts> all, const configured& set) {
 std::vector<const word_row*> reports(const finding& f, const report_context& around) {
   std::vector<const word_row*> rows;
   if (f.about == topic::no_topic || f.level == severity::info) return rows;
-  speaker by{};
-  const bool is_known = speaker_of(around.all[f.tape].program, by);
-  const bool is_mq =
-      around.set.is_mq || !around.log.empty() || (is_known && (by == speaker::mq || by == speaker::runmqakm));
+  const auto by = speaker_of(around.all[f.tape].program);
+  const bool is_mq = around.set.is_mq || !around.log.empty() || by == speaker::mq || by == speaker::runmqakm;
   const auto wanted = [&](speaker s) {
     if (around.verbose) return true;
     if (is_mq) return s == speaker::mq || s == speaker::runmqakm || s == speaker::gskit;
-    return is_known && s == by;
+    return s == by;
   };
   for (const auto& w : words())
     if (w.about == f.about && wanted(w.by)) rows.push_back(&w);
   // The words of the very program first.
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const auto* a, const auto* b) { return is_known && a->by == by && b->by != by; });
+  std::stable_sort(rows.begin(), rows.end(), [&](const auto* a, const auto* b) { return a->by == by && b->by != by; });
   return rows;
 }
 

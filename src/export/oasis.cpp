@@ -4,6 +4,7 @@
 // Handles and slots become variables, as in the profiles' own cases, and so does every PIN. What the tape does not hold is
 // written as its length alone.
 #include <map>
+#include <optional>
 #include <string>
 
 #include "cryptoki/tables.hpp"
@@ -127,13 +128,14 @@ class case_text {
       if (f.count == static_cast<int>(index) || f.cap == static_cast<int>(index)) return true;
     return false;
   }
-  static bool length(row fields, const tape::fields_view& view, std::size_t index, u64& n) {
+  // How many elements a field has, where that is on the tape.
+  static std::optional<u64> length(row fields, const tape::fields_view& view, std::size_t index) {
     const auto& f = fields[index];
-    if (f.count < 0) return n = f.fixed, f.fixed != 0;
+    if (f.count < 0) return f.fixed != 0 ? std::optional<u64>(f.fixed) : std::nullopt;
     const auto counter = static_cast<std::size_t>(f.count);
     tape::item_view i;
-    if (!cryptoki::is_pointer(fields[counter].kind)) return n = view.word(counter), true;
-    return view.find(counter, i) && (n = i.number(), true);
+    if (!cryptoki::is_pointer(fields[counter].kind)) return view.word(counter);
+    return view.find(counter, i) ? std::optional<u64>(i.number()) : std::nullopt;
   }
 
   void input(std::string& to, row fields, const tape::fields_view& view, std::size_t i) {
@@ -142,7 +144,6 @@ class case_text {
     tape::item_view item;
     const bool has = view.find(i, item);
     const bool given = view.given(i);
-    u64 n = 0;
     switch (f.kind) {
       case shape::number:
       case shape::byte:
@@ -154,18 +155,20 @@ class case_text {
         } else if (given && f.way != flow::out && has && item.form == item_form::bytes) {
           const bool text = f.secret == cryptoki::redaction_class::identity;
           leaf(to, 2, name, cat(" value=\"", text ? escaped(bytes_of(item)) : text::hex(bytes_of(item)), "\""));
-        } else if (given && length(fields, view, i, n)) {
-          leaf(to, 2, name, cat(" length=\"", n, "\""));
+        } else if (const auto n = length(fields, view, i); given && n) {
+          leaf(to, 2, name, cat(" length=\"", *n, "\""));
         } else {
           leaf(to, 2, name, "");
         }
         return;
       case shape::numbers:
         // The room of C_FindObjects is an argument of its own; all others write the count over it.
-        if (f.count >= 0 && given && f.cap >= 0)
+        if (f.count >= 0 && given && f.cap >= 0) {
           leaf(to, 2, name, cat(" length=\"", view.word(static_cast<std::size_t>(f.cap)), "\""));
-        else if (f.count >= 0)
-          leaf(to, 2, name, given && length(fields, view, i, n) ? cat(" length=\"", n, "\"") : "");
+        } else if (f.count >= 0) {
+          const auto n = length(fields, view, i);
+          leaf(to, 2, name, given && n ? cat(" length=\"", *n, "\"") : "");
+        }
         return;
       case shape::attributes: {
         std::string inside;
@@ -204,14 +207,13 @@ class case_text {
       const auto& f = s->fields[i];
       const auto name = element_name(f.name);
       tape::item_view part;
-      u64 n = 0;
       if (f.kind == shape::number || f.kind == shape::byte) {
         if (f.fixed == 0 && !counts(s->fields, i))
           leaf(to, 4, name, cat(" value=\"", number(f.meaning, view.word(i)), "\""));
       } else if (f.kind == shape::bytes && view.find(i, part) && part.form == item_form::bytes) {
         leaf(to, 4, name, cat(" value=\"", text::hex(bytes_of(part)), "\""));
-      } else if (f.kind == shape::bytes && view.given(i) && length(s->fields, view, i, n)) {
-        leaf(to, 4, name, cat(" length=\"", n, "\""));
+      } else if (const auto n = length(s->fields, view, i); f.kind == shape::bytes && view.given(i) && n) {
+        leaf(to, 4, name, cat(" length=\"", *n, "\""));
       }
     }
     to += "      </Parameter>\n";

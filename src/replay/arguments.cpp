@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "cryptoki/call.hpp"
 #include "replay/callbacks.hpp"
@@ -101,11 +102,9 @@ class builder {
     if (item == nullptr || to.places.empty()) return trouble(reason::withheld, f);
     const auto& p = to.places[i];
     if (f.kind == shape::record) {
-      tape::nested_view n;
-      const cryptoki::record_row* row = nullptr;
-      if (item->form != item_form::record || !parse(item->payload, n, row) || row->size != p.size)
-        return trouble(reason::not_described, f);
-      return fill(fields_view(row->fields, n.body), {row->places, to.base + p.offset}, depth + 1);
+      const auto known = item->form == item_form::record ? parse(item->payload) : std::nullopt;
+      if (!known || known->row->size != p.size) return trouble(reason::not_described, f);
+      return fill(fields_view(known->row->fields, known->body), {known->row->places, to.base + p.offset}, depth + 1);
     }
     if (item->form == item_form::numbers) {
       for (std::size_t k = 0; k < item->numbers() && (k + 1) * sizeof(CK_ULONG) <= p.size; ++k) {
@@ -118,35 +117,42 @@ class builder {
     return {};
   }
 
-  // A struct of the tape, and this program's row of it; false where they differ.
-  bool parse(byte_view payload, tape::nested_view& n, const cryptoki::record_row*& row) const {
-    return tape::nested_view::parse(payload, n) && find(n, row);
+  // A struct of the tape with this program's row of it.
+  struct known_struct {
+    byte_view body;
+    const cryptoki::record_row* row;
+  };
+
+  // Nothing where tape and program describe it differently.
+  std::optional<known_struct> parse(byte_view payload) const {
+    tape::nested_view n;
+    if (!tape::nested_view::parse(payload, n)) return std::nullopt;
+    const auto* const row = row_of(n);
+    return row != nullptr ? std::optional(known_struct{n.body, row}) : std::nullopt;
   }
-  bool find(const tape::nested_view& n, const cryptoki::record_row*& row) const {
+  const cryptoki::record_row* row_of(const tape::nested_view& n) const {
     const auto* on_tape = rows_.structure(n.record);
-    if (on_tape == nullptr) return false;
+    if (on_tape == nullptr) return nullptr;
     const auto number = cryptoki::record_named(on_tape->name);
-    if (number == cryptoki::record_count || !same_fields(on_tape->fields, cryptoki::records[number].fields))
-      return false;
-    row = &cryptoki::records[number];
-    return true;
+    if (number == cryptoki::record_count) return nullptr;
+    const auto& ours = cryptoki::records[number];
+    return same_fields(on_tape->fields, ours.fields) ? &ours : nullptr;
   }
 
-  // How many elements the caller had room for, or passed; false where the tape does not tell.
-  static bool count_of(const fields_view& from, const field& f, u64& count) {
-    count = f.fixed != 0 ? f.fixed : 1;
+  // How many elements the caller had room for, or passed; nothing where the tape does not tell.
+  static std::optional<u64> count_of(const fields_view& from, const field& f) {
     const auto index = f.cap >= 0 ? f.cap : f.count;
-    if (index < 0) return true;
+    if (index < 0) return u64{f.fixed != 0 ? f.fixed : 1u};
     const auto counter = static_cast<std::size_t>(index);
+    u64 count = 0;
     if (from.row()[counter].kind == shape::numbers) {
       item_view item;
-      if (!from.find(counter, item) || item.payload.size() < 8) return false;
+      if (!from.find(counter, item) || item.payload.size() < 8) return std::nullopt;
       count = item.number();
     } else {
       count = from.word(counter);
     }
-    if (f.counts_bits) count = count / 8 + (count % 8 != 0);
-    return true;
+    return f.counts_bits ? count / 8 + (count % 8 != 0) : count;
   }
 
   // What is passed in is as long as what there is of it: a count that says otherwise would have the module read on.
@@ -212,8 +218,9 @@ class builder {
       if (item == nullptr || item->form != item_form::text) return trouble(reason::withheld, f);
       return copy(item->payload, item->payload.size() + 1, f, pointer);
     }
-    u64 count = 0;
-    const bool known = count_of(from, f, count);
+    const auto told = count_of(from, f);
+    const bool known = told.has_value();
+    const u64 count = told.value_or(f.fixed != 0 ? f.fixed : 1);
     // A tag or an IV that the module makes is an output of this call: the tape has nothing, and withholds nothing.
     const bool is_made = f.way == flow::inout && item == nullptr && !(from.word(i) & tape::pointer_withheld);
     if (!is_input(f.way) || is_made) {
@@ -263,7 +270,7 @@ class builder {
   skip_reason fill_numbers(const fields_view& from, const field& f, const item_view* item, u64& pointer) {
     u64 count = 1;
     if (f.count >= 0 || f.cap >= 0) {
-      if (!count_of(from, f, count)) count = 0;
+      count = count_of(from, f).value_or(0);
       if (count > arena::most / sizeof(CK_ULONG)) return trouble(reason::too_large, f);
     }
     if (auto r = give(count * sizeof(CK_ULONG), f, pointer)) return r;
@@ -279,8 +286,7 @@ class builder {
     const auto number = cryptoki::record_named(f.meaning);
     if (number == cryptoki::record_count) return trouble(reason::not_described, f);
     const auto& row = cryptoki::records[number];
-    u64 count = 1;
-    if (!count_of(from, f, count)) count = 0;
+    const u64 count = count_of(from, f).value_or(0);
     if (count > arena::most / row.size) return trouble(reason::too_large, f);
     // Programs ask about one mechanism after the other with one struct, and there are modules (SoftHSM) that only add
     // flags to those that they find there: so a struct is used again here, too.
@@ -291,18 +297,17 @@ class builder {
     if (auto r = give(count * row.size, f, pointer)) return r;
     if (!is_input(f.way)) return {};
     auto* at = cryptoki::from_word<std::byte*>(pointer);
-    const cryptoki::record_row* told = nullptr;
     if (item != nullptr && item->form == item_form::record) {
-      tape::nested_view n;
-      if (count == 0 || !parse(item->payload, n, told) || told != &row) return trouble(reason::not_described, f);
-      return fill(fields_view(row.fields, n.body), {row.places, at}, depth + 1);
+      const auto known = parse(item->payload);
+      if (count == 0 || !known || known->row != &row) return trouble(reason::not_described, f);
+      return fill(fields_view(row.fields, known->body), {row.places, at}, depth + 1);
     }
     if (item == nullptr || item->form != item_form::records || item->has(tape::item_cut))
       return count == 0 ? skip_reason{} : trouble(reason::withheld, f);
     u64 done = 0;
     for (const auto& n : tape::sequence<tape::nested_view>(item->payload)) {
       if (done == count) break;
-      if (!find(n, told) || told != &row) return trouble(reason::not_described, f);
+      if (row_of(n) != &row) return trouble(reason::not_described, f);
       if (auto r = fill(fields_view(row.fields, n.body), {row.places, at + done * row.size}, depth + 1)) return r;
       ++done;
     }
@@ -394,10 +399,9 @@ class builder {
   }
 
   bool is_layout_of(const cryptoki::mechanism_row* of, const item_view& parameter) const {
-    tape::nested_view n;
-    const cryptoki::record_row* row = nullptr;
-    if (parameter.form != item_form::record || !parse(parameter.payload, n, row)) return true;  // fill_parameter() says
-    return of != nullptr && of->layouts.find(row->name) != std::string_view::npos;
+    const auto known = parameter.form == item_form::record ? parse(parameter.payload) : std::nullopt;
+    if (!known) return true;  // fill_parameter() says
+    return of != nullptr && of->layouts.find(known->row->name) != std::string_view::npos;
   }
 
   // BYTES, NUMBER or RECORD.
@@ -411,12 +415,12 @@ class builder {
       return {};
     }
     if (p.form == item_form::record) {
-      tape::nested_view n;
-      const cryptoki::record_row* row = nullptr;
-      if (!parse(p.payload, n, row)) return trouble(reason::not_described, f);
-      size = row->size;
+      const auto known = parse(p.payload);
+      if (!known) return trouble(reason::not_described, f);
+      const auto& row = *known->row;
+      size = row.size;
       if (auto r = give(size, f, at)) return r;
-      return fill(fields_view(row->fields, n.body), {row->places, cryptoki::from_word<std::byte*>(at)}, depth + 1);
+      return fill(fields_view(row.fields, known->body), {row.places, cryptoki::from_word<std::byte*>(at)}, depth + 1);
     }
     if (p.form != item_form::bytes) return trouble(reason::withheld, f);
     size = p.payload.size();
@@ -432,8 +436,7 @@ class builder {
       return {};  // NULL
     }
     if (item == nullptr) {
-      u64 count = 0;
-      const bool empty = count_of(from, f, count) && f.count >= 0 && count == 0;
+      const bool empty = f.count >= 0 && count_of(from, f) == u64{0};
       return empty ? give(0, f, pointer) : trouble(reason::withheld, f);
     }
     u64 size = 0;

@@ -13,7 +13,8 @@ module::module(const std::string& path) :handle_(dlopen(path.c_str(), RTLD_NOW |
   throw std::runtime_error("cannot load the module: " + std::string(why != nullptr ? why : path));
 }
 
-bool module::choose(unsigned major, unsigned minor, std::string& trouble) {
+module::choice module::choose(unsigned major, unsigned minor) {
+  std::string trouble;
   if (major >= 3) {
     if (void* const get = cryptoki::exported(handle_, function::C_GetInterface); get != nullptr) {
       CK_VERSION wanted{static_cast<CK_BYTE>(major), static_cast<CK_BYTE>(minor)};
@@ -24,7 +25,7 @@ bool module::choose(unsigned major, unsigned minor, std::string& trouble) {
         list_ = static_cast<const CK_FUNCTION_LIST*>(found->pFunctionList);
         functions_ =
             cryptoki::functions_in(minor >= 2 || major > 3 ? cryptoki::version::v3_2 : cryptoki::version::v3_0);
-        return true;
+        return {true, {}};
       }
     }
     trouble = "the recorded program used the interface " + std::to_string(major) + "." + std::to_string(minor) +
@@ -32,18 +33,13 @@ bool module::choose(unsigned major, unsigned minor, std::string& trouble) {
   }
   CK_FUNCTION_LIST* list = nullptr;
   void* const get = cryptoki::exported(handle_, function::C_GetFunctionList);
-  if (get == nullptr) {
-    trouble = "the module does not export C_GetFunctionList, so it is not a PKCS#11 module";
-    return false;
-  }
-  if (const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(get)(&list); rv != CKR_OK || list == nullptr) {
-    trouble = "C_GetFunctionList of the module returned no function list";
-    return false;
-  }
+  if (get == nullptr) return {false, "the module does not export C_GetFunctionList, so it is not a PKCS#11 module"};
+  if (const CK_RV rv = reinterpret_cast<CK_C_GetFunctionList>(get)(&list); rv != CKR_OK || list == nullptr)
+    return {false, "C_GetFunctionList of the module returned no function list"};
   // By how it was obtained it has 68 functions, whatever its version says: some modules lie.
   list_ = list;
   functions_ = cryptoki::functions_in(cryptoki::version::v2_40);
-  return true;
+  return {true, std::move(trouble)};
 }
 
 void* module::address(function f) const noexcept {

@@ -16,9 +16,13 @@ class module {
   /// Throws std::runtime_error with a sentence. The module is never unloaded: it may have threads and exit handlers.
   explicit module(const std::string& path);
 
-  /// Takes the function list; false, with a sentence in `trouble`, where there is none. True, with a sentence, where it
-  /// is older than the one that is asked for.
-  bool choose(unsigned major, unsigned minor, std::string& trouble);
+  struct choice {
+    bool usable = false;  ///< there is a function list
+    std::string trouble;  ///< a sentence where there is none, or where it is older than the one that is asked for
+  };
+
+  /// Takes the function list.
+  choice choose(unsigned major, unsigned minor);
 
   /// False where the list is too short or has a hole there, or the name is not exported.
   bool has(cryptoki::function f) const noexcept { return address(f) != nullptr; }

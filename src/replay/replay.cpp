@@ -70,11 +70,10 @@ ending wait_for(pid_t child, const plan& p, const settings& how, const results& 
 
 // The list that calls go through is asked for on a thread for look-ups: it is no call of the tape's.
 void choose(module& m, const plan& p, results& out) {
-  std::string trouble;
-  bool usable = false;
-  lookup_thread().ask([&] { usable = m.choose(p.major, p.minor, trouble); });
-  if (!usable) throw std::runtime_error(trouble);
-  out.set_lacks(trouble);
+  module::choice chosen;
+  lookup_thread().ask([&] { chosen = m.choose(p.major, p.minor); });
+  if (!chosen.usable) throw std::runtime_error(chosen.trouble);
+  out.set_lacks(chosen.trouble);
 }
 
 void run_once(const plan& p, const settings& how, results& out) {

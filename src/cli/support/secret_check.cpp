@@ -16,23 +16,26 @@
 namespace p11tape::cli {
 namespace {
 
-bool read_all(const std::string& from, std::string& into) {
+// A file, or "-" for stdin; nothing where it cannot be read.
+std::optional<std::string> read_all(const std::string& from) {
+  std::string all;
   if (from == "-") {
     char buffer[4096];
-    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) into.append(buffer, n);
-    return std::ferror(stdin) == 0;
+    for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) all.append(buffer, n);
+    return std::ferror(stdin) == 0 ? std::optional(std::move(all)) : std::nullopt;
   }
   std::ifstream file(from, std::ios::binary);
-  if (!file) return false;
-  into.assign(std::istreambuf_iterator<char>(file), {});
-  return !file.bad();
+  if (!file) return std::nullopt;
+  all.assign(std::istreambuf_iterator<char>(file), {});
+  return file.bad() ? std::nullopt : std::optional(std::move(all));
 }
 
 }  // namespace
 
 secret_check::secret_check(const std::string& from) {
-  std::string secret;
-  if (!read_all(from, secret)) throw std::runtime_error(from + ": cannot read the secret");
+  auto read = read_all(from);
+  if (!read) throw std::runtime_error(from + ": cannot read the secret");
+  auto& secret = *read;
   if (!secret.empty() && secret.back() == '\n') secret.pop_back();
   if (secret.empty()) throw std::runtime_error(from + ": the file is empty, so there is no secret to look for");
   if (secret.size() < scrub::shortest_certain)

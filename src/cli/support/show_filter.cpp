@@ -9,9 +9,10 @@
 namespace p11tape::cli {
 namespace {
 
-bool parse_number(std::string_view text, tape::u64& n) {
+std::optional<tape::u64> parse_number(std::string_view text) {
+  tape::u64 n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(n) : std::nullopt;
 }
 
 // A value of the user's as a value of the grammar.
@@ -95,15 +96,16 @@ std::string show_filter::understand_times(const std::vector<const tape::reader*>
 std::string show_filter::understand_calls(std::size_t tapes) {
   for (const auto& name : call_names_) {
     const auto colon = name.find(':');
-    tape::u64 tape = 1, number = 0;
-    const bool fine = (colon == std::string::npos || parse_number(std::string_view(name).substr(0, colon), tape)) &&
-                      parse_number(std::string_view(name).substr(colon == std::string::npos ? 0 : colon + 1), number);
-    if (!fine) return "--call: " + name + " is not the name of a call (write 7, or 2:7 for call 7 of the second tape)";
+    const auto tape = colon == std::string::npos ? std::optional<tape::u64>(1)
+                                                 : parse_number(std::string_view(name).substr(0, colon));
+    const auto number = parse_number(std::string_view(name).substr(colon == std::string::npos ? 0 : colon + 1));
+    if (!tape || !number)
+      return "--call: " + name + " is not the name of a call (write 7, or 2:7 for call 7 of the second tape)";
     if (colon == std::string::npos && tapes > 1)
       return "--call: " + name + " does not say which of the " + std::to_string(tapes) + " tapes (write 1:" + name +
              ")";
-    if (tape == 0 || tape > tapes) return "--call: " + name + ": there is no tape " + std::to_string(tape);
-    calls_.emplace_back(tape - 1, number);
+    if (*tape == 0 || *tape > tapes) return "--call: " + name + ": there is no tape " + std::to_string(*tape);
+    calls_.emplace_back(*tape - 1, *number);
   }
   return {};
 }

@@ -68,21 +68,29 @@ struct pipe_ends {
 }
 
 // What the child says until it closes its end, or the time is up.
-bool read_answer(int fd, clock::time_point until, std::string& answer) {
+struct child_answer {
+  std::string text;
+  bool in_time = true;
+};
+child_answer read_answer(int fd, clock::time_point until) {
+  child_answer answer;
   char buffer[65536];
-  while (answer.size() < largest_answer) {
+  while (answer.text.size() < largest_answer) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
-    if (left <= 0) return false;
+    if (left <= 0) {
+      answer.in_time = false;
+      break;
+    }
     pollfd waiting{fd, POLLIN, 0};
     const int ready = poll(&waiting, 1, static_cast<int>(std::min<long long>(left, 60000)));
-    if (ready < 0 && errno != EINTR) return true;
+    if (ready < 0 && errno != EINTR) break;
     if (ready <= 0) continue;
     const ssize_t n = read(fd, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return true;
-    answer.append(buffer, static_cast<std::size_t>(n));
+    if (n <= 0) break;
+    answer.text.append(buffer, static_cast<std::size_t>(n));
   }
-  return true;
+  return answer;
 }
 
 // Waits for the child; after the deadline it is killed. It is ours: nobody else can have taken its number.
@@ -249,18 +257,17 @@ probe_result probe_module(const probe_request& request) {
   in.close_write();
 
   const auto until = clock::now() + request.timeout;
-  std::string answer;
-  const bool closed = read_answer(out.read, until, answer);
+  const auto answer = read_answer(out.read, until);
   bool killed = false;
-  const int status = reap(child, closed ? until : clock::now(), killed);
-  understand(r, answer);
+  const int status = reap(child, answer.in_time ? until : clock::now(), killed);
+  understand(r, answer.text);
   if (killed)
     r.end = probe_end::timed_out;
   else if (WIFSIGNALED(status)) {
     const char* signal_name = sigdescr_np(WTERMSIG(status));
     r.end = probe_end::crashed;
     r.trouble = signal_name != nullptr ? signal_name : "signal " + std::to_string(WTERMSIG(status));
-  } else if (answer.empty() && r.trouble.empty()) {
+  } else if (answer.text.empty() && r.trouble.empty()) {
     r.trouble = WEXITSTATUS(status) == 126
                     ? "the helper process cannot become user " + (user != nullptr ? user->name : "")
                     : "the helper process ended with status " + std::to_string(WEXITSTATUS(status));

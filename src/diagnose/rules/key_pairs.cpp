@@ -14,10 +14,7 @@ using model::object;
 
 constexpr u64 ms = 1000000, second = 1000 * ms, day = 86400;
 
-bool is_nss(const rule_input& s) noexcept {
-  speaker by{};
-  return speaker_of(s.d.program, by) && by == speaker::nss;
-}
+bool is_nss(const rule_input& s) noexcept { return speaker_of(s.d.program) == speaker::nss; }
 
 bool is_nss_tool(const rule_input& s) noexcept {
   for (const auto* name : {"certutil", "modutil", "cmsutil", "pk12util", "signtool"})
@@ -221,7 +218,7 @@ void key_without_certificate(const rule_input& s, const rule& r, findings& out) 
     return;
   if (s.d.key_uses.count != 0 || s.d.objects.created() != 0 || s.d.is_inspection_tool()) return;
   // OpenSSL's engine lists the certificates whatever it is asked for: that it does says nothing.
-  if (speaker by{}; speaker_of(s.d.program, by) && by == speaker::openssl) return;
+  if (speaker_of(s.d.program) == speaker::openssl) return;
   std::vector<std::string> names;
   for (const auto& o : s.d.objects.known())
     if (o.object_class == CKO_PRIVATE_KEY) names.push_back(model::describe_short(o));

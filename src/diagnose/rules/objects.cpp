@@ -140,8 +140,8 @@ void template_refused(const rule_input& s, const rule& r, findings& out) {
     };
     show_names(first.values, first.more_values.given ? "the public key's template" : "the template");
     show_names(first.more_values, "the private key's template");
-    speaker by{};
-    const bool is_mq = s.set.is_mq || (speaker_of(s.d.program, by) && by == speaker::mq);
+    const auto by = speaker_of(s.d.program);
+    const bool is_mq = s.set.is_mq || by == speaker::mq;
     if (!f.advice.empty() && session_key && is_mq)
       f.advice += " This is a session key. MQ can keep session keys off the token: SYMMETRIC_CIPHER_OFF.";
     if (f.advice.empty())

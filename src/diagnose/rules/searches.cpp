@@ -123,8 +123,7 @@ void object_not_found(const rule_input& s, const rule& r, findings& out) {
           }
     }
     // NSS looks for a certificate and a public key of every key that it meets.
-    speaker by{};
-    const bool is_nss = speaker_of(s.d.program, by) && by == speaker::nss;
+    const bool is_nss = speaker_of(s.d.program) == speaker::nss;
     if (is_nss && !q.label) f.level = severity::info;
     if (q.login_required && !q.logged_in) f.show({}, "there was no login, so private objects were not visible");
     if (q.label) {

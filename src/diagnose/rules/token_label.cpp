@@ -16,8 +16,8 @@ namespace {
 using cryptoki::function;
 
 bool is_mq(const rule_input& s) noexcept {
-  speaker by{};
-  return s.set.is_mq || (speaker_of(s.d.program, by) && (by == speaker::mq || by == speaker::runmqakm));
+  const auto by = speaker_of(s.d.program);
+  return s.set.is_mq || by == speaker::mq || by == speaker::runmqakm;
 }
 
 std::string in_slot(const label::token& t) {
@@ -136,8 +136,7 @@ void label_mismatch(const rule_input& s, const rule& r, findings& out) {
   if (l.token_infos == 0 || s.d.sessions.first_open != none || s.d.logins.tried() != 0) return;
   if (s.d.tally.of(function::C_InitToken).calls != 0) return;
   auto& f = add(out, s, r);
-  speaker by{};
-  const bool known_mq = speaker_of(s.d.program, by) && by == speaker::mq;
+  const bool known_mq = speaker_of(s.d.program) == speaker::mq;
   // Who asks again and again watches for cards.
   const bool watches = l.token_infos > 3 * tokens.size() + 3;
   const bool unnamed = s.d.program.empty() || s.d.imported;

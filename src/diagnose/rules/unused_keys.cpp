@@ -119,8 +119,8 @@ void key_not_chosen(const rule_input& s, const rule& r, findings& out) {
       cat("likely: the client needs another label, alias or ID than ", seen.size() == 1 ? "this one has" : "these have",
           "; it compares them itself, so the tape does not show which one it needs.");
   f.advice = "Compare these with the client's configuration, character by character: alias, label, object= and id=.";
-  speaker by{};
-  const bool takes_uris = !speaker_of(s.d.program, by) || by == speaker::openssl || by == speaker::gnutls;
+  const auto by = speaker_of(s.d.program);
+  const bool takes_uris = !by || by == speaker::openssl || by == speaker::gnutls;
   if (takes_uris && !address.empty())
     f.advice += cat(" The URI of the key is ", address, " (id= is percent-encoded bytes).");
   f.commands = {list_objects(s)};

@@ -60,13 +60,10 @@ std::string_view name_of(speaker s) noexcept {
   return names[static_cast<std::size_t>(s)];
 }
 
-bool speaker_of(std::string_view program, speaker& out) noexcept {
+std::optional<speaker> speaker_of(std::string_view program) noexcept {
   for (const auto& p : programs)
-    if (program.starts_with(p.begins)) {
-      out = p.by;
-      return true;
-    }
-  return false;
+    if (program.starts_with(p.begins)) return p.by;
+  return std::nullopt;
 }
 
 }  // namespace p11tape::diagnose

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -46,7 +47,7 @@ struct word_row {
 
 std::span<const word_row> words() noexcept;
 
-/// Whose words a user of this program will have seen; false where that cannot be told by its name.
-bool speaker_of(std::string_view program, speaker& out) noexcept;
+/// Whose words a user of this program will have seen; nothing where that cannot be told by its name.
+std::optional<speaker> speaker_of(std::string_view program) noexcept;
 
 }  // namespace p11tape::diagnose

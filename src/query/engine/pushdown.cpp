@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 
 namespace p11tape::query {
 namespace {
@@ -49,24 +50,23 @@ double share_of(std::string_view column) noexcept {
   return column == "id" || column == "call_id" || column == "number" ? 1e-3 : 0.1;
 }
 
-// A moment as far as it is given, "2026-11-21 18:05"; the rest is the earliest. False if it cannot be told.
-bool parse_moment(std::string_view text, u64& ns) {
+// A moment as far as it is given, "2026-11-21 18:05"; the rest is the earliest. Nothing if it cannot be told.
+std::optional<u64> parse_moment(std::string_view text) {
   static constexpr std::string_view least = "1970-01-01 00:00:00";
   std::string all(text.substr(0, least.size()));
-  if (all.size() < 4) return false;
+  if (all.size() < 4) return std::nullopt;
   all += least.substr(all.size());
   std::tm t{};
   if (std::sscanf(all.c_str(), "%4d-%2d-%2d %2d:%2d:%2d", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min,
                   &t.tm_sec) != 6)
-    return false;
+    return std::nullopt;
   if (t.tm_year < 1970 || t.tm_year > 2500 || t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31)
-    return false;
+    return std::nullopt;
   t.tm_year -= 1900;
   t.tm_mon -= 1;
   const auto seconds = ::timegm(&t);
-  if (seconds < 0) return false;
-  ns = static_cast<u64>(seconds) * 1000000000;
-  return true;
+  if (seconds < 0) return std::nullopt;
+  return static_cast<u64>(seconds) * 1000000000;
 }
 
 std::string_view text_of(sqlite3_value* v) {
@@ -135,10 +135,11 @@ class limit_setter {
   // Texts are compared byte by byte, so a bound that breaks off counts from its earliest completion; as an upper bound
   // the whole of its last second is let through, and SQLite compares the text itself.
   void set_moment(int op, std::string_view text) {
-    u64 at = 0;
-    if (!parse_moment(text, at)) return;
-    if (op != SQLITE_INDEX_CONSTRAINT_LE && op != SQLITE_INDEX_CONSTRAINT_LT) to_.from = std::max(to_.from, at);
-    if (op != SQLITE_INDEX_CONSTRAINT_GE && op != SQLITE_INDEX_CONSTRAINT_GT) to_.to = std::min(to_.to, at + 999999999);
+    const auto at = parse_moment(text);
+    if (!at) return;
+    if (op != SQLITE_INDEX_CONSTRAINT_LE && op != SQLITE_INDEX_CONSTRAINT_LT) to_.from = std::max(to_.from, *at);
+    if (op != SQLITE_INDEX_CONSTRAINT_GE && op != SQLITE_INDEX_CONSTRAINT_GT)
+      to_.to = std::min(to_.to, *at + 999999999);
   }
 
   scan_limits& to_;

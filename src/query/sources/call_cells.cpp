@@ -123,22 +123,24 @@ u64 call_cells::user_type(const model::call& c) const noexcept {
 
 std::string_view call_cells::user(const model::call& c) { return pool_->constant("user_type", user_type(c)); }
 
-bool call_cells::pin_facts(const model::call& c, tape::pin_facts& out) const {
+std::optional<tape::pin_facts> call_cells::pin_facts(const model::call& c) const {
   tape::item_view item;
+  tape::pin_facts facts{};
   const auto& r = role(c);
-  return r.pin >= 0 && c.arguments().find(static_cast<std::size_t>(r.pin), item) && item.form == tape::item_form::pin &&
-         tape::parse_pin(item.payload, out);
+  const bool has_pin =
+      r.pin >= 0 && c.arguments().find(static_cast<std::size_t>(r.pin), item) && item.form == tape::item_form::pin;
+  return has_pin && tape::parse_pin(item.payload, facts) ? std::optional(facts) : std::nullopt;
 }
 
 std::string_view call_cells::pin_anomalies(const model::call& c) {
-  tape::pin_facts facts{};
-  if (!pin_facts(c, facts) || facts.anomalies == 0) return {};
-  const auto [i, is_new] = anomalies_.try_emplace(facts.anomalies);
+  const auto facts = pin_facts(c);
+  if (!facts || facts->anomalies == 0) return {};
+  const auto [i, is_new] = anomalies_.try_emplace(facts->anomalies);
   if (is_new) {
     constexpr const char* names[] = {"blank", "newline", "NUL", "quote", "semicolon", "non-ASCII", "protected"};
     std::string all;
     for (std::size_t b = 0; b < std::size(names); ++b)
-      if ((facts.anomalies >> b & 1) != 0) (all += all.empty() ? "" : " ") += names[b];
+      if ((facts->anomalies >> b & 1) != 0) (all += all.empty() ? "" : " ") += names[b];
     i->second = pool_->keep(all);
   }
   return i->second;
@@ -147,14 +149,14 @@ std::string_view call_cells::pin_anomalies(const model::call& c) {
 cell call_cells::pin(calls_column column, const model::call& c) {
   const auto& r = role(c);
   if (r.pin < 0 || !c.begun()) return column == calls_column::pin_anomalies ? cell::of_symbol({}) : cell{};
-  tape::pin_facts facts{};
+  const auto facts = pin_facts(c);
   switch (column) {
     case calls_column::pin_given:
       return cell::of(c.arguments().given(static_cast<std::size_t>(r.pin)) ? 1 : 0);
     case calls_column::pin_length:
-      return pin_facts(c, facts) ? cell::of(facts.length) : cell{};
+      return facts ? cell::of(facts->length) : cell{};
     case calls_column::pin_number:
-      return pin_facts(c, facts) && facts.number != 0 ? cell::of(facts.number) : cell{};
+      return facts && facts->number != 0 ? cell::of(facts->number) : cell{};
     default:
       return cell::of_symbol(pin_anomalies(c));
   }

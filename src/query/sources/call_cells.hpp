@@ -3,6 +3,8 @@
 // and kept until the model knows more.
 #pragma once
 
+#include <optional>
+
 #include "query/sources/tape_words.hpp"
 
 namespace p11tape::query {
@@ -50,7 +52,7 @@ class call_cells {
   cell input_bytes(const model::call& c) const;
   cell output_bytes(const model::call& c) const;
   cell pin(calls_column column, const model::call& c);
-  bool pin_facts(const model::call& c, tape::pin_facts& out) const;
+  std::optional<tape::pin_facts> pin_facts(const model::call& c) const;
 
   symbols* pool_;
   tape_words words_;
