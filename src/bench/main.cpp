@@ -87,7 +87,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (!long_path.empty()) {
-    std::puts(nlohmann::json(run_long(long_path, workload, bytes, s.quick, growing_only)).dump().c_str());
+    std::puts(nlohmann::json(run_long(long_path, workload, {bytes, s.quick, growing_only})).dump().c_str());
     return 0;
   }
   if (!measured_path.empty()) {

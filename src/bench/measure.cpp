@@ -186,11 +186,11 @@ void few_calls(const std::string& path, const std::string& name) {
   for (int i = 0; i < 2000; ++i) w.call(*space);
 }
 
-long_run run_long(const std::string& path, const std::string& name, double bytes, bool quick, bool growing_only) {
+long_run run_long(const std::string& path, const std::string& name, const long_options& how) {
   const auto space = std::make_unique<workspace>(load(path));
   const auto& w = named(name);
   long_run r;
-  r.bytes = bytes;
+  r.bytes = how.bytes;
   r.floor = mean_of(named(floor_name), *space, hasty);
   const auto mean_over = [&](auto&& goes_on) {
     std::uint64_t calls = 0;
@@ -199,11 +199,11 @@ long_run run_long(const std::string& path, const std::string& name, double bytes
       for (int i = 0; i < 1000; ++i) w.call(*space);
     return (processor_ns() - start) / static_cast<double>(calls);
   };
-  const double growing = (quick ? 20 : 200) * 1048576.0 / (bytes > 0 ? bytes : 64);
+  const double growing = (how.quick ? 20 : 200) * 1048576.0 / (how.bytes > 0 ? how.bytes : 64);
   r.growing = mean_over([&](std::uint64_t calls) { return static_cast<double>(calls) < growing; });
-  if (!growing_only) {
+  if (!how.growing_only) {
     const auto start = steady::now();
-    const double wanted_ns = bytes > 0 && !quick ? 60e9 : 1e9;
+    const double wanted_ns = how.bytes > 0 && !how.quick ? 60e9 : 1e9;
     r.recycled = mean_over([&](std::uint64_t calls) { return calls == 0 || ns_since(start) < wanted_ns; });
   }
   r.floor = std::min(r.floor, mean_of(named(floor_name), *space, hasty));

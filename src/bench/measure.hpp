@@ -15,9 +15,14 @@ measured measure(const std::string& path, bool quick);
 /// Makes 2,000 calls of one workload and nothing else, to look at the tape.
 void few_calls(const std::string& path, const std::string& workload);
 
-/// Runs one workload for a long time: `bytes` of tape a call are expected. The module itself is measured with 0.
-/// `growing_only`: while the file grows, and not afterwards.
-long_run run_long(const std::string& path, const std::string& workload, double bytes, bool quick, bool growing_only);
+struct long_options {
+  double bytes = 0;           ///< of tape that a call is expected to take; 0: the module itself is measured
+  bool quick = false;         ///< a tenth of the file, a second of the time
+  bool growing_only = false;  ///< while the file grows, and not afterwards
+};
+
+/// Runs one workload for a long time.
+long_run run_long(const std::string& path, const std::string& workload, const long_options& how);
 
 /// How long it takes until the module at `path` has handed out its function list, in ns: loading it included.
 double measure_start(const std::string& path);

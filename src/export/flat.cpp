@@ -35,7 +35,8 @@ bool write_rows(query::tape_list tapes, row_format format, const format_options&
   if (format == row_format::csv && wanted.size() != 1)
     throw std::runtime_error("CSV takes one table (use jsonl for several)");
   std::map<query::table, line_maker> lines;
-  for (const auto t : wanted) lines.try_emplace(t, t, format, true, wanted.size() > 1);
+  for (const auto t : wanted)
+    lines.try_emplace(t, t, line_options{.format = format, .moments = true, .name_table = wanted.size() > 1});
   auto all = o.state_file.empty() ? progress_map() : read_progress(o.state_file);
   file_receiver receiver(to);
   // A file that goes on has its header already.

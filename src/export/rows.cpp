@@ -115,14 +115,14 @@ class tape_export {
 
 }  // namespace
 
-line_maker::line_maker(table which, row_format format, bool moments, bool name_table) : format_(format) {
+line_maker::line_maker(table which, const line_options& how) : format_(how.format) {
   const auto& t = query::row(which);
-  if (name_table && format == row_format::jsonl) {
+  if (how.name_table && how.format == row_format::jsonl) {
     start_ = "{\"table\":\"" + std::string(t.name) + "\"";
     start_is_empty_ = false;
   }
   for (unsigned i = 0; i < t.columns.size(); ++i) {
-    if (t.columns[i].type == query::column_type::moment && !moments) continue;
+    if (t.columns[i].type == query::column_type::moment && !how.moments) continue;
     columns_.push_back({i, "\"" + std::string(t.columns[i].name) + "\":"});
     (header_ += header_.empty() ? "" : ",") += t.columns[i].name;
   }

@@ -20,11 +20,17 @@ using query::u64;
 
 enum class row_format : std::uint8_t { jsonl, csv };
 
+/// How rows become lines.
+struct line_options {
+  row_format format = row_format::jsonl;
+  bool moments = false;     ///< with the columns that repeat a time as text
+  bool name_table = false;  ///< JSON objects say their table
+};
+
 /// Lines of one table.
 class line_maker {
  public:
-  /// `moments`: with the columns that repeat a time as text. `name_table`: JSON objects say their table.
-  line_maker(query::table which, row_format format, bool moments, bool name_table);
+  line_maker(query::table which, const line_options& how);
 
   /// CSV's header line, with its newline; nothing in JSON.
   void append_header(std::string& out) const;

@@ -21,7 +21,7 @@ class exporter : exporting::row_receiver {
  public:
   exporter(const options& o, spool& box)
       : box_(box), most_rows_(o.batch_rows), wanted_(exporting::parse_tables(o.tables)) {
-    for (const auto t : wanted_) lines_.try_emplace(t, t, exporting::row_format::jsonl, false, false);
+    for (const auto t : wanted_) lines_.try_emplace(t, t, exporting::line_options{});
   }
 
   /// False if the spool is full.

@@ -27,7 +27,7 @@ std::vector<std::string> rows_of(const std::string& path, exporting::tape_progre
   query::symbols pool;
   const std::set<query::table> wanted = {query::table::calls};
   std::map<query::table, exporting::line_maker> makers;
-  makers.try_emplace(query::table::calls, query::table::calls, exporting::row_format::jsonl, false, false);
+  makers.try_emplace(query::table::calls, query::table::calls, exporting::line_options{});
   lines to;
   exporting::export_tape(tape, pool, wanted, makers, progress, to);
   return to.all;
