@@ -52,8 +52,7 @@ inline mock::control& mock_in_this_process(const char* options) {
 /// Replays in this process, where sanitizers and the mock's log can see it.
 inline bool run_here(const planned& p, replay::results& out, const replay::settings& how = on_mock()) {
   replay::module m(how.module);
-  std::string trouble;
-  REQUIRE(m.choose(p.plan.major, p.plan.minor, trouble));
+  REQUIRE(m.choose(p.plan.major, p.plan.minor).usable);
   return replay::runner(p.plan, how, m, out).run();
 }
 

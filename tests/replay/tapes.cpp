@@ -23,8 +23,7 @@ TEST_CASE("tapes of clients", "[.tapes]") {
     const tape::reader reader(entry.path());
     const auto plan = replay::make_plan(reader, {});
     replay::module m(module);
-    std::string trouble;
-    REQUIRE(m.choose(plan.major, plan.minor, trouble));
+    REQUIRE(m.choose(plan.major, plan.minor).usable);
     replay::results out(plan.steps.size());
     CHECK(replay::runner(plan, how, m, out).run());
     CHECK(out.trouble().empty());
