@@ -20,10 +20,12 @@ importer::importer(input& from, const log_kind* wanted) : from_(from), kind_(wan
   std::size_t bytes = 0;
   std::string room;
   u64 narrow = 0, wide = 0;
-  for (std::string_view raw; bytes < sample_bytes && sample_.size() < sample_lines && from_.next(raw);) {
-    bytes += raw.size() + 1;
-    sample_.emplace_back(raw);
-    const auto text = without_wrapping(raw, room);
+  while (bytes < sample_bytes && sample_.size() < sample_lines) {
+    const auto raw = from_.next();
+    if (!raw) break;
+    bytes += raw->size() + 1;
+    sample_.emplace_back(*raw);
+    const auto text = without_wrapping(*raw, room);
     for (std::size_t i = 0; i < kinds.size(); ++i) scores[i] += static_cast<u64>(kinds[i].recognise(text));
     switch (display_lines::word_size_shown(text)) {
       case 4:
@@ -43,17 +45,14 @@ importer::importer(input& from, const log_kind* wanted) : from_(from), kind_(wan
   if (narrow > 0 && wide == 0) word_size_ = 4;
 }
 
-bool importer::next(std::string_view& text) {
-  if (replayed_ < sample_.size()) {
-    text = sample_[replayed_++];
-    return true;
-  }
+std::optional<std::string_view> importer::next() {
+  if (replayed_ < sample_.size()) return sample_[replayed_++];
   if (!sample_.empty()) {
     sample_.clear();
     sample_.shrink_to_fit();
     replayed_ = 0;
   }
-  return from_.next(text);
+  return from_.next();
 }
 
 void importer::pass(reader& r, std::string_view raw, const clean_line& clean, std::size_t keep, import_result& result) {
@@ -85,7 +84,7 @@ import_result importer::read(call_sink& to, const clean_line& clean, std::size_t
   result.word_size = word_size_;
   if (kind_ == nullptr) return result;
   const auto reader = kind_->make(to);
-  for (std::string_view raw; next(raw);) pass(*reader, raw, clean, keep_unknown, result);
+  while (const auto raw = next()) pass(*reader, *raw, clean, keep_unknown, result);
   reader->finish();
   result.facts = reader->facts();
   return result;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class importer {
   import_result read(call_sink& to, const clean_line& clean = {}, std::size_t keep_unknown = 0);
 
  private:
-  bool next(std::string_view& text);
+  std::optional<std::string_view> next();
   void pass(reader& r, std::string_view raw, const clean_line& clean, std::size_t keep, import_result& result);
 
   input& from_;

@@ -158,8 +158,9 @@ input input::of_text(std::string text) {
   return input(std::move(s));
 }
 
-bool input::next(std::string_view& line) {
+std::optional<std::string_view> input::next() {
   auto& s = *state_;
+  std::string_view line;
   std::size_t seen = s.at;
   for (;;) {
     const auto end = s.buffer.find('\n', seen);
@@ -175,7 +176,7 @@ bool input::next(std::string_view& line) {
     }
     seen = s.buffer.size() - s.at;
     if (!s.fill()) {
-      if (s.at == s.buffer.size()) return false;
+      if (s.at == s.buffer.size()) return std::nullopt;
       line = std::string_view(s.buffer).substr(s.at);
       s.at = s.buffer.size();
       break;
@@ -183,7 +184,7 @@ bool input::next(std::string_view& line) {
   }
   if (line.size() > longest_line) line = line.substr(0, longest_line);
   while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  return true;
+  return line;
 }
 
 std::uint64_t input::bytes() const noexcept { return state_->total; }

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,8 @@ class input {
   input(input&&) noexcept;
   ~input();
 
-  /// The next line without its end, valid until the next call; false at the end. Throws where reading fails.
-  bool next(std::string_view& line);
+  /// The next line without its end, valid until the next call; nullopt at the end. Throws where reading fails.
+  std::optional<std::string_view> next();
 
   /// Bytes of the log that were read so far, unpacked.
   std::uint64_t bytes() const noexcept;
