@@ -128,20 +128,21 @@ u64 number_in(std::string_view bytes) noexcept {
   return n;
 }
 
-bool read_structure(std::string_view memory, u16 structure, u64 word_size, value& out) {
+std::optional<value> read_structure(std::string_view memory, u16 structure, u64 word_size) {
   const auto& r = cryptoki::records[structure];
   std::size_t at = 0, largest = 1;
-  make_structure(out, structure);
+  value read;
+  make_structure(read, structure);
   for (std::size_t i = 0; i < r.fields.size(); ++i) {
     const auto& f = r.fields[i];
-    if (f.kind == shape::record) return false;
+    if (f.kind == shape::record) return std::nullopt;
     const bool byte = f.kind == shape::byte;
     const std::size_t size = byte ? 1 : word_size, count = !cryptoki::is_pointer(f.kind) && f.fixed != 0 ? f.fixed : 1;
     at = (at + size - 1) / size * size;
     largest = std::max(largest, size);
-    if (at + size * count > memory.size()) return false;
+    if (at + size * count > memory.size()) return std::nullopt;
     const auto here = memory.substr(at, size * count);
-    auto& v = out.parts[i];
+    auto& v = read.parts[i];
     if (cryptoki::is_pointer(f.kind)) {
       v.what = number_in(here) == 0 ? kind::null : kind::pointer;
     } else if (count > 1) {
@@ -151,7 +152,8 @@ bool read_structure(std::string_view memory, u16 structure, u64 word_size, value
     }
     at += size * count;
   }
-  return (at + largest - 1) / largest * largest == memory.size();
+  if ((at + largest - 1) / largest * largest != memory.size()) return std::nullopt;
+  return read;
 }
 
 encoder::encoder(u64 word_size) : word_size_(word_size), pins_(std::make_unique<capture::pin_memory>()) {
@@ -455,9 +457,9 @@ bool encoder::parameter(body& out, const value& m, int depth) const {
       put_number(out, number_in(p.bytes));
       done = true;
     } else if (const auto id = cryptoki::record_named(layout); id < cryptoki::record_count) {
-      value v;
-      if (!read_structure(p.bytes, static_cast<u16>(id), word_size_, v)) return;
-      structure(out, 0, v, depth);
+      const auto v = read_structure(p.bytes, static_cast<u16>(id), word_size_);
+      if (!v) return;
+      structure(out, 0, *v, depth);
       done = true;
     }
   });

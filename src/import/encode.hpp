@@ -49,8 +49,8 @@ class encoder {
 };
 
 /// A struct from the memory that holds it, for words of 4 or 8 bytes: numbers are read, of pointers only whether they
-/// are NULL. False where the size is another.
-bool read_structure(std::string_view memory, u16 structure, u64 word_size, value& out);
+/// are NULL. Returns nullopt if the size is another.
+std::optional<value> read_structure(std::string_view memory, u16 structure, u64 word_size);
 
 /// The number that `bytes` hold, in the byte order of the machines that these logs come from (the lowest byte first).
 u64 number_in(std::string_view bytes) noexcept;

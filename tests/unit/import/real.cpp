@@ -85,10 +85,10 @@ TEST_CASE("the parameter of a mechanism, as structs and as memory") {
   const collected logger(file_text(P11TAPE_TEST_LOGS "/logger-2.3.0.log"));
   const auto& memory = in(logger.at("C_SignInit"), "pMechanism").parts.at(0);
   REQUIRE(memory.what == kind::bytes);
-  value v;
   const auto id = p11tape::cryptoki::record_named("CK_RSA_PKCS_PSS_PARAMS");
-  REQUIRE(read_structure(memory.bytes, static_cast<u16>(id), 8, v));
-  CHECK(part(v, "hashAlg").number == CKM_SHA256);
-  CHECK(part(v, "mgf").number == CKG_MGF1_SHA256);
-  CHECK(part(v, "sLen").number == 32);
+  const auto v = read_structure(memory.bytes, static_cast<u16>(id), 8);
+  REQUIRE(v);
+  CHECK(part(*v, "hashAlg").number == CKM_SHA256);
+  CHECK(part(*v, "mgf").number == CKG_MGF1_SHA256);
+  CHECK(part(*v, "sLen").number == 32);
 }
