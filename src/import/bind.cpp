@@ -69,26 +69,27 @@ const std::unordered_map<std::string_view, u64>& constants() {
 }
 
 // "CKM_0x80000001" (p11-kit), "CKA_VENDOR_DEFINED+0x10" and "CKM_VENDOR_DEFINED | 0x10".
-bool numeric_name(std::string_view name, u64& v) noexcept {
-  if (!name.starts_with("CK")) return false;
+std::optional<u64> numeric_name(std::string_view name) noexcept {
+  if (!name.starts_with("CK")) return std::nullopt;
   const auto underscore = name.find('_');
-  if (underscore == std::string_view::npos) return false;
+  if (underscore == std::string_view::npos) return std::nullopt;
   scanner s(name.substr(underscore + 1));
   u64 base = 0;
   if (s.literal("VENDOR_DEFINED")) {
     base = 0x80000000;
     s.blanks();
-    if (!s.character('+') && !s.character('|')) return false;
+    if (!s.character('+') && !s.character('|')) return std::nullopt;
     s.blanks();
   }
-  if (!s.rest.starts_with("0x") || !s.hex(v) || !s.at_end()) return false;
-  v |= base;
-  return true;
+  if (!s.rest.starts_with("0x")) return std::nullopt;
+  const auto n = s.hex();
+  if (!n || !s.at_end()) return std::nullopt;
+  return *n | base;
 }
 
 }  // namespace
 
-bool find_function(std::string_view name, cryptoki::function& f) noexcept {
+std::optional<cryptoki::function> find_function(std::string_view name) noexcept {
   static const auto all = [] {
     std::unordered_map<std::string_view, u16> m;
     for (std::size_t i = 0; i < cryptoki::function_count; ++i) {
@@ -98,20 +99,17 @@ bool find_function(std::string_view name, cryptoki::function& f) noexcept {
     return m;
   }();
   const auto i = all.find(name);
-  if (i == all.end()) return false;
-  f = static_cast<cryptoki::function>(i->second);
-  return true;
+  if (i == all.end()) return std::nullopt;
+  return static_cast<cryptoki::function>(i->second);
 }
 
-bool find_constant(std::string_view name, u64& v) noexcept {
+std::optional<u64> find_constant(std::string_view name) noexcept {
   name = trimmed(name);
   if (name.ends_with("(NSS)")) name.remove_suffix(5);
   const auto& all = constants();
-  if (const auto i = all.find(name); i != all.end()) {
-    v = i->second;
-    return true;
-  }
-  return cryptoki::value_of(name, v) || numeric_name(name, v);
+  if (const auto i = all.find(name); i != all.end()) return i->second;
+  if (u64 v = 0; cryptoki::value_of(name, v)) return v;
+  return numeric_name(name);
 }
 
 int find_argument(const cryptoki::function_row& row, std::string_view name) noexcept {
@@ -150,18 +148,17 @@ std::size_t parameter_struct(u64 mechanism, std::string_view field) noexcept {
   }
 }
 
-value* parameter_field(value& mechanism, std::string_view name, std::size_t& index) {
+std::optional<std::size_t> parameter_field(value& mechanism, std::string_view name) {
   if (mechanism.parts.empty()) mechanism.parts.emplace_back();
   auto& parameter = mechanism.parts.front();
   if (parameter.what != value::kind::structure) {
     const auto id = parameter_struct(mechanism.number, name);
-    if (id == cryptoki::record_count) return nullptr;
+    if (id == cryptoki::record_count) return std::nullopt;
     make_structure(parameter, static_cast<u16>(id));
   }
   const int i = find_field(parameter.id, name);
-  if (i < 0) return nullptr;
-  index = static_cast<std::size_t>(i);
-  return &parameter.parts[index];
+  if (i < 0) return std::nullopt;
+  return static_cast<std::size_t>(i);
 }
 
 bool is_secret(cryptoki::redaction_class c) noexcept { return cryptoki::treat(0, c) != cryptoki::treatment::whole; }

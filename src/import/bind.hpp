@@ -5,6 +5,7 @@
 // for `*pulCount`, constants of older headers. The differences are tolerated here, once for all readers.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "import/call.hpp"
@@ -12,11 +13,11 @@
 namespace p11tape::import {
 
 /// The function of that name; with or without `C_`.
-bool find_function(std::string_view name, cryptoki::function& f) noexcept;
+std::optional<cryptoki::function> find_function(std::string_view name) noexcept;
 
 /// The value of a constant's name in any spelling of the known loggers: current names, older ones, "CKA_X(NSS)",
 /// "CKM_0x80000001", "CKR_VENDOR_DEFINED+0x10".
-bool find_constant(std::string_view name, u64& v) noexcept;
+std::optional<u64> find_constant(std::string_view name) noexcept;
 
 /// The index of the argument of that name, or -1. A star in front and an index in brackets behind are ignored.
 int find_argument(const cryptoki::function_row& row, std::string_view name) noexcept;
@@ -33,9 +34,9 @@ void set_count(std::span<const cryptoki::field> row, std::vector<value>& values,
 /// The struct among the layouts of a mechanism's parameter that has a field of that name, or cryptoki::record_count.
 std::size_t parameter_struct(u64 mechanism, std::string_view field) noexcept;
 
-/// Puts a field of a mechanism's parameter in place; nullptr where no layout has one of that name. `index` is its
-/// index.
-value* parameter_field(value& mechanism, std::string_view name, std::size_t& index);
+/// Makes a mechanism's parameter, its first part, a struct that has a field of that name, and returns the index of
+/// the field; nullopt if no layout has one.
+std::optional<std::size_t> parameter_field(value& mechanism, std::string_view name);
 
 /// True if the default profile would not have recorded what such a value holds.
 bool is_secret(cryptoki::redaction_class c) noexcept;

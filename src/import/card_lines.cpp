@@ -16,14 +16,14 @@ bool card_lines::title(std::string_view text) {
   const auto digit = text.find_first_of("0123456789");
   if (digit == std::string_view::npos) return false;
   scanner s(text.substr(digit));
-  u64 n = 0;
-  if (!s.decimal(n) || n > most_bytes) return false;
+  const auto size = s.decimal();
+  if (!size || *size > most_bytes) return false;
   s.blanks();
   if (!s.literal("bytes") && !s.literal("byte")) return false;
   if (s.rest.find_first_not_of("]): =") != std::string_view::npos) return false;
-  open_ = n > 0;
+  open_ = *size > 0;
   outgoing_ = going;
-  size_ = static_cast<std::size_t>(n);
+  size_ = static_cast<std::size_t>(*size);
   bytes_.clear();
   return true;
 }

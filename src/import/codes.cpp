@@ -18,12 +18,19 @@ step cryptoauth(std::string_view text) {
   step s;
   scanner at(text);
   at.blanks();
-  u64 process = 0, thread = 0, source_line = 0, result = 0;
-  if (!at.decimal(process) || !at.character(':') || !at.number(thread) || !at.character(':')) return s;
+  const auto process = at.decimal();
+  if (!process || !at.character(':')) return s;
+  const auto thread = at.number();
+  if (!thread || !at.character(':')) return s;
   const auto name = at.name();
-  if (!name.starts_with("C_") || !at.character(':') || !at.decimal(source_line) || !at.character(':')) return s;
-  if (!find_function(name, s.function) || !find_constant(at.name(), result)) return s;
+  // The number is that of a line of the source.
+  if (!name.starts_with("C_") || !at.character(':') || !at.decimal() || !at.character(':')) return s;
+  const auto function = find_function(name);
+  if (!function) return s;
+  const auto result = find_constant(at.name());
+  if (!result) return s;
   s.what = step::kind::whole;
+  s.function = *function;
   s.process = process;
   s.thread = thread;
   s.result = result;
@@ -36,13 +43,14 @@ step keychain(std::string_view text) {
   const auto at = text.find("C_");
   if (at == std::string_view::npos || (at > 0 && is_name(text[at - 1]))) return s;
   scanner rest(text.substr(at));
-  if (!find_function(rest.name(), s.function)) return s;
-  u64 result = 0;
+  const auto function = find_function(rest.name());
+  if (!function) return s;
+  s.function = *function;
   if (rest.literal(" called") && rest.at_end()) {
     s.what = step::kind::begins;
-  } else if (rest.literal(" returning ") && find_constant(rest.name(), result)) {
-    s.what = step::kind::returns;
-    s.result = result;
+  } else if (rest.literal(" returning ")) {
+    s.result = find_constant(rest.name());
+    if (s.result) s.what = step::kind::returns;
   }
   s.shown = text.substr(at, text.size() - at - rest.rest.size());  // what stands before it is another program's
   return s;
@@ -78,11 +86,9 @@ step helper(std::string_view text) {
     s.shown = text.substr(at, text.size() - at - rest.rest.size() + 6);
     if (entry) return s;
     scanner code(rest.rest.substr(returned + 10));
-    u64 result = 0;
-    s.what = code.signed_decimal(result) ? step::kind::returns : step::kind::noise;
-    s.result = result;
+    s.result = code.signed_decimal();
+    s.what = s.result ? step::kind::returns : step::kind::none;
     s.shown = text.substr(at, text.size() - at - code.rest.size());
-    if (s.what == step::kind::noise) s.what = step::kind::none;
   }
   return s;
 }

@@ -15,49 +15,69 @@ namespace {
 
 constexpr u64 most_bytes = 1 << 20;  // of one dump that is kept
 
-u64 length_of(std::string_view& rest) noexcept {
-  scanner s(rest);
-  u64 n = 0;
-  if (!s.signed_decimal(n)) return unavailable;
-  rest = s.rest;
-  return n == 0xffffffffu ? unavailable : n;
+u64 length_of(scanner& s) noexcept {
+  const auto n = s.signed_decimal();
+  return !n || *n == 0xffffffffu ? unavailable : *n;
 }
 
-// "00007ffd41d31f80 / 8": an address of 8 or 16 digits. False where the text is something else.
-bool address_and_length(std::string_view text, bool& null, u64& length, u64& width) noexcept {
+// "CKM_RSA_PKCS", "64" or "0x40", and nothing else.
+std::optional<u64> constant_or_number(std::string_view text) noexcept {
+  if (const auto n = find_constant(text)) return n;
+  scanner s(text);
+  const auto n = s.number();
+  return s.at_end() ? n : std::nullopt;
+}
+
+struct address_and_length {
+  bool null = false;
+  u64 length = 0;
+  u64 digits = 0;  ///< of the address
+};
+
+// "00007ffd41d31f80 / 8": an address of 8 or 16 digits.
+std::optional<address_and_length> scan_address_and_length(std::string_view text) noexcept {
   scanner s(text);
   s.literal("0x");
-  u64 address = 0;
-  const auto digits = s.rest.size();
-  if (!s.hex(address)) return false;
-  width = digits - s.rest.size();
-  null = address == 0;
-  if (width < 6 || !s.blanks() || !s.character('/')) return false;
+  const auto before = s.rest.size();
+  const auto address = s.hex();
+  if (!address) return std::nullopt;
+  address_and_length found;
+  found.digits = before - s.rest.size();
+  found.null = *address == 0;
+  if (found.digits < 6 || !s.blanks() || !s.character('/')) return std::nullopt;
   s.blanks();
-  auto rest = s.rest;
-  length = length_of(rest);
-  rest = trimmed(rest);
-  return rest.empty() || (length == unavailable && rest.starts_with("(CK_"));
+  found.length = length_of(s);
+  const auto rest = trimmed(s.rest);
+  if (!rest.empty() && (found.length != unavailable || !rest.starts_with("(CK_"))) return std::nullopt;
+  return found;
 }
 
+struct dump_row {
+  std::string bytes;
+  bool masked = false;  ///< some of them are not shown
+  bool whole = false;   ///< there is one at least, and a blank behind each
+};
+
 // Up to `most` pairs of digits, each followed by one blank. What is behind them shows the same as characters.
-bool dump_row(scanner& s, std::size_t most, std::string& bytes, bool& partial) noexcept {
+dump_row scan_dump_row(scanner& s, std::size_t most) {
+  dump_row row;
   std::size_t n = 0;
   const auto is_mask = [](char c) { return c == 'x' || c == 'X' || c == '*' || c == '?' || c == '.'; };
   for (; n < most && s.rest.size() >= 2; ++n) {
     const int high = hex_digit(s.rest[0]), low = hex_digit(s.rest[1]);
     if (high >= 0 && low >= 0) {
-      bytes += static_cast<char>(high * 16 + low);
+      row.bytes += static_cast<char>(high * 16 + low);
     } else if (is_mask(s.rest[0]) && s.rest[1] == s.rest[0]) {
-      partial = true;
+      row.masked = true;
     } else {
       break;
     }
     s.rest.remove_prefix(2);
-    if (!s.rest.empty() && s.rest.front() != ' ') return false;
+    if (!s.rest.empty() && s.rest.front() != ' ') return row;
     if (!s.rest.empty()) s.rest.remove_prefix(1);
   }
-  return n > 0;
+  row.whole = n > 0;
+  return row;
 }
 
 // Text in single quotes, with its padding. A text that ends in NUL before the field does is printed right-aligned.
@@ -75,14 +95,23 @@ std::string quoted(std::string_view text, std::size_t size) {
   return s;
 }
 
-bool version_pair(std::string_view text, value& v) {
-  scanner s(text);
+struct version {
   u64 major = 0, minor = 0;
-  if (!s.decimal(major) || !s.character('.') || !s.decimal(minor)) return false;
+};
+
+std::optional<version> scan_version(std::string_view text) noexcept {
+  scanner s(text);
+  const auto major = s.decimal();
+  if (!major || !s.character('.')) return std::nullopt;
+  const auto minor = s.decimal();
+  if (!minor) return std::nullopt;
+  return version{*major, *minor};
+}
+
+void set_version(value& v, const version& n) {
   make_structure(v, static_cast<u16>(cryptoki::record_named("CK_VERSION")));
-  v.parts[0].set_number(major & 0xff);
-  v.parts[1].set_number(minor & 0xff);
-  return true;
+  v.parts[0].set_number(n.major & 0xff);
+  v.parts[1].set_number(n.minor & 0xff);
 }
 
 bool is_secret_value(const value& list, const value& attribute, bool certificate) {
@@ -98,12 +127,11 @@ u64 display_lines::word_size_shown(std::string_view text) noexcept {
   const auto slash = text.rfind(" / ");
   if (slash == std::string_view::npos) return 0;
   const auto start = text.rfind(' ', slash - 1);
-  bool null = false;
-  u64 length = 0, width = 0;
   const auto piece = text.substr(start == std::string_view::npos ? 0 : start + 1);
-  if (!address_and_length(piece, null, length, width)) return 0;
-  if (width == 8 || piece.ends_with(" 4294967295")) return 4;
-  return width == 16 ? 8 : 0;
+  const auto shown = scan_address_and_length(piece);
+  if (!shown) return 0;
+  if (shown->digits == 8 || piece.ends_with(" 4294967295")) return 4;
+  return shown->digits == 16 ? 8 : 0;
 }
 
 void display_lines::expect_dump(value& v, bool secret) noexcept {
@@ -189,10 +217,9 @@ bool display_lines::parameter(call& c, std::string_view text, bool out) {
   if (i < 0) return path == "fakeVersion" || path == "pReserved" || path == "[compat]";
   if (!out && c.row().arguments[static_cast<std::size_t>(i)].kind == shape::attributes) {  // pTemplate[3]
     scanner s(path.substr(std::min(path.find('['), path.size())));
-    u64 count = 0;
-    if (s.character('[') && s.decimal(count)) {
-      set_count(c.row().arguments, c.in, static_cast<std::size_t>(i), count);
-      if (count == 0) return true;  // whether it is NULL is not shown
+    if (const auto count = s.character('[') ? s.decimal() : std::nullopt) {
+      set_count(c.row().arguments, c.in, static_cast<std::size_t>(i), *count);
+      if (*count == 0) return true;  // whether it is NULL is not shown
     }
   }
   return argument_value(c, static_cast<std::size_t>(i), out, path.starts_with('*'), rest);
@@ -207,39 +234,42 @@ bool display_lines::argument_value(call& c, std::size_t index, bool out, bool st
     s.blanks();
     if (s.rest.empty()) return true;
     if (cryptoki::is_pointer(f.kind) && f.kind != shape::numbers) {
-      bool null = false;
       if (f.kind == shape::mechanism && s.literal("NULL")) {
         v.what = kind::null;
         return true;
       }
       if (f.kind == shape::records) {  // pVersion = 3.0
-        if (version_pair(s.rest, v)) return true;
+        if (const auto version = scan_version(s.rest)) {
+          set_version(v, *version);
+          return true;
+        }
       }
       const bool plain = s.rest.starts_with("0x") || s.rest.starts_with('(') || s.rest.starts_with("NULL");
-      if (!scan_pointer(s, null)) return false;
-      v.what = null ? kind::null : kind::pointer;
+      const auto what = scan_pointer(s);
+      if (!what) return false;
+      v.what = *what;
       if (!plain && is_secret(f.secret)) return false;  // digits: a pointer of Windows, or what somebody wrote there
       return s.at_end();
     }
     if (f.kind == shape::numbers && out && !star && f.count >= 0) return false;
     if (s.rest.starts_with("CK")) {
-      u64 n = 0;
       const auto constant = trimmed(s.rest);
-      if (find_constant(constant, n)) v.set_number(n);  // of a name that we do not know the value stays unknown
+      if (const auto n = find_constant(constant)) v.set_number(*n);
+      // Of a name that we do not know the value stays unknown.
       return v.known() || std::all_of(constant.begin(), constant.end(), is_name);
     }
     if (s.literal("(null)")) return s.at_end();
-    if (u64 type = 0; s.literal("Unknown Mechanism (") && s.hex(type)) {
-      v.set_number(type);
+    if (const auto type = s.literal("Unknown Mechanism (") ? s.hex() : std::nullopt) {
+      v.set_number(*type);
       return s.character(')') && s.at_end();
     }
     if (s.literal("(nil)") || s.literal("NULL")) {
       v.what = kind::null;
       return s.at_end();
     }
-    u64 n = 0;
-    if (!s.number(n) || !s.at_end()) return false;
-    v.set_number(n);
+    const auto n = s.number();
+    if (!n || !s.at_end()) return false;
+    v.set_number(*n);
     return true;
   }
   if (f.kind == shape::bytes) {
@@ -281,13 +311,11 @@ bool display_lines::bytes_header(std::span<const cryptoki::field> row, std::vect
   auto& v = values[index];
   rest = trimmed(rest);
   if (rest.starts_with('=')) rest = trimmed(rest.substr(1));
-  bool null = false;
-  u64 length = 0, width = 0;
   if (rest.starts_with("NULL")) {
     v.what = kind::null;
     const auto open = rest.find('(');
     scanner s(open == std::string_view::npos ? std::string_view{} : rest.substr(open + 1));
-    if (s.signed_decimal(length)) set_count(row, values, index, length);
+    if (const auto length = s.signed_decimal()) set_count(row, values, index, *length);
     return true;
   }
   if (rest == "EMPTY") {
@@ -295,12 +323,13 @@ bool display_lines::bytes_header(std::span<const cryptoki::field> row, std::vect
     return true;
   }
   // Who hides a value writes words or stars in its place.
-  if (!address_and_length(rest, null, length, width)) return false;
-  v.what = null ? kind::null : kind::bytes;
-  v.partial = !null && length != 0;
-  v.set_length(length);
-  set_count(row, values, index, length);
-  if (!null) expect_dump(v, is_secret(row[index].secret));
+  const auto shown = scan_address_and_length(rest);
+  if (!shown) return false;
+  v.what = shown->null ? kind::null : kind::bytes;
+  v.partial = !shown->null && shown->length != 0;
+  v.set_length(shown->length);
+  set_count(row, values, index, shown->length);
+  if (!shown->null) expect_dump(v, is_secret(row[index].secret));
   return true;
 }
 
@@ -322,10 +351,9 @@ bool display_lines::mechanism_part(value& m, std::string_view path, std::string_
   rest = trimmed(rest);
   if (rest.starts_with('=')) rest = trimmed(rest.substr(1));
   if (path == "type" || path == "mechanism") {
-    u64 n = 0;
-    scanner s(rest);
-    if (!find_constant(rest, n) && !(s.number(n) && s.at_end())) return true;
-    m.number = n;
+    const auto type = constant_or_number(rest);
+    if (!type) return true;
+    m.number = *type;
     m.partial = false;
     return true;
   }
@@ -334,39 +362,34 @@ bool display_lines::mechanism_part(value& m, std::string_view path, std::string_
   auto& parameter = m.parts.front();
   path.remove_prefix(10);
   if (path.empty()) {
-    bool null = false;
     scanner s(rest);
-    if (!scan_pointer(s, null)) return false;
-    parameter.what = null ? kind::null : kind::pointer;
+    const auto what = scan_pointer(s);
+    if (!what) return false;
+    parameter.what = *what;
     return true;
   }
   if (path.starts_with('[')) {
-    bool null = false;
-    u64 length = 0, width = 0;
     if (rest.starts_with("NULL")) {
       parameter.what = kind::null;
       return true;
     }
-    if (!address_and_length(rest, null, length, width)) return false;
-    parameter.what = null ? kind::null : kind::bytes;
-    parameter.partial = length != 0;
-    parameter.set_length(length);
-    if (!null) expect_dump(parameter, true);  // what its bytes mean is decided when all of them are there
+    const auto shown = scan_address_and_length(rest);
+    if (!shown) return false;
+    parameter.what = shown->null ? kind::null : kind::bytes;
+    parameter.partial = shown->length != 0;
+    parameter.set_length(shown->length);
+    if (!shown->null) expect_dump(parameter, true);  // what its bytes mean is decided when all of them are there
     return true;
   }
   if (!path.starts_with("->")) return false;
-  std::size_t index = 0;
-  auto* v = parameter_field(m, path.substr(2), index);
-  if (v == nullptr) return false;
+  const auto index = parameter_field(m, path.substr(2));
+  if (!index) return false;
+  auto& values = m.parts.front().parts;
   const auto fields = cryptoki::records[m.parts.front().id].fields;
-  const auto& f = fields[index];
-  if (f.kind == shape::bytes || (f.kind == shape::address && !f.counted_by.empty())) {
-    auto& values = m.parts.front().parts;
-    return bytes_header(fields, values, index, rest);
-  }
-  u64 n = 0;
-  scanner s(rest);
-  if (find_constant(rest, n) || (s.number(n) && s.at_end())) v->set_number(n);
+  const auto& f = fields[*index];
+  if (f.kind == shape::bytes || (f.kind == shape::address && !f.counted_by.empty()))
+    return bytes_header(fields, values, *index, rest);
+  if (const auto n = constant_or_number(rest)) values[*index].set_number(*n);
   return true;
 }
 
@@ -375,31 +398,35 @@ bool display_lines::attribute(std::string_view text) {
   last_ = nullptr;
   scanner s(text);
   const auto name = s.name();
-  value a;
+  std::optional<u64> type;
   if (name == "CKA_" && s.character('?')) {
     s.blanks();
-    if (!s.character('(') || !s.hex(a.type) || !s.character(')')) return false;
-  } else if (s.literal("(NSS)"); !find_constant(name, a.type)) {
-    return false;
+    if (s.character('(')) type = s.hex();
+    if (!type || !s.character(')')) return false;
+  } else {
+    s.literal("(NSS)");
+    type = find_constant(name);
+    if (!type) return false;
   }
+  value a;
+  a.type = *type;
   const auto rest = trimmed(s.rest);
-  bool null = false, dump_follows = false;
-  u64 length = 0, width = 0, n = 0;
-  if (address_and_length(rest, null, length, width)) {
-    a.what = null ? kind::null : kind::pointer;
-    a.set_length(length);
-    dump_follows = !null && length != unavailable && length != 0;
+  bool dump_follows = false;
+  if (const auto shown = scan_address_and_length(rest)) {
+    a.what = shown->null ? kind::null : kind::pointer;
+    a.set_length(shown->length);
+    dump_follows = !shown->null && shown->length != unavailable && shown->length != 0;
   } else if (rest == "True" || rest == "False") {
     a.set_bytes(std::string_view(rest == "True" ? "\1" : "\0", 1));
   } else if (rest == "EMPTY") {
     a.what = kind::pointer;
     a.set_length(unavailable);
   } else if (rest.starts_with("Value ")) {
-    scanner v(rest.substr(6));
-    if (!v.hex(n)) return false;
-    a.set_number(n);
-  } else if (find_constant(rest, n)) {
-    a.set_number(n);
+    const auto n = scanner(rest.substr(6)).hex();
+    if (!n) return false;
+    a.set_number(*n);
+  } else if (const auto n = find_constant(rest)) {
+    a.set_number(*n);
   } else if (rest.empty() || rest.front() == '<' || rest.front() == '*' || rest.front() == '[') {
     a.what = kind::unknown;  // somebody took the value out, or wrote something else in its place
     mask_ = !rest.empty();
@@ -418,11 +445,10 @@ bool display_lines::dump(std::string_view text) {
   scanner s(text);
   if (s.rest.starts_with("DN:")) return true;
   if (s.rest.size() < 10) return false;
-  u64 offset = 0;
   for (std::size_t i = 0; i < 8; ++i)
     if (hex_digit(s.rest[i]) < 0) return false;
-  scanner o(s.rest.substr(0, 8));
-  if (!o.hex(offset) || s.rest[8] != ' ') return false;
+  const auto offset = scanner(s.rest.substr(0, 8)).hex();
+  if (!offset || s.rest[8] != ' ') return false;
   s.rest.remove_prefix(8);
   s.blanks();
   auto& v = *last_;
@@ -431,19 +457,19 @@ bool display_lines::dump(std::string_view text) {
     v.bytes.clear();
   }
   if (v.what != kind::bytes) return false;
-  const u64 missing = v.length_known && v.length > offset ? v.length - offset : 16;
-  bool masked = false;
-  std::string row;
-  if (!dump_row(s, static_cast<std::size_t>(std::min<u64>(missing, 16)), row, masked) && v.length != 0) return false;
-  if (offset == v.bytes.size() && !masked && v.bytes.size() < most_bytes) {
-    v.bytes += row;
+  const u64 missing = v.length_known && v.length > *offset ? v.length - *offset : 16;
+  const auto row = scan_dump_row(s, static_cast<std::size_t>(std::min<u64>(missing, 16)));
+  if (!row.whole && v.length != 0) return false;
+  if (*offset == v.bytes.size() && !row.masked && v.bytes.size() < most_bytes) {
+    v.bytes += row.bytes;
   } else {
     v.partial = true;
   }
   v.partial = v.bytes.size() != v.length;
   const auto shown = std::min<u64>(missing, 16);
-  row_missing_ = masked || row.size() >= shown || !s.at_end() ? 0 : static_cast<std::size_t>(shown) - row.size();
-  characters_missing_ = row_missing_ != 0 ? static_cast<std::size_t>(shown) : s.at_end() ? row.size() : 0;
+  const bool cut = !row.masked && row.bytes.size() < shown && s.at_end();
+  row_missing_ = cut ? static_cast<std::size_t>(shown) - row.bytes.size() : 0;
+  characters_missing_ = cut ? static_cast<std::size_t>(shown) : s.at_end() ? row.bytes.size() : 0;
   mask_ = secret_;
   mask_from_ = 8;
   return true;
@@ -457,12 +483,11 @@ bool display_lines::wrapped(std::string_view text) {
   characters_missing_ = 0;
   auto& v = *last_;
   scanner s(text);
-  std::string row;
-  bool masked = false;
   if (digits != 0) {
-    if (!dump_row(s, digits, row, masked) || row.size() + (masked ? 1 : 0) == 0) return false;
-    v.bytes += row;
-    v.partial = masked || v.bytes.size() != v.length;
+    const auto row = scan_dump_row(s, digits);
+    if (!row.whole) return false;
+    v.bytes += row.bytes;
+    v.partial = row.masked || v.bytes.size() != v.length;
   } else if ((text.size() >= 10 && text[8] == ' ' && hex_digit(text[0]) == 0 && hex_digit(text[7]) == 0) ||
              text.starts_with('[') || text.starts_with("CKA_") || text.starts_with("CKF_")) {
     return false;  // the next line of the dump, or of what is around it
@@ -482,15 +507,14 @@ bool display_lines::print_dump(std::string_view text) {
     return true;
   }
   if ((v.what != kind::bytes && v.what != kind::pointer) || text.size() < 2) return false;
-  std::string row;
-  bool masked = false;
-  if (!scan_hex_bytes(text, row, masked)) return false;
+  const auto row = scan_hex_bytes(text);
+  if (!row) return false;
   if (v.what == kind::pointer) {
     v.what = kind::bytes;
     v.bytes.clear();
   }
-  if (v.bytes.size() + row.size() <= v.length) v.bytes += row;
-  v.partial = masked || v.bytes.size() != v.length;
+  if (v.bytes.size() + row->bytes.size() <= v.length) v.bytes += row->bytes;
+  v.partial = row->partial || v.bytes.size() != v.length;
   characters_follow_ = true;
   mask_ = secret_;
   mask_from_ = 0;
@@ -500,10 +524,10 @@ bool display_lines::print_dump(std::string_view text) {
 bool display_lines::initialize_flags(call& c, std::string_view text) {
   scanner s(text);
   s.blanks();
-  u64 n = 0;
-  if (!s.number(n)) return false;
+  const auto flags = s.number();
+  if (!flags) return false;
   make_structure(c.in[0], static_cast<u16>(cryptoki::record_named("CK_C_INITIALIZE_ARGS")));
-  c.in[0].parts[static_cast<std::size_t>(find_field(c.in[0].id, "flags"))].set_number(n);
+  c.in[0].parts[static_cast<std::size_t>(find_field(c.in[0].id, "flags"))].set_number(*flags);
   return true;
 }
 
@@ -511,15 +535,15 @@ bool display_lines::list_line(call& c, std::string_view text) {
   if (text.starts_with("DN:") || text.starts_with("(unknown type --") || text == "[compat]") return true;
   if (text.starts_with("CKF_")) return text.find(' ') == std::string_view::npos;
   scanner s(text);
-  u64 n = 0;
   if (c.function == cryptoki::function::C_Initialize && s.literal("flags:")) return initialize_flags(c, s.rest);
   if (s.literal("Object ")) {
-    if (!s.number(n) || !s.literal(" matches")) return false;
+    const auto object = s.number();
+    if (!object || !s.literal(" matches")) return false;
     const int i = find_argument(c.row(), "phObject");
     if (i < 0) return false;
     auto& v = c.out[static_cast<std::size_t>(i)];
     v.what = kind::numbers;
-    if (v.numbers.size() < most_elements) v.numbers.push_back(n);
+    if (v.numbers.size() < most_elements) v.numbers.push_back(*object);
     return true;
   }
   if (open_ == list::structure && c.function == cryptoki::function::C_GetMechanismInfo) return mechanism_info(c, text);
@@ -527,23 +551,25 @@ bool display_lines::list_line(call& c, std::string_view text) {
   const bool slots = open_ == list::slots && s.literal("Slot ");
   const bool counted = !slots && open_ != list::none && s.literal("Count is ");
   if (slots || counted) {
-    if (!s.signed_decimal(n) || !s.at_end()) return false;
+    const auto n = s.signed_decimal();
+    if (!n || !s.at_end()) return false;
     if (slots) {
-      if (into_->numbers.size() < most_elements) into_->numbers.push_back(n);
+      if (into_->numbers.size() < most_elements) into_->numbers.push_back(*n);
     } else {  // a NULL buffer: only the number was asked for
       into_->what = kind::null;
       for (std::size_t i = 0; i < c.out.size(); ++i)
-        if (&c.out[i] == into_) set_count(c.row().arguments, c.out, i, n);
+        if (&c.out[i] == into_) set_count(c.row().arguments, c.out, i, *n);
     }
     return true;
   }
   const bool request = c.function == cryptoki::function::C_GetMechanismInfo && open_ == list::none;
   if (open_ != list::mechanisms && !request) return open_ == list::interfaces && text.starts_with("Interface '");
-  if (s.literal("Unknown Mechanism (") ? !s.hex(n) : !find_constant(text, n)) return false;
+  const auto type = s.literal("Unknown Mechanism (") ? s.hex() : find_constant(text);
+  if (!type) return false;
   if (request) {
-    c.in[1].set_number(n);
+    c.in[1].set_number(*type);
   } else {
-    if (into_->numbers.size() < most_elements) into_->numbers.push_back(n);
+    if (into_->numbers.size() < most_elements) into_->numbers.push_back(*type);
   }
   return true;
 }
@@ -553,13 +579,15 @@ bool display_lines::mechanism_info(call&, std::string_view text) {
   const auto at = text.find(" : min:");
   if (at == std::string_view::npos) return false;
   scanner s(text.substr(at + 7));
-  u64 least = 0, most = 0, flags = 0;
-  if (!s.signed_decimal(least) || !s.literal(" max:") || !s.signed_decimal(most) || !s.literal(" flags:") ||
-      !s.number(flags))
-    return false;
-  into_->parts[0].set_number(least);
-  into_->parts[1].set_number(most);
-  into_->parts[2].set_number(flags);
+  const auto least = s.signed_decimal();
+  if (!least || !s.literal(" max:")) return false;
+  const auto most = s.signed_decimal();
+  if (!most || !s.literal(" flags:")) return false;
+  const auto flags = s.number();
+  if (!flags) return false;
+  into_->parts[0].set_number(*least);
+  into_->parts[1].set_number(*most);
+  into_->parts[2].set_number(*flags);
   return true;
 }
 
@@ -572,33 +600,36 @@ bool display_lines::structure_field(std::string_view text) {
     return true;
   }
   half_ = nullptr;
-  std::string_view name;
-  if (!s.until(':', name)) return false;
-  const int i = find_field(into_->id, name == "time" ? "utcTime" : name);
+  const auto name = s.until(':');
+  if (!name) return false;
+  const int i = find_field(into_->id, *name == "time" ? "utcTime" : *name);
   if (i < 0) return false;
   auto& v = into_->parts[static_cast<std::size_t>(i)];
   const auto& f = cryptoki::records[into_->id].fields[static_cast<std::size_t>(i)];
   const auto rest = trimmed(s.rest);
-  if (f.kind == shape::record) return version_pair(rest, v);
+  if (f.kind == shape::record) {
+    const auto version = scan_version(rest);
+    if (version) set_version(v, *version);
+    return version.has_value();
+  }
   if (f.fixed != 0) {
     const bool halves = f.fixed == 64;
     v.set_bytes(quoted(rest, halves ? 32 : f.fixed));
     if (halves) half_ = &v;
     return !v.bytes.empty();
   }
-  u64 n = 0;
-  scanner r(rest);
   if (f.name == "state") {  // 'CKS_...' up to 0.22, then 3 (CKS_...)
     const auto at = rest.find("CKS_");
     if (at != std::string_view::npos) {
-      scanner state(rest.substr(at));
-      if (find_constant(state.name(), n)) v.set_number(n);
+      if (const auto state = find_constant(scanner(rest.substr(at)).name())) v.set_number(*state);
       return true;
     }
   }
   const bool hexadecimal = f.name == "flags" || f.name == "ulDeviceError" || f.name == "state";
-  if (!(hexadecimal ? r.hex(n) : r.number(n)) || !r.at_end()) return f.name == "state";
-  v.set_number(n);
+  scanner r(rest);
+  const auto n = hexadecimal ? r.hex() : r.number();
+  if (!n || !r.at_end()) return f.name == "state";
+  v.set_number(*n);
   return true;
 }
 

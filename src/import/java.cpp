@@ -12,15 +12,24 @@ namespace {
 
 constexpr std::string_view exception = "PKCS11Exception: ", frame = "pkcs11.wrapper.PKCS11.C_";
 
+struct error_code {
+  u64 result = 0;
+  std::string_view shown;  ///< from "PKCS11Exception: " to the end of the code
+};
+
 // The code behind "PKCS11Exception: ".
-bool code(std::string_view text, u64& result, std::string_view* shown = nullptr) noexcept {
+std::optional<error_code> code(std::string_view text) noexcept {
   const auto at = text.find(exception);
-  if (at == std::string_view::npos) return false;
+  if (at == std::string_view::npos) return std::nullopt;
   scanner s(text.substr(at + exception.size()));
-  if (!(s.rest.starts_with("CKR_") ? find_constant(s.name(), result) : s.rest.starts_with("0x") && s.hex(result)))
-    return false;
-  if (shown != nullptr) *shown = text.substr(at, text.size() - at - s.rest.size());
-  return true;
+  std::optional<u64> result;
+  if (s.rest.starts_with("CKR_")) {
+    result = find_constant(s.name());
+  } else if (s.rest.starts_with("0x")) {
+    result = s.hex();
+  }
+  if (!result) return std::nullopt;
+  return error_code{*result, text.substr(at, text.size() - at - s.rest.size())};
 }
 
 class java_reader final : public reader {
@@ -28,22 +37,20 @@ class java_reader final : public reader {
   explicit java_reader(call_sink& to) : reader(to) { facts_.gaps = true; }
 
   line_use take(const line& l) override {
-    u64 n = 0;
     if (trimmed(l.text).empty()) return line_use::used;
-    std::string_view shown;
-    if (code(l.text, n, &shown)) {
-      result_ = n;
-      cleaned_ = "Caused by: " + std::string(shown);
+    if (const auto error = code(l.text)) {
+      result_ = error->result;
+      cleaned_ = "Caused by: " + std::string(error->shown);
       return line_use::masked;
     }
     const auto at = l.text.find(frame);
     const auto use = stack_line(l.text) ? line_use::used : line_use::unknown;
     if (at == std::string_view::npos) return use;
-    cryptoki::function f{};
     scanner s(l.text.substr(at + frame.size() - 2));
-    if (!result_ || !find_function(s.name(), f)) return use;
+    const auto f = find_function(s.name());
+    if (!result_ || !f) return use;
     call c;
-    c.begin(f, l.number);
+    c.begin(*f, l.number);
     c.result = result_;
     result_.reset();
     to_.add(c);
@@ -63,10 +70,7 @@ class java_reader final : public reader {
 
 const log_kind java_log{
     "java", "Java's SunPKCS11",
-    [](std::string_view text) {
-      u64 n = 0;
-      return code(text, n) || text.find(frame) != std::string_view::npos ? 2 : 0;
-    },
+    [](std::string_view text) { return code(text) || text.find(frame) != std::string_view::npos ? 2 : 0; },
     [](call_sink& to) -> std::unique_ptr<reader> { return std::make_unique<java_reader>(to); },
     tape::lacks_inputs | tape::lacks_outputs | tape::lacks_failed_outputs | tape::lacks_pin_facts | tape::lacks_calls};
 

@@ -39,8 +39,8 @@ prefix take_prefix(scanner& s) noexcept {
   prefix p;
   for (int half = 0; half < 2; ++half) {
     const auto before = s.rest;
-    u64 n = 0;
-    if (!s.rest.starts_with("0x") || !s.hex(n) || !s.literal(" : ")) {
+    const auto n = s.rest.starts_with("0x") ? s.hex() : std::nullopt;
+    if (!n || !s.literal(" : ")) {
       s.rest = before;
       break;
     }
@@ -55,19 +55,24 @@ prefix take_prefix(scanner& s) noexcept {
 }
 
 // "1", "160 (CKR_PIN_INCORRECT)", "384 (CKA_EC_PARAMS or CKA_ECDSA_PARAMS)": a number, its name perhaps, and nothing else.
-bool number_alone(scanner& s, u64& n) noexcept {
-  if (!s.number(n)) return false;
+std::optional<u64> number_alone(scanner& s) noexcept {
+  const auto n = s.number();
+  if (!n) return std::nullopt;
   s.blanks();
   std::string_view words;
-  if (s.character('(') && !s.until(')', words)) return false;
+  if (s.character('(')) {
+    const auto inside = s.until(')');
+    if (!inside) return std::nullopt;
+    words = *inside;
+  }
   while (!words.empty()) {
     scanner w(words);
     const auto name = w.name();
-    if (!name.starts_with("CK") && name != "or" && name != "Unknown") return false;
+    if (!name.starts_with("CK") && name != "or" && name != "Unknown") return std::nullopt;
     w.blanks();
     words = w.rest;
   }
-  return s.at_end();
+  return s.at_end() ? n : std::nullopt;
 }
 
 bool is_stars(std::string_view text) noexcept { return text.starts_with("***************"); }
@@ -97,21 +102,18 @@ class logger_reader final : public reader {
         to_.begin_process(p);
         return line_use::used;
       }
-    u64 time = 0;
-    const bool timed = scan_date_time(s, time) && s.literal(" - ");
-    std::string_view library;
-    if (s.literal("Loading library \"") && s.until('"', library)) {
+    auto time = scan_date_time(s);
+    if (time && !s.literal(" - ")) time.reset();
+    if (const auto library = s.literal("Loading library \"") ? s.until('"') : std::nullopt) {
       process_start p;
-      p.module = library;
+      p.module = *library;
       p.line = l.number;
       if (!from.process) open_.give_up(false);
       to_.begin_process(p);
       return line_use::used;
     }
     if (banner(s.rest)) return line_use::used;
-    if (const auto use = milestone(s, timed ? std::optional(time) : std::nullopt, from, l.number);
-        use != line_use::unknown)
-      return use;
+    if (const auto use = milestone(s, time, from, l.number); use != line_use::unknown) return use;
     auto* const e = from.thread ? open_.of_thread(from.process, from.thread) : open_.current();
     if (e == nullptr) return line_use::unknown;
     if (text == "Input" || text == "Output") {
@@ -132,15 +134,13 @@ class logger_reader final : public reader {
   line_use stars(std::string_view text) {
     const auto digit = text.find_first_not_of("* ");
     scanner s(digit == std::string_view::npos ? std::string_view{} : text.substr(digit));
-    u64 time = 0;
-    if (scan_date_time(s, time)) star_time_ = time;
+    if (const auto time = scan_date_time(s)) star_time_ = time;
     return line_use::used;
   }
 
   line_use milestone(scanner& s, std::optional<u64> time, const prefix& from, u64 at) {
     const bool entered = s.literal("Entered "), calling = !entered && s.literal("Calling ");
     if (entered || calling) {
-      cryptoki::function f{};
       const auto name = s.name();
       if (!s.at_end() || !name.starts_with("C_")) return line_use::unknown;
       auto* e = from.thread ? open_.of_thread(from.process, from.thread) : open_.current();
@@ -150,8 +150,9 @@ class logger_reader final : public reader {
         return line_use::used;
       }
       if (calling && time && e == nullptr) return line_use::used;
-      if (!find_function(name, f)) return line_use::unknown;
-      auto& made = open_.begin(f, at);
+      const auto f = find_function(name);
+      if (!f) return line_use::unknown;
+      auto& made = open_.begin(*f, at);
       made.c.process = from.process;
       made.c.thread = from.thread;
       made.c.start = time ? time : star_time_;
@@ -171,9 +172,9 @@ class logger_reader final : public reader {
       facts_.end_times |= time.has_value();
       return line_use::used;
     }
-    u64 result = 0;
-    if (!number_alone(s, result)) return line_use::unknown;
-    open_.end_current(result, at);
+    const auto result = number_alone(s);
+    if (!result) return line_use::unknown;
+    open_.end_current(*result, at);
     return line_use::used;
   }
 
@@ -236,22 +237,25 @@ class logger_reader final : public reader {
     scanner s(text.substr(colon + 1));
     s.blanks();
     const auto name = text.substr(0, colon);
-    u64 n = 0;
     if (name == "Attribute") {
-      if (!number_alone(s, n)) return false;
-      if (list.parts.size() < most_elements) list.parts.emplace_back().type = n;
+      const auto type = number_alone(s);
+      if (!type) return false;
+      if (list.parts.size() < most_elements) list.parts.emplace_back().type = *type;
       return true;
     }
     if (list.parts.empty()) return false;
     auto& a = list.parts.back();
-    bool null = false;
-    if (name == "pValue" && scan_pointer(s, null) && s.at_end()) {
-      a.what = null ? kind::null : kind::pointer;
+    if (name == "pValue") {
+      const auto what = scan_pointer(s);
+      if (!what || !s.at_end()) return false;
+      a.what = *what;
       return true;
     }
-    if (name == "ulValueLen" && number_alone(s, n)) {
-      if (n == 0xffffffffu) facts_.word_size = 4;
-      a.set_length(n == 0xffffffffu ? unavailable : n);
+    if (name == "ulValueLen") {
+      const auto length = number_alone(s);
+      if (!length) return false;
+      if (*length == 0xffffffffu) facts_.word_size = 4;
+      a.set_length(*length == 0xffffffffu ? unavailable : *length);
       return true;
     }
     if (name != "*pValue") return false;
@@ -272,14 +276,13 @@ class logger_reader final : public reader {
     scanner s(text);
     if (!s.literal("HEX(")) return text.starts_with("***");
     const auto end = s.rest.find(')');
-    std::string bytes;
-    bool masked = false;
-    if (!scan_hex_bytes(s.rest.substr(0, end), bytes, masked)) return false;
-    const bool whole = end != std::string_view::npos && !masked;
+    auto shown = scan_hex_bytes(s.rest.substr(0, end));
+    if (!shown) return false;
+    const bool whole = end != std::string_view::npos && !shown->partial;
     const u64 length = v.length;
     const bool had_length = v.length_known;
     v.what = kind::bytes;
-    v.bytes = std::move(bytes);
+    v.bytes = std::move(shown->bytes);
     v.partial = !whole;
     v.set_length(whole || !had_length ? v.bytes.size() : length);
     return true;
@@ -296,10 +299,9 @@ class logger_reader final : public reader {
     if (id == cryptoki::record_count) return false;
     if (depth >= 3 && state.version != nullptr) {
       const int k = find_field(state.version->id, name);
-      u64 n = 0;
-      scanner s(rest);
-      if (k < 0 || !s.decimal(n)) return false;
-      state.version->parts[static_cast<std::size_t>(k)].set_number(n);
+      const auto n = scanner(rest).decimal();
+      if (k < 0 || !n) return false;
+      state.version->parts[static_cast<std::size_t>(k)].set_number(*n);
       return true;
     }
     state.version = nullptr;
@@ -321,36 +323,38 @@ class logger_reader final : public reader {
     }
     scanner s(rest);
     if (cryptoki::is_pointer(field.kind)) {
-      bool null = false;
-      if (!scan_pointer(s, null) || !s.at_end()) return false;
-      part.what = null ? kind::null : kind::pointer;
+      const auto what = scan_pointer(s);
+      if (!what || !s.at_end()) return false;
+      part.what = *what;
       return true;
     }
-    u64 n = 0;
-    if (!number_alone(s, n)) return false;
-    part.set_number(n);
+    const auto n = number_alone(s);
+    if (!n) return false;
+    part.set_number(*n);
     return true;
   }
 
   bool mechanism(value& m, std::string_view name, std::string_view rest) {
     scanner s(rest);
-    u64 n = 0;
-    bool null = false;
-    if (name == "mechanism" && number_alone(s, n)) {
+    if (const auto type = name == "mechanism" ? number_alone(s) : std::nullopt) {
       m.what = kind::mechanism;
-      m.number = n;
+      m.number = *type;
       return true;
     }
     if (m.what != kind::mechanism) return false;
     if (m.parts.empty()) m.parts.emplace_back();
     auto& p = m.parts.front();
-    if (name == "pParameter" && scan_pointer(s, null) && s.at_end()) {
-      p.what = null ? kind::null : kind::pointer;
+    if (name == "pParameter") {
+      const auto what = scan_pointer(s);
+      if (!what || !s.at_end()) return false;
+      p.what = *what;
       return true;
     }
     if (name == "ulParameterLen" && rest == "(nil)") return true;  // printed as if it were a pointer
-    if (name == "ulParameterLen" && number_alone(s, n)) {
-      if (p.what == kind::pointer) p.set_length(n);
+    if (name == "ulParameterLen") {
+      const auto length = number_alone(s);
+      if (!length) return false;
+      if (p.what == kind::pointer) p.set_length(*length);
       return true;
     }
     if (name != "*pParameter") return false;
@@ -373,29 +377,31 @@ class logger_reader final : public reader {
       state.version = nullptr;
     }
     scanner s(rest);
-    u64 n = 0;
-    bool null = false;
     if (!cryptoki::is_pointer(f.kind)) {
-      if (!number_alone(s, n)) return false;
-      v.set_number(n);
+      const auto n = number_alone(s);
+      if (!n) return false;
+      v.set_number(*n);
       return true;
     }
     if (element) {  // before the call they are what happened to be in memory
-      if (!number_alone(s, n)) return false;
+      const auto n = number_alone(s);
+      if (!n) return false;
       if (!state.output) return true;
       if (v.what != kind::numbers) v = value{};
       v.what = kind::numbers;
-      if (v.numbers.size() < most_elements) v.numbers.push_back(n);
+      if (v.numbers.size() < most_elements) v.numbers.push_back(*n);
       return true;
     }
     if (!star) {
-      if (!scan_pointer(s, null) || !s.at_end()) return false;
-      if (!v.known()) v.what = null ? kind::null : kind::pointer;
+      const auto what = scan_pointer(s);
+      if (!what || !s.at_end()) return false;
+      if (!v.known()) v.what = *what;
       return true;
     }
     if (f.kind == shape::numbers) {
-      if (!number_alone(s, n)) return false;
-      if (state.output || f.way == cryptoki::flow::inout) v.set_number(n);
+      const auto n = number_alone(s);
+      if (!n) return false;
+      if (state.output || f.way == cryptoki::flow::inout) v.set_number(*n);
       return true;
     }
     if (f.kind != shape::bytes) return false;
@@ -420,8 +426,7 @@ int recognise(std::string_view text) {
   const bool any = from.process || from.thread;
   if (s.rest.starts_with("PKCS11-LOGGER ")) return 3;
   if (is_stars(s.rest)) return any ? 2 : 0;
-  u64 time = 0;
-  const bool timed = scan_date_time(s, time) && s.literal(" - ");
+  const bool timed = scan_date_time(s) && s.literal(" - ");
   if (s.literal("Entered C_") || s.literal("Received response from C_")) return timed ? 3 : 0;
   if (s.literal("Calling C_")) return timed || any || s.at_end() || s.rest.size() < 30 ? 1 : 0;
   if (s.literal("Returning ") && s.rest.find("(CKR_") != std::string_view::npos) return 2;

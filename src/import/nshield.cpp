@@ -21,31 +21,33 @@ struct nothing {};
 struct nshield_line {
   std::optional<u64> process, thread;
   u64 time = 0;
-  u64 session = 0;
-  bool has_session = false;
+  std::optional<u64> session;
   std::string_view arrow, text;
 };
 
-bool parse(std::string_view text, nshield_line& out) noexcept {
+std::optional<nshield_line> parse(std::string_view text) noexcept {
   scanner s(text);
-  u64 n = 0;
-  if (!scan_date_time(s, out.time) || !s.literal(" [") || !s.decimal(n) || !s.character(']')) return false;
-  out.process = n;
+  nshield_line found;
+  const auto time = scan_date_time(s);
+  if (!time || !s.literal(" [")) return std::nullopt;
+  found.time = *time;
+  found.process = s.decimal();
+  if (!found.process || !s.character(']')) return std::nullopt;
   s.blanks();
-  if (s.rest.starts_with('t') && s.character('t')) {
-    if (!s.hex(n)) return false;
-    out.thread = n;
+  if (s.character('t')) {
+    found.thread = s.hex();
+    if (!found.thread) return std::nullopt;
     s.character(':');
     s.blanks();
   }
-  if (!s.literal("pkcs11:")) return false;
+  if (!s.literal("pkcs11:")) return std::nullopt;
   s.blanks();
-  out.has_session = s.hex(out.session);
+  found.session = s.hex();
   s.blanks();
   const auto end = s.rest.find(' ');
-  out.arrow = s.rest.substr(0, end);
-  out.text = end == std::string_view::npos ? std::string_view{} : trimmed(s.rest.substr(end));
-  return true;
+  found.arrow = s.rest.substr(0, end);
+  found.text = end == std::string_view::npos ? std::string_view{} : trimmed(s.rest.substr(end));
+  return found;
 }
 
 class nshield_reader final : public reader {
@@ -53,32 +55,32 @@ class nshield_reader final : public reader {
   explicit nshield_reader(call_sink& to) : reader(to), open_(to) {}
 
   line_use take(const line& l) override {
-    nshield_line at;
     if (trimmed(l.text).empty()) return line_use::used;
-    if (!parse(l.text, at)) return line_use::unknown;
+    const auto at = parse(l.text);
+    if (!at) return line_use::unknown;
     facts_.times = facts_.end_times = facts_.processes = true;
-    facts_.threads |= at.thread.has_value();
-    auto* e = open_.of_thread(at.process, at.thread);
-    if (at.arrow == ">>") {
-      cryptoki::function f{};
-      if (!find_function(at.text, f)) return line_use::unknown;
-      auto& made = open_.begin_of_thread(f, l.number, at.process, at.thread, at.time);
+    facts_.threads |= at->thread.has_value();
+    auto* e = open_.of_thread(at->process, at->thread);
+    if (at->arrow == ">>") {
+      const auto f = find_function(at->text);
+      if (!f) return line_use::unknown;
+      auto& made = open_.begin_of_thread(*f, l.number, at->process, at->thread, at->time);
       // All functions with a session have it in front.
-      if (at.has_session && !made.c.row().arguments.empty() && made.c.row().arguments[0].name == "hSession")
-        made.c.in[0].set_number(at.session);
+      if (at->session && !made.c.row().arguments.empty() && made.c.row().arguments[0].name == "hSession")
+        made.c.in[0].set_number(*at->session);
       return line_use::used;
     }
-    const bool in = at.arrow == ">", out = at.arrow == "<";
+    const bool in = at->arrow == ">", out = at->arrow == "<";
     if ((!in && !out) || e == nullptr) return line_use::unknown;
-    scanner s(at.text);
+    scanner s(at->text);
     const auto name = s.name();
     s.blanks();
     s.character('=');
     s.blanks();
-    u64 n = 0;
-    if (!s.rest.starts_with("0x") || !s.hex(n)) return line_use::unknown;
+    const auto n = s.rest.starts_with("0x") ? s.hex() : std::nullopt;
+    if (!n) return line_use::unknown;
     if (out && name == "rv") {
-      open_.end_current(n, l.number, at.time);
+      open_.end_current(*n, l.number, at->time);
       return line_use::used;
     }
     const int i = find_argument(e->c.row(), name);
@@ -86,7 +88,7 @@ class nshield_reader final : public reader {
     const auto& f = e->c.row().arguments[static_cast<std::size_t>(i)];
     if (f.kind != shape::number && f.kind != shape::byte && f.kind != shape::numbers) return line_use::unknown;
     if (in && f.kind == shape::numbers) return line_use::used;
-    (in ? e->c.in : e->c.out)[static_cast<std::size_t>(i)].set_number(n);
+    (in ? e->c.in : e->c.out)[static_cast<std::size_t>(i)].set_number(*n);
     return line_use::used;
   }
 
@@ -96,10 +98,7 @@ class nshield_reader final : public reader {
   open_calls<nothing> open_;
 };
 
-int recognise(std::string_view text) {
-  nshield_line at;
-  return parse(text, at) ? 3 : 0;
-}
+int recognise(std::string_view text) { return parse(text) ? 3 : 0; }
 
 }  // namespace
 

@@ -32,32 +32,33 @@ u64 number_of_name(std::string_view name) noexcept {
   return n;
 }
 
-bool parse(std::string_view text, nss_line& out) noexcept {
+std::optional<nss_line> parse(std::string_view text) noexcept {
   scanner s(text);
-  u64 n = 0;
-  if (scan_date_time(s, n)) {
-    out.time = n;
+  nss_line found;
+  found.time = scan_date_time(s);
+  if (found.time) {
     s.literal(" UTC");
-    std::string_view who;
-    if (!s.literal(" - [")) return false;
-    if (!s.until(']', who)) return false;
-    scanner w(who);
-    if (w.decimal(n)) out.process = n;
+    if (!s.literal(" - [")) return std::nullopt;
+    const auto who = s.until(']');
+    if (!who) return std::nullopt;
+    scanner w(*who);
+    found.process = w.decimal();
     w.character(':');
-    out.thread = number_of_name(w.rest);
+    found.thread = number_of_name(w.rest);
     s.character(':');
     s.blanks();
-    if (!s.literal("D/nss_mod_log") && !s.literal("I/nss_mod_log")) return false;
+    if (!s.literal("D/nss_mod_log") && !s.literal("I/nss_mod_log")) return std::nullopt;
     s.character(' ');
   } else {
-    std::string_view who;
-    if (!s.literal("-") && (s.rest.empty() || !is_digit(s.rest[0]))) return false;
-    s.decimal(n);
-    if (!s.character('[') || !s.until(']', who) || !s.literal(": ")) return false;
-    out.thread = number_of_name(who);
+    if (!s.literal("-") && (s.rest.empty() || !is_digit(s.rest[0]))) return std::nullopt;
+    s.decimal();
+    if (!s.character('[')) return std::nullopt;
+    const auto who = s.until(']');
+    if (!who || !s.literal(": ")) return std::nullopt;
+    found.thread = number_of_name(*who);
   }
-  out.text = s.rest;
-  return true;
+  found.text = s.rest;
+  return found;
 }
 
 class nss_reader final : public reader {
@@ -65,27 +66,27 @@ class nss_reader final : public reader {
   explicit nss_reader(call_sink& to) : reader(to), open_(to) {}
 
   line_use take(const line& l) override {
-    nss_line at;
     if (trimmed(l.text).empty()) return line_use::used;
-    if (!parse(l.text, at)) return line_use::unknown;
+    const auto at = parse(l.text);
+    if (!at) return line_use::unknown;
     facts_.threads = true;
-    facts_.processes |= at.process.has_value();
-    facts_.times |= at.time.has_value();
-    facts_.end_times |= at.time.has_value();
-    auto* e = open_.of_thread(at.process, at.thread);
-    scanner s(at.text);
+    facts_.processes |= at->process.has_value();
+    facts_.times |= at->time.has_value();
+    facts_.end_times |= at->time.has_value();
+    auto* e = open_.of_thread(at->process, at->thread);
+    scanner s(at->text);
     const auto indent = s.blanks();
-    u64 n = 0;
     if (indent == 0 && s.rest.starts_with("C_")) {
-      cryptoki::function f{};
-      if (!find_function(trimmed(s.rest), f)) return line_use::unknown;
-      open_.begin_of_thread(f, l.number, at.process, at.thread, at.time);
+      const auto f = find_function(trimmed(s.rest));
+      if (!f) return line_use::unknown;
+      open_.begin_of_thread(*f, l.number, at->process, at->thread, at->time);
       return line_use::used;
     }
     if (e == nullptr) return line_use::unknown;
     if (s.literal("rv = ")) {
-      if (!(s.rest.starts_with("CKR_") ? find_constant(s.name(), n) : s.number(n))) return line_use::unknown;
-      open_.end_current(n, l.number, at.time);
+      const auto result = s.rest.starts_with("CKR_") ? find_constant(s.name()) : s.number();
+      if (!result) return line_use::unknown;
+      open_.end_current(*result, l.number, at->time);
       return line_use::used;
     }
     return parameter(e->c, s, l.text);
@@ -99,7 +100,6 @@ class nss_reader final : public reader {
     if (split == std::string_view::npos) return line_use::unknown;
     const auto name = s.rest.substr(0, split);
     s.rest.remove_prefix(split + 3);
-    u64 n = 0;
     if (name.starts_with("CKA_")) return attribute(c, name, s, whole);
     const int found = find_argument(c.row(), name);
     if (found < 0) return line_use::unknown;
@@ -107,15 +107,15 @@ class nss_reader final : public reader {
     const auto& f = c.row().arguments[i];
     const bool star = name.starts_with('*');
     if (cryptoki::is_pointer(f.kind) && !star) {
-      bool null = false;
-      if (!scan_pointer(s, null)) return line_use::unknown;
-      c.in[i].what = null ? kind::null : kind::pointer;
+      const auto what = scan_pointer(s);
+      if (!what) return line_use::unknown;
+      c.in[i].what = *what;
       return s.at_end() ? line_use::used : line_use::unknown;
     }
     if (f.kind != shape::number && f.kind != shape::byte && f.kind != shape::numbers) return line_use::unknown;
-    const auto number = s.rest.starts_with("CK") ? find_constant(s.name(), n) : s.number(n);
+    const auto number = s.rest.starts_with("CK") ? find_constant(s.name()) : s.number();
     if (!number) return line_use::unknown;
-    (star ? c.out : c.in)[i].set_number(n);
+    (star ? c.out : c.in)[i].set_number(*number);
     return line_use::used;
   }
 
@@ -124,19 +124,20 @@ class nss_reader final : public reader {
     int i = -1;
     for (std::size_t k = 0; k < c.in.size() && i < 0; ++k)
       if (c.row().arguments[k].kind == shape::attributes) i = static_cast<int>(k);
+    const auto type = find_constant(name);
+    if (i < 0 || !type) return line_use::unknown;
     value a;
-    if (i < 0 || !find_constant(name, a.type)) return line_use::unknown;
+    a.type = *type;
     const auto open = s.rest.rfind('[');
     auto shown = trimmed(s.rest.substr(0, open));
-    u64 n = 0;
-    if (open != std::string_view::npos) {
-      scanner length(s.rest.substr(open + 1));
-      if (length.signed_decimal(n)) a.set_length(n == 0xffffffffu ? unavailable : n);
-    }
+    if (open != std::string_view::npos)
+      if (const auto length = scanner(s.rest.substr(open + 1)).signed_decimal())
+        a.set_length(*length == 0xffffffffu ? unavailable : *length);
     const auto* row = cryptoki::find_attribute(a.type);
     const bool plain = row != nullptr && (row->kind == cryptoki::form::number || row->kind == cryptoki::form::flag);
-    if (plain && row->kind == cryptoki::form::number && find_constant(shown, n)) {
-      a.set_number(n);
+    const bool number = plain && row->kind == cryptoki::form::number;
+    if (const auto n = number ? find_constant(shown) : std::nullopt) {
+      a.set_number(*n);
     } else if (plain && row->kind == cryptoki::form::flag && shown.starts_with("CK_")) {
       a.set_bytes(std::string_view(shown == "CK_TRUE" ? "\1" : "\0", 1));
     } else if (a.length_known && a.length != unavailable && row != nullptr && row->kind == cryptoki::form::text &&
@@ -168,11 +169,10 @@ class nss_reader final : public reader {
 };
 
 int recognise(std::string_view text) {
-  nss_line at;
-  if (!parse(text, at)) return 0;
-  cryptoki::function f{};
-  if (at.text.starts_with("C_") && find_function(trimmed(at.text), f)) return 3;
-  return at.text.starts_with("rv = ") ? 2 : 0;
+  const auto at = parse(text);
+  if (!at) return 0;
+  if (at->text.starts_with("C_") && find_function(trimmed(at->text))) return 3;
+  return at->text.starts_with("rv = ") ? 2 : 0;
 }
 
 }  // namespace

@@ -38,23 +38,24 @@ struct tag {
       if (key == which) return text;
     return {};
   }
+  std::optional<u64> length() const noexcept { return scanner(get("length")).number(); }
 };
 
 // The next tag of a line; what stands before it is no markup and says nothing.
-bool next_tag(scanner& s, tag& t) {
-  std::string_view before;
-  t = tag{};
-  if (!s.until('<', before)) return false;
+std::optional<tag> next_tag(scanner& s) {
+  if (!s.until('<')) return std::nullopt;
+  tag t;
   t.closes = s.character('/');
   t.name = s.name();
   for (;;) {
     s.blanks();
-    if (s.literal("/>")) return t.empty = true;
-    if (s.character('>')) return true;
+    t.empty = s.literal("/>");
+    if (t.empty || s.character('>')) return t;
     const auto key = s.name();
-    std::string_view text;
-    if (key.empty() || !s.character('=') || !s.character('"') || !s.until('"', text)) return false;
-    t.attributes.emplace_back(key, text);
+    if (key.empty() || !s.character('=') || !s.character('"')) return std::nullopt;
+    const auto text = s.until('"');
+    if (!text) return std::nullopt;
+    t.attributes.emplace_back(key, *text);
   }
 }
 
@@ -70,9 +71,10 @@ class oasis_reader final : public reader {
     scanner s(text);
     secrets_.clear();
     bool all = true;
-    for (tag t; !trimmed(s.rest).empty();) {
-      if (!next_tag(s, t)) return line_use::unknown;
-      all &= element(t, l.number);
+    while (!s.at_end()) {
+      const auto t = next_tag(s);
+      if (!t) return line_use::unknown;
+      all &= element(*t, l.number);
     }
     if (!all) return line_use::unknown;
     if (secrets_.empty()) return line_use::used;
@@ -113,20 +115,22 @@ class oasis_reader final : public reader {
   }
 
   bool enter(const tag& t, u64 at) {
-    cryptoki::function f{};
-    if (!find_function(t.name, f)) return false;
+    const auto f = find_function(t.name);
+    if (!f) return false;
     output_ = t.has("rv");
     argument_ = -1;
     if (output_) {
       auto* e = open_.current();
-      if (e == nullptr || e->c.function != f) open_.begin(f, at);
-      if (!find_constant("CKR_" + std::string(t.get("rv")), result_) && !find_constant(t.get("rv"), result_)) {
-        scanner s(t.get("rv"));
-        if (!s.number(result_)) return false;
-      }
+      if (e == nullptr || e->c.function != *f) open_.begin(*f, at);
+      const auto shown = t.get("rv");
+      auto result = find_constant("CKR_" + std::string(shown));
+      if (!result) result = find_constant(shown);
+      if (!result) result = scanner(shown).number();
+      if (!result) return false;
+      result_ = *result;
     } else {
       open_.give_up(true);
-      open_.begin(f, at);
+      open_.begin(*f, at);
     }
     return !t.empty || leave(at);
   }
@@ -158,11 +162,11 @@ class oasis_reader final : public reader {
     auto& v = values[i];
     switch (f.kind) {
       case shape::numbers: {
-        u64 n = 0;
         if (v.what != kind::numbers) v = value{};
         v.what = kind::numbers;
-        if (!number(f.meaning, t.get("value"), n)) return false;
-        if (v.numbers.size() < most_elements) v.numbers.push_back(n);
+        const auto n = number(f.meaning, t.get("value"));
+        if (!n) return false;
+        if (v.numbers.size() < most_elements) v.numbers.push_back(*n);
         return true;
       }
       case shape::attributes:
@@ -191,17 +195,16 @@ class oasis_reader final : public reader {
   bool argument(std::span<const field> row, std::vector<value>& values, std::size_t i, const tag& t) {
     const auto& f = row[i];
     auto& v = values[i];
-    u64 n = 0;
-    if (scanner s(t.get("length")); t.has("length") && s.number(n)) {
+    if (const auto n = t.length()) {
       // C_FindObjects has room and count apart; all others write the count over the room.
       if (f.cap >= 0 && !output_) {
-        values[static_cast<std::size_t>(f.cap)].set_number(n);
+        values[static_cast<std::size_t>(f.cap)].set_number(*n);
       } else {
-        set_count(row, values, i, n);
+        set_count(row, values, i, *n);
       }
     }
     if (!cryptoki::is_pointer(f.kind)) {
-      if (number(f.meaning, t.get("value"), n)) v.set_number(n);
+      if (const auto n = number(f.meaning, t.get("value"))) v.set_number(*n);
       return true;
     }
     if (f.kind == shape::bytes) {
@@ -214,8 +217,8 @@ class oasis_reader final : public reader {
       return true;
     }
     if (f.kind == shape::numbers) {
-      if (t.has("value") && number(f.meaning, t.get("value"), n)) {
-        v.set_number(n);
+      if (const auto n = t.has("value") ? number(f.meaning, t.get("value")) : std::nullopt) {
+        v.set_number(*n);
       } else if (t.empty && !t.has("length")) {
         v.what = output_ ? kind::numbers : kind::null;
       }
@@ -231,54 +234,51 @@ class oasis_reader final : public reader {
       v.what = kind::pointer;
       return true;
     }
-    std::string b;
-    bool masked = false;
     if (text) {
       v.set_bytes(shown);
-    } else if (scan_hex_bytes(shown, b, masked) && !masked) {
-      v.set_bytes(b);
+    } else if (const auto hex = scan_hex_bytes(shown); hex && !hex->partial) {
+      v.set_bytes(hex->bytes);
     } else {
       return false;
     }
     return true;
   }
 
-  bool number(std::string_view meaning, std::string_view shown, u64& n) {
+  std::optional<u64> number(std::string_view meaning, std::string_view shown) {
     constexpr struct {
       std::string_view meaning, prefix;
     } prefixes[] = {{"user_type", "CKU_"},    {"mechanism", "CKM_"}, {"session_state", "CKS_"},
                     {"object_class", "CKO_"}, {"key_type", "CKK_"},  {"certificate_type", "CKC_"},
                     {"mgf", "CKG_"},          {"kdf", "CKD_"},       {"attribute", "CKA_"}};
     if (shown.starts_with("${")) {
-      if (meaning != "slot" && meaning != "session" && meaning != "object") return false;
-      n = variables_.try_emplace(std::string(shown), variables_.size() + 1).first->second;
-      return true;
+      if (meaning != "slot" && meaning != "session" && meaning != "object") return std::nullopt;
+      return variables_.try_emplace(std::string(shown), variables_.size() + 1).first->second;
     }
-    if (meaning == "boolean") {
-      n = shown == "true" || shown == "TRUE";
-      return true;
-    }
-    if (scanner s(shown); s.number(n) && s.at_end()) return true;
+    if (meaning == "boolean") return shown == "true" || shown == "TRUE" ? 1 : 0;
+    scanner s(shown);
+    if (const auto n = s.number(); n && s.at_end()) return n;
     if (cryptoki::is_flags(meaning)) {
-      n = 0;
+      u64 flags = 0;
       while (!shown.empty()) {
         const auto bar = shown.find('|');
-        u64 bit = 0;
-        if (!find_constant("CKF_" + std::string(trimmed(shown.substr(0, bar))), bit)) return false;
-        n |= bit;
+        const auto bit = find_constant("CKF_" + std::string(trimmed(shown.substr(0, bar))));
+        if (!bit) return std::nullopt;
+        flags |= *bit;
         shown = bar == std::string_view::npos ? std::string_view{} : shown.substr(bar + 1);
       }
-      return true;
+      return flags;
     }
     for (const auto& p : prefixes)
-      if (p.meaning == meaning) return find_constant(std::string(p.prefix) + std::string(shown), n);
-    return false;
+      if (p.meaning == meaning) return find_constant(std::string(p.prefix) + std::string(shown));
+    return std::nullopt;
   }
 
   bool attribute(value& list, const tag& t) {
+    if (t.name != "Attribute") return false;
+    const auto type = find_constant("CKA_" + std::string(t.get("type")));
+    if (!type) return false;
     value a;
-    u64 n = 0;
-    if (t.name != "Attribute" || !find_constant("CKA_" + std::string(t.get("type")), a.type)) return false;
+    a.type = *type;
     const auto* row = cryptoki::find_attribute(a.type);
     const auto shown = t.get("value");
     const bool certificate = [&] {
@@ -288,16 +288,17 @@ class oasis_reader final : public reader {
     }();
     if (t.has("value")) {
       if (is_secret_attribute(a.type, certificate)) secrets_.push_back(shown);
+      const bool is_number = row != nullptr && row->kind == form::number;
       if (row != nullptr && row->kind == form::flag) {
         a.set_bytes(std::string_view(shown == "TRUE" || shown == "true" ? "\1" : "\0", 1));
-      } else if (row != nullptr && row->kind == form::number && number(row->meaning, shown, n)) {
-        a.set_number(n);
+      } else if (const auto n = is_number ? number(row->meaning, shown) : std::nullopt) {
+        a.set_number(*n);
       } else if (!bytes(a, shown, row != nullptr && (row->kind == form::text || row->kind == form::date))) {
         a.what = kind::pointer;
       }
-    } else if (scanner s(t.get("length")); t.has("length") && s.number(n)) {
+    } else if (const auto length = t.length()) {
       a.what = output_ ? kind::null : kind::pointer;
-      a.set_length(n);
+      a.set_length(*length);
     } else {
       a.what = kind::null;
       a.set_length(0);
@@ -307,7 +308,6 @@ class oasis_reader final : public reader {
   }
 
   bool mechanism(value& m, const tag& t) {
-    u64 n = 0;
     if (path_.back() == "Parameter") return parameter(m, t);
     if (t.name == "Parameter") {
       if (!t.has("value")) return true;
@@ -315,34 +315,34 @@ class oasis_reader final : public reader {
       return bytes(m.parts.front(), t.get("value"), false);
     }
     if (t.name != "Type") return false;
-    if (!number("mechanism", t.get("value"), n)) return false;
+    const auto type = number("mechanism", t.get("value"));
+    if (!type) return false;
     m.what = kind::mechanism;
-    m.number = n;
+    m.number = *type;
     return true;
   }
 
   // A field of the struct that is a mechanism's parameter.
   bool parameter(value& m, const tag& t) {
-    std::size_t index = 0;
-    auto* v = parameter_field(m, t.name, index);
-    if (v == nullptr) return false;
+    const auto index = parameter_field(m, t.name);
+    if (!index) return false;
     auto& all = m.parts.front();
+    auto& v = all.parts[*index];
     const auto& fields = cryptoki::records[all.id].fields;
-    const auto& f = fields[index];
-    u64 n = 0;
+    const auto& f = fields[*index];
     if (f.kind == shape::bytes) {
       if (is_secret(f.secret) && t.has("value")) secrets_.push_back(t.get("value"));
       if (t.has("value")) {
-        if (!bytes(*v, t.get("value"), false)) return false;
-        if (v->what == kind::bytes) set_count(fields, all.parts, index, v->length);
-      } else if (scanner s(t.get("length")); t.has("length") && s.number(n)) {
-        v->what = kind::pointer;
-        set_count(fields, all.parts, index, n);
+        if (!bytes(v, t.get("value"), false)) return false;
+        if (v.what == kind::bytes) set_count(fields, all.parts, *index, v.length);
+      } else if (const auto length = t.length()) {
+        v.what = kind::pointer;
+        set_count(fields, all.parts, *index, *length);
       }
       return true;
     }
     if (f.kind != shape::number && f.kind != shape::byte) return false;
-    if (number(f.meaning, t.get("value"), n)) v->set_number(n);
+    if (const auto n = number(f.meaning, t.get("value"))) v.set_number(*n);
     return true;
   }
 
@@ -351,13 +351,12 @@ class oasis_reader final : public reader {
     if (i < 0) return false;
     auto& part = v.parts[static_cast<std::size_t>(i)];
     const auto& f = cryptoki::records[v.id].fields[static_cast<std::size_t>(i)];
-    u64 n = 0, minor = 0;
     if (f.kind == shape::record) {
-      scanner a(t.get("major")), b(t.get("minor"));
-      if (!a.number(n) || !b.number(minor)) return false;
+      const auto major = scanner(t.get("major")).number(), minor = scanner(t.get("minor")).number();
+      if (!major || !minor) return false;
       make_structure(part, static_cast<u16>(cryptoki::record_named(f.meaning)));
-      part.parts[0].set_number(n & 0xff);
-      part.parts[1].set_number(minor & 0xff);
+      part.parts[0].set_number(*major & 0xff);
+      part.parts[1].set_number(*minor & 0xff);
       return true;
     }
     if (f.fixed != 0) {
@@ -366,7 +365,7 @@ class oasis_reader final : public reader {
       part.set_bytes(text);
       return true;
     }
-    if (number(f.meaning, t.get("value"), n)) part.set_number(n);
+    if (const auto n = number(f.meaning, t.get("value"))) part.set_number(*n);
     return true;
   }
 

@@ -29,30 +29,36 @@ struct log_line {
   std::string_view application, function, text;
 };
 
-bool parse(std::string_view text, log_line& out) noexcept {
+std::optional<log_line> parse(std::string_view text) noexcept {
   scanner s(text);
-  u64 n = 0;
+  log_line found;
   if (s.literal("P:")) {
-    if (!s.decimal(n) || !s.literal("; T:")) return false;
-    out.process = n;
+    found.process = s.decimal();
+    if (!found.process || !s.literal("; T:")) return std::nullopt;
     s.literal("0x");
-    if (!s.decimal(n)) return false;
-    out.thread = n;
+    found.thread = s.decimal();
+    if (!found.thread) return std::nullopt;
   } else if (s.rest.starts_with("0x")) {
-    if (!s.hex(n)) return false;
-    out.thread = n;
+    found.thread = s.hex();
+    if (!found.thread) return std::nullopt;
   }
   s.blanks();
-  out.dated = scan_date_time(s, out.time);
-  if (!out.dated && !scan_time(s, out.time)) return false;
-  if (!s.literal(" [") || !s.until(']', out.application) || !s.character(' ')) return false;
-  std::string_view file, number;
-  if (!s.until(':', file) || file.find(".c") == std::string_view::npos || !s.until(':', number) ||
-      !s.until(':', out.function))
-    return false;
+  auto time = scan_date_time(s);
+  found.dated = time.has_value();
+  if (!time) time = scan_time(s);
+  if (!time || !s.literal(" [")) return std::nullopt;
+  found.time = *time;
+  const auto application = s.until(']');
+  if (!application || !s.character(' ')) return std::nullopt;
+  found.application = *application;
+  const auto file = s.until(':');
+  if (!file || file->find(".c") == std::string_view::npos || !s.until(':')) return std::nullopt;
+  const auto function = s.until(':');
+  if (!function) return std::nullopt;
+  found.function = *function;
   s.character(' ');
-  out.text = s.rest;
-  return true;
+  found.text = s.rest;
+  return found;
 }
 
 struct call_lines {
@@ -66,33 +72,33 @@ class opensc_reader final : public reader {
   explicit opensc_reader(call_sink& to) : reader(to), open_(to) {}
 
   line_use take(const line& l) override {
-    log_line at;
     if (trimmed(l.text).empty()) return line_use::used;
-    if (!parse(l.text, at)) {
+    auto at = parse(l.text);
+    if (!at) {
       auto* e = open_.of_thread(process_, thread_);
       const auto use = card_.take(l.text, e != nullptr ? &e->c : nullptr, time_);
       if (use == line_use::masked) cleaned_ = card_.cleaned;
       return use;
     }
-    process_ = at.process;
-    thread_ = at.thread;
-    facts_.processes |= at.process.has_value();
-    facts_.threads |= at.thread.has_value();
+    process_ = at->process;
+    thread_ = at->thread;
+    facts_.processes |= at->process.has_value();
+    facts_.threads |= at->thread.has_value();
     facts_.times = facts_.end_times = true;
-    if (!at.dated) at.time = with_day(at.time);
-    time_ = at.time;
+    if (!at->dated) at->time = with_day(at->time);
+    time_ = at->time;
     // A program other than a PKCS#11 module makes no calls, whatever its functions are called.
-    if (at.application.find("pkcs11") == std::string_view::npos &&
-        at.application.find("PKCS11") == std::string_view::npos && !at.function.starts_with("C_"))
-      return without_text(l.text, at);
-    cryptoki::function f{};
-    if (at.function == "sc_create_object_int") at.function = "C_CreateObject";
-    if (!at.function.starts_with("C_") || !find_function(at.function, f)) {
+    if (at->application.find("pkcs11") == std::string_view::npos &&
+        at->application.find("PKCS11") == std::string_view::npos && !at->function.starts_with("C_"))
+      return without_text(l.text, *at);
+    if (at->function == "sc_create_object_int") at->function = "C_CreateObject";
+    const auto f = at->function.starts_with("C_") ? find_function(at->function) : std::nullopt;
+    if (!f) {
       auto* e = open_.of_thread(process_, thread_);
-      card_.take(at.text, e != nullptr ? &e->c : nullptr, time_);
-      return without_text(l.text, at);
+      card_.take(at->text, e != nullptr ? &e->c : nullptr, time_);
+      return without_text(l.text, *at);
     }
-    return call_line(l, at, f);
+    return call_line(l, *at, *f);
   }
 
   void finish() override {
@@ -199,28 +205,27 @@ class opensc_reader final : public reader {
       }
       if (i < 0 || static_cast<std::size_t>(i) >= c.in.size()) continue;
       const auto shown = c.row().arguments[static_cast<std::size_t>(i)].kind;
-      u64 n = 0;
+      if (shown != shape::number && shown != shape::byte) continue;
       scanner s(word);
-      if ((shown == shape::number || shown == shape::byte) && s.number(n) && s.at_end())
-        c.in[static_cast<std::size_t>(i)].set_number(n);
+      if (const auto n = s.number(); n && s.at_end()) c.in[static_cast<std::size_t>(i)].set_number(*n);
     }
   }
 
   line_use take_text(entry& e, std::string_view text) {
     auto& c = e.c;
     scanner s(text);
-    u64 n = 0;
     if (const auto at = text.find(": CKA_"); at != std::string_view::npos) return attribute(e, text.substr(at + 2));
-    if (s.literal("C_OpenSession handle: ") && s.number(n)) {
-      c.out[4].set_number(n);
+    if (const auto handle = s.literal("C_OpenSession handle: ") ? s.number() : std::nullopt) {
+      c.out[4].set_number(*handle);
       return line_use::used;
     }
     s = scanner(text);
     if (c.function == function::C_GetSlotList && (s.literal("was only a size inquiry (") || s.literal("returned "))) {
       const bool inquiry = text.starts_with("was");
-      if (!s.decimal(n)) return line_use::unknown;
+      const auto count = s.decimal();
+      if (!count) return line_use::unknown;
       if (inquiry) c.out[1].what = kind::null;
-      c.out[2].set_number(n);
+      c.out[2].set_number(*count);
       return line_use::used;
     }
     if (c.function == function::C_InitPIN || c.function == function::C_InitToken || c.function == function::C_SetPIN)
@@ -239,8 +244,10 @@ class opensc_reader final : public reader {
     int i = -1;
     for (std::size_t k = 0; k < c.in.size() && i < 0; ++k)
       if (c.row().arguments[k].kind == shape::attributes) i = static_cast<int>(k);
+    const auto type = find_constant(text.substr(0, split));
+    if (i < 0 || !type) return line_use::unknown;
     value a;
-    if (i < 0 || !find_constant(text.substr(0, split), a.type)) return line_use::unknown;
+    a.type = *type;
     const bool out = c.function == function::C_GetAttributeValue;
     auto& list = (out ? c.out : c.in)[static_cast<std::size_t>(i)];
     if (list.what != kind::attributes) {
@@ -249,19 +256,16 @@ class opensc_reader final : public reader {
     }
     const auto shown = text.substr(split + 3);
     const auto* row = cryptoki::find_attribute(a.type);
-    u64 n = 0;
-    bool masked = false;
-    std::string bytes;
     if (shown == "<size inquiry>") {
       a.what = kind::null;
     } else if (shown == "TRUE" || shown == "FALSE") {
       a.set_bytes(std::string_view(shown == "TRUE" ? "\1" : "\0", 1));
-    } else if (shown.starts_with("CK") && find_constant(shown, n)) {
-      a.set_number(n);
+    } else if (const auto n = shown.starts_with("CK") ? find_constant(shown) : std::nullopt) {
+      a.set_number(*n);
     } else if (row != nullptr && row->kind == cryptoki::form::text) {
       a.set_bytes(shown);
-    } else if (scan_hex_bytes(shown, bytes, masked) && !bytes.empty()) {
-      a.set_bytes(bytes);
+    } else if (const auto hex = scan_hex_bytes(shown); hex && !hex->bytes.empty()) {
+      a.set_bytes(hex->bytes);
     } else {
       a.what = kind::pointer;
     }
@@ -272,21 +276,24 @@ class opensc_reader final : public reader {
 
   void take_result(entry& e, std::string_view text, u64 time) {
     std::optional<u64> result;
-    u64 n = 0;
     const auto after = [&](std::string_view mark) {
       const auto at = text.rfind(mark);
       return at == std::string_view::npos ? std::string_view{} : text.substr(at + mark.size());
     };
     if (const auto name = after("= "); !name.empty() && text.starts_with("C_")) {
       scanner s(name);
-      if (name.starts_with("CKR_") ? find_constant(s.name(), n) : name.starts_with("0x") && s.hex(n)) result = n;
+      if (name.starts_with("CKR_")) {
+        result = find_constant(s.name());
+      } else if (name.starts_with("0x")) {
+        result = s.hex();
+      }
     }
-    if (const auto name = after(") returns "); name.starts_with("CKR_") && find_constant(scanner(name).name(), n))
-      result = n;
+    if (const auto name = after(") returns "); name.starts_with("CKR_"))
+      if (const auto n = find_constant(scanner(name).name())) result = n;
     for (const std::string_view mark : {"fLogin() rv ", "init-pin result ", "returns 0x"})
       if (const auto number = after(mark); !number.empty()) {
         scanner s(number);
-        if (mark.ends_with("0x") ? s.hex(n) : s.signed_decimal(n)) result = n;
+        if (const auto n = mark.ends_with("0x") ? s.hex() : s.signed_decimal()) result = n;
       }
     if (e.c.function == function::C_GetSlotList) {
       if (text.starts_with("returned ") || text.starts_with("was only")) result = CKR_OK;
@@ -306,9 +313,9 @@ class opensc_reader final : public reader {
 };
 
 int recognise(std::string_view text) {
-  log_line at;
-  if (!parse(text, at)) return 0;
-  return at.function.starts_with("C_") ? 3 : 1;
+  const auto at = parse(text);
+  if (!at) return 0;
+  return at->function.starts_with("C_") ? 3 : 1;
 }
 
 }  // namespace

@@ -27,65 +27,65 @@ struct call_lines {
 };
 
 // "S1", "SL0", "H17", "5", "0x1F", "CK_TRUE", "CKU_USER", "CK_UNAVAILABLE_INFORMATION"
-bool number_of(std::string_view text, u64& n) noexcept {
+std::optional<u64> number_of(std::string_view text) noexcept {
   text = trimmed(text);
-  if (text == "CK_TRUE") return n = 1, true;
-  if (text == "CK_FALSE") return n = 0, true;
-  if (text.starts_with("CK")) return find_constant(text, n);
+  if (text == "CK_TRUE") return 1;
+  if (text == "CK_FALSE") return 0;
+  if (text.starts_with("CK")) return find_constant(text);
   for (const std::string_view letter : {"SL", "S", "H"})
     if (text.size() > letter.size() && text.starts_with(letter) && is_digit(text[letter.size()])) {
       text.remove_prefix(letter.size());
       break;
     }
   scanner s(text);
-  return s.number(n) && (s.rest.empty() || s.rest.front() == ' ');
+  const auto n = s.number();
+  return s.rest.empty() || s.rest.front() == ' ' ? n : std::nullopt;
 }
 
 // The next byte of a string as p11-kit prints it.
-bool next_byte(scanner& s, char& c) noexcept {
-  if (s.rest.empty()) return false;
+std::optional<char> next_byte(scanner& s) noexcept {
+  if (s.rest.empty()) return std::nullopt;
   if (s.rest.size() >= 2 && s.rest[0] == '\\') {
     const char e = s.rest[1];
     if (e == 't' || e == 'n' || e == 'r') {
-      c = e == 't' ? '\t' : e == 'n' ? '\n' : '\r';
       s.rest.remove_prefix(2);
-      return true;
+      return e == 't' ? '\t' : e == 'n' ? '\n' : '\r';
     }
     if (e == 'x' && s.rest.size() >= 4 && hex_digit(s.rest[2]) >= 0 && hex_digit(s.rest[3]) >= 0) {
-      c = static_cast<char>(hex_digit(s.rest[2]) * 16 + hex_digit(s.rest[3]));
+      const auto c = static_cast<char>(hex_digit(s.rest[2]) * 16 + hex_digit(s.rest[3]));
       s.rest.remove_prefix(4);
-      return true;
+      return c;
     }
   }
-  c = s.rest.front();
+  const char c = s.rest.front();
   s.rest.remove_prefix(1);
-  return true;
+  return c;
 }
 
+struct printed_string {
+  std::string bytes;
+  bool partial = false;
+  bool ended = true;  ///< what follows is the end of a string of that length
+};
+
 // `"text"` of `length` bytes: the text may hold quotation marks, so the length decides where it ends.
-bool string_of(scanner& s, u64 length, value& v) {
-  v.what = kind::bytes;
-  v.bytes.clear();
-  v.set_length(length);
+printed_string string_of(scanner& s, u64 length) {
+  printed_string found;
   if (!s.character('"')) {
-    v.partial = length != 0;
-    return s.literal("????");
+    found.partial = length != 0;
+    found.ended = s.literal("????");
+    return found;
   }
-  while (v.bytes.size() < length) {
-    if (s.rest.starts_with("...\"")) {
-      s.rest.remove_prefix(4);
-      v.partial = true;
-      return true;
+  while (found.bytes.size() < length) {
+    const auto c = s.literal("...\"") ? std::nullopt : next_byte(s);
+    if (!c) {
+      found.partial = true;
+      return found;
     }
-    char c = 0;
-    if (!next_byte(s, c)) {
-      v.partial = true;
-      return true;
-    }
-    v.bytes += c;
+    found.bytes += *c;
   }
-  v.partial = false;
-  return s.character('"') || s.literal("...\"");
+  found.ended = s.character('"') || s.literal("...\"");
+  return found;
 }
 
 class p11kit_reader final : public reader {
@@ -129,45 +129,50 @@ class p11kit_reader final : public reader {
  private:
   line_use milestone(std::string_view text, u64 at) {
     const auto split = text.find(" = ");
-    cryptoki::function f{};
-    if (!find_function(trimmed(text.substr(0, split)), f)) return line_use::unknown;
+    const auto f = find_function(trimmed(text.substr(0, split)));
+    if (!f) return line_use::unknown;
     if (split == std::string_view::npos) {
-      open_.begin(f, at);
+      open_.begin(*f, at);
       return line_use::used;
     }
-    u64 result = 0;
-    if (!number_of(text.substr(split + 3), result)) return line_use::unknown;
-    if (open_.offer([&](auto& e) { return e.c.function == f; }) == nullptr) {
+    const auto result = number_of(text.substr(split + 3));
+    if (!result) return line_use::unknown;
+    if (open_.offer([&](auto& e) { return e.c.function == *f; }) == nullptr) {
       facts_.gaps = true;
       return line_use::used;
     }
-    open_.end_current(result, at);
+    open_.end_current(*result, at);
     return line_use::used;
   }
 
   // "Signing using RSA-SHA256... C_SignInit": the program had not ended its line.
   line_use behind_text(std::string_view text, u64 at) {
     const auto name = text.substr(text.find_last_of(" \t.:>") + 1);
-    cryptoki::function f{};
-    if (name.size() == text.size() || !name.starts_with("C_") || !find_function(name, f)) return line_use::unknown;
-    open_.begin(f, at);
+    if (name.size() == text.size() || !name.starts_with("C_")) return line_use::unknown;
+    const auto f = find_function(name);
+    if (!f) return line_use::unknown;
+    open_.begin(*f, at);
     cleaned_ = name;
     return line_use::masked;
   }
 
   bool string_value(scanner& s, u64 length, value& v, bool secret) {
     const auto before = s.rest;
-    if (!string_of(s, length, v)) return false;
+    auto shown = string_of(s, length);
+    v.what = kind::bytes;
+    v.bytes = std::move(shown.bytes);
+    v.partial = shown.partial;
+    v.set_length(length);
+    if (!shown.ended) return false;
     if (secret) secrets_.push_back(before.substr(0, before.size() - s.rest.size()));
     return true;
   }
 
   template <class Entry>
   bool parameter(Entry& e, scanner s, bool out) {
-    std::string_view name;
     const auto split = s.rest.find(" = ");
     if (split == std::string_view::npos) return false;
-    name = s.rest.substr(0, split);
+    const auto name = s.rest.substr(0, split);
     s.rest.remove_prefix(split + 3);
     const int found = find_argument(e.c.row(), name);
     if (found < 0) return false;
@@ -177,7 +182,6 @@ class p11kit_reader final : public reader {
     auto& v = (out ? e.c.out : e.c.in)[i];
     auto& values = out ? e.c.out : e.c.in;
     e.state = {};
-    u64 n = 0;
     if (s.rest == "{") {
       if (f.kind == shape::mechanism) {
         v.what = kind::mechanism;
@@ -193,8 +197,9 @@ class p11kit_reader final : public reader {
     }
     if (s.rest.starts_with('(')) return counted(e.c.row().arguments, values, i, s);
     if (!cryptoki::is_pointer(f.kind)) {
-      if (!number_of(s.rest, n)) return false;
-      v.set_number(n);
+      const auto n = number_of(s.rest);
+      if (!n) return false;
+      v.set_number(*n);
       return true;
     }
     if (s.rest == "NULL") {
@@ -209,9 +214,10 @@ class p11kit_reader final : public reader {
       if (is_secret(f.secret)) secrets_.push_back(s.rest);
       return true;
     }
-    if (!s.hex(n)) return false;
+    if (!s.hex()) return false;
     v.what = kind::pointer;
-    if (f.kind == shape::numbers && s.literal(" = ") && number_of(s.rest, n)) v.set_number(n);
+    if (f.kind == shape::numbers && s.literal(" = "))
+      if (const auto n = number_of(s.rest)) v.set_number(*n);
     return true;
   }
 
@@ -221,7 +227,11 @@ class p11kit_reader final : public reader {
     const auto& f = row[i];
     u64 n = unavailable;
     s.character('(');
-    if (!s.literal("?) ") && (!s.signed_decimal(n) || !s.literal(") "))) return false;
+    if (!s.literal("?) ")) {
+      const auto shown = s.signed_decimal();
+      if (!shown || !s.literal(") ")) return false;
+      n = *shown;
+    }
     if (n != unavailable) set_count(row, values, i, n);
     if (s.literal("NO-VALUES") || s.literal("NOTHING") || s.literal("NONE") || s.literal("NULL")) {
       v.what = kind::null;
@@ -234,14 +244,15 @@ class p11kit_reader final : public reader {
     if (!s.character('[')) return false;
     if (f.kind == shape::attributes) return attributes(v, s);
     v.what = kind::numbers;
-    for (std::string_view word; !s.rest.empty();) {
+    while (!s.rest.empty()) {
       s.blanks();
       if (s.rest.starts_with(']')) break;
       const auto end = s.rest.find_first_of(",]");
-      word = s.rest.substr(0, end);
+      const auto word = s.rest.substr(0, end);
       s.rest.remove_prefix(end == std::string_view::npos ? s.rest.size() : end + (s.rest[end] == ','));
-      if (!number_of(word, n)) return false;
-      v.numbers.push_back(n);
+      const auto number = number_of(word);
+      if (!number) return false;
+      v.numbers.push_back(*number);
     }
     return true;
   }
@@ -255,10 +266,11 @@ class p11kit_reader final : public reader {
       s.character(',');
       s.blanks();
       if (s.rest.empty() || s.character(']')) return true;
-      value a;
       const bool braces = s.literal("{ ");
-      const auto name = s.name();
-      if (!find_constant(name, a.type)) return false;
+      const auto type = find_constant(s.name());
+      if (!type) return false;
+      value a;
+      a.type = *type;
       if (braces) {
         if (!s.literal(" = ")) return false;
         if (!attribute(a, s, certificate)) return false;
@@ -270,16 +282,17 @@ class p11kit_reader final : public reader {
   }
 
   bool attribute(value& a, scanner& s, bool certificate) {
-    u64 n = 0;
     if (!s.character('(')) {
       const auto end = s.rest.find(" }");
-      if (end == std::string_view::npos || !number_of(s.rest.substr(0, end), n)) return false;
+      const auto n = end != std::string_view::npos ? number_of(s.rest.substr(0, end)) : std::nullopt;
+      if (!n) return false;
       s.rest.remove_prefix(end);
-      a.set_number(n);
+      a.set_number(*n);
       return true;
     }
-    if (!s.signed_decimal(n) || !s.literal(") ")) return false;
-    a.set_length(n);
+    const auto length = s.signed_decimal();
+    if (!length || !s.literal(") ")) return false;
+    a.set_length(*length);
     if (s.literal("INVALID") || s.literal("NOT-PRINTED")) {
       a.what = kind::pointer;
       return true;
@@ -288,7 +301,7 @@ class p11kit_reader final : public reader {
       a.what = kind::null;
       return true;
     }
-    return string_value(s, n, a, is_secret_attribute(a.type, certificate));
+    return string_value(s, *length, a, is_secret_attribute(a.type, certificate));
   }
 
   // "label: "text"" and "mechanism: CKM_X"
@@ -298,26 +311,27 @@ class p11kit_reader final : public reader {
     const auto name = text.substr(0, colon);
     scanner s(text.substr(colon + 1));
     s.blanks();
-    u64 n = 0;
     if (state.mechanism != nullptr) {
       auto& m = *state.mechanism;
       if (name == "mechanism") {
         if (s.rest == "NULL") {
           m.what = kind::null;
-        } else if (number_of(s.rest, n)) {
-          m.number = n;
+        } else if (const auto type = number_of(s.rest)) {
+          m.number = *type;
           m.partial = false;
         }
         return true;
       }
-      if (name != "pParameter" || !s.character('(') || !s.decimal(n) || !s.literal(") ")) return false;
+      if (name != "pParameter" || !s.character('(')) return false;
+      const auto length = s.decimal();
+      if (!length || !s.literal(") ")) return false;
       if (m.parts.empty()) m.parts.emplace_back();
       auto& p = m.parts.front();
       if (s.literal("NULL")) {
         p.what = kind::null;
         return true;
       }
-      return string_value(s, n, p, true);
+      return string_value(s, *length, p, true);
     }
     auto& v = *state.structure;
     const int i = find_field(v.id, name == "reserved" ? "pReserved" : name);
@@ -330,11 +344,13 @@ class p11kit_reader final : public reader {
     for (const auto w : wrong)
       if (f.name == w) return true;
     if (f.kind == shape::record) {
-      u64 minor = 0;
-      if (!s.decimal(n) || !s.character('.') || !s.decimal(minor)) return false;
+      const auto major = s.decimal();
+      if (!major || !s.character('.')) return false;
+      const auto minor = s.decimal();
+      if (!minor) return false;
       make_structure(part, static_cast<u16>(cryptoki::record_named(f.meaning)));
-      part.parts[0].set_number(n & 0xff);
-      part.parts[1].set_number(minor & 0xff);
+      part.parts[0].set_number(*major & 0xff);
+      part.parts[1].set_number(*minor & 0xff);
       return true;
     }
     if (f.fixed != 0) {
@@ -346,9 +362,9 @@ class p11kit_reader final : public reader {
       return true;
     }
     if (cryptoki::is_pointer(f.kind)) {
-      bool null = false;
-      if (!scan_pointer(s, null)) return false;
-      part.what = null ? kind::null : kind::pointer;
+      const auto what = scan_pointer(s);
+      if (!what) return false;
+      part.what = *what;
       return true;
     }
     // The two words are swapped in p11-kit.
@@ -358,12 +374,9 @@ class p11kit_reader final : public reader {
     const bool decimal =
         v.id == cryptoki::record_named("CK_SLOT_INFO") || v.id == cryptoki::record_named("CK_TOKEN_INFO");
     if (f.name == "flags" && s.rest.starts_with('=')) return true;  // of C_Initialize some names alone, not the number
-    if (f.name == "flags" && !decimal) {
-      if (!s.hex(n)) return false;
-    } else if (!number_of(s.rest, n)) {
-      return false;
-    }
-    part.set_number(n);
+    const auto n = f.name == "flags" && !decimal ? s.hex() : number_of(s.rest);
+    if (!n) return false;
+    part.set_number(*n);
     return true;
   }
 
@@ -376,8 +389,7 @@ int recognise(std::string_view text) {
     return text.find(" = ") != std::string_view::npos ? 2 : 0;
   if (!text.starts_with("C_")) return 0;
   const auto split = text.find(" = CKR_");
-  cryptoki::function f{};
-  return split != std::string_view::npos && find_function(text.substr(0, split), f) ? 2 : 0;
+  return split != std::string_view::npos && find_function(text.substr(0, split)) ? 2 : 0;
 }
 
 }  // namespace

@@ -26,28 +26,32 @@ step parse(std::string_view text) {
   step s;
   scanner at(text);
   at.blanks();
-  u64 time = 0, result = 0;
-  if (at.rest.starts_with("[2") && at.character('[') && scan_date_time(at, time)) {
-    s.time = time;
-    at.literal("] ");
+  if (at.rest.starts_with("[2") && at.character('[')) {
+    s.time = scan_date_time(at);
+    if (s.time) at.literal("] ");
   }
   const auto calling = at.rest.find("Calling C_"), by = at.rest.find("returned by C_");
   if (calling != std::string_view::npos) {
     scanner name(at.rest.substr(calling + 8));
-    if (find_function(name.name(), s.function)) s.what = step::kind::begins;
+    if (const auto function = find_function(name.name())) {
+      s.function = *function;
+      s.what = step::kind::begins;
+    }
     s.shown = shown_of(text, at.rest.substr(calling), name.rest);
     return s;
   }
   if (by == std::string_view::npos) return s;
   scanner name(at.rest.substr(by + 12));
   const auto error = at.rest.find("Error");
-  if (error == std::string_view::npos || !find_function(name.name(), s.function)) return s;
+  const auto function = find_function(name.name());
+  if (error == std::string_view::npos || !function) return s;
+  s.function = *function;
   scanner code(at.rest.substr(error + 5));
   code.character(':');
   code.blanks();
-  if (!code.number(result)) return s;
+  s.result = code.number();
+  if (!s.result) return s;
   s.what = step::kind::returns;
-  s.result = result;
   s.shown = shown_of(text, at.rest.substr(error), name.rest);
   return s;
 }

@@ -16,42 +16,58 @@ constexpr std::int64_t days(std::int64_t year, unsigned month, unsigned day) noe
 }
 static_assert(days(1970, 1, 1) == 0 && days(2000, 3, 1) == 11017);
 
-bool two_digits(scanner& s, unsigned most, unsigned& n) noexcept {
-  if (s.rest.size() < 2 || !is_digit(s.rest[0]) || !is_digit(s.rest[1])) return false;
-  n = static_cast<unsigned>((s.rest[0] - '0') * 10 + (s.rest[1] - '0'));
+std::optional<unsigned> two_digits(scanner& s, unsigned most) noexcept {
+  if (s.rest.size() < 2 || !is_digit(s.rest[0]) || !is_digit(s.rest[1])) return std::nullopt;
+  const auto n = static_cast<unsigned>((s.rest[0] - '0') * 10 + (s.rest[1] - '0'));
   s.rest.remove_prefix(2);
-  return n <= most;
+  return n <= most ? std::optional(n) : std::nullopt;
+}
+
+// "17:40:01" as ns since midnight. Of another text, the caller puts back what was taken.
+std::optional<std::uint64_t> clock_time(scanner& s) noexcept {
+  const auto hour = two_digits(s, 23);
+  if (!hour || !s.character(':')) return std::nullopt;
+  const auto minute = two_digits(s, 59);
+  if (!minute || !s.character(':')) return std::nullopt;
+  const auto of_minute = two_digits(s, 60);
+  if (!of_minute) return std::nullopt;
+  return (std::uint64_t{*hour} * 3600 + *minute * 60 + *of_minute) * second;
+}
+
+// "2026-11-28" as ns since 1970. Of another text, the caller puts back what was taken.
+std::optional<std::uint64_t> date(scanner& s) noexcept {
+  const auto year = s.decimal();
+  if (!year || *year < 1970 || *year >= 2262 || !s.character('-')) return std::nullopt;
+  const auto month = two_digits(s, 12);
+  if (!month || *month == 0 || !s.character('-')) return std::nullopt;
+  const auto day = two_digits(s, 31);
+  if (!day || *day == 0) return std::nullopt;
+  return static_cast<std::uint64_t>(days(static_cast<std::int64_t>(*year), *month, *day)) * 86400 * second;
 }
 
 }  // namespace
 
-bool scan_pointer(scanner& s, bool& null) noexcept {
+std::optional<value::kind> scan_pointer(scanner& s) noexcept {
   for (const std::string_view word : {"(nil)", "(null)", "NULL_PTR", "NULL", "nil"})
-    if (s.literal(word)) {
-      null = true;
-      return true;
-    }
-  std::uint64_t n = 0;
-  if (!s.hex(n)) return false;
-  null = n == 0;
-  return true;
+    if (s.literal(word)) return value::kind::null;
+  const auto address = s.hex();
+  if (!address) return std::nullopt;
+  return *address == 0 ? value::kind::null : value::kind::pointer;
 }
 
-bool scan_time(scanner& s, std::uint64_t& ns) noexcept {
+std::optional<std::uint64_t> scan_time(scanner& s) noexcept {
   const auto before = s.rest;
-  unsigned h = 0, m = 0, sec = 0;
-  if (!two_digits(s, 23, h) || !s.character(':') || !two_digits(s, 59, m) || !s.character(':') ||
-      !two_digits(s, 60, sec)) {
+  const auto whole = clock_time(s);
+  if (!whole) {
     s.rest = before;
-    return false;
+    return std::nullopt;
   }
-  ns = (std::uint64_t{h} * 3600 + m * 60 + sec) * second;
+  auto ns = *whole;
   if (s.rest.size() >= 2 && (s.rest[0] == '.' || s.rest[0] == ',')) {
     if (s.rest[1] == '-') {  // OpenSC on macOS prints garbage for the milliseconds
       s.rest.remove_prefix(2);
-      std::uint64_t ignored = 0;
-      s.decimal(ignored);
-      return true;
+      s.decimal();
+      return ns;
     }
     std::uint64_t unit = second / 10;
     std::size_t n = 1;
@@ -59,42 +75,38 @@ bool scan_time(scanner& s, std::uint64_t& ns) noexcept {
       ns += static_cast<std::uint64_t>(s.rest[n] - '0') * unit;
     if (n > 1) s.rest.remove_prefix(n);
   }
-  return true;
+  return ns;
 }
 
-bool scan_date_time(scanner& s, std::uint64_t& ns) noexcept {
+std::optional<std::uint64_t> scan_date_time(scanner& s) noexcept {
   const auto before = s.rest;
-  std::uint64_t year = 0;
-  unsigned month = 0, day = 0;
-  const bool date = s.decimal(year) && year >= 1970 && year < 2262 && s.character('-') && two_digits(s, 12, month) &&
-                    month > 0 && s.character('-') && two_digits(s, 31, day) && day > 0;
-  if (date && (s.character('T') || s.blanks() > 0) && scan_time(s, ns)) {
-    ns += static_cast<std::uint64_t>(days(static_cast<std::int64_t>(year), month, day)) * 86400 * second;
-    return true;
-  }
+  const auto midnight = date(s);
+  if (midnight && (s.character('T') || s.blanks() > 0))
+    if (const auto time = scan_time(s)) return *midnight + *time;
   s.rest = before;
-  return false;
+  return std::nullopt;
 }
 
-bool scan_hex_bytes(std::string_view text, std::string& bytes, bool& partial) {
+std::optional<hex_bytes> scan_hex_bytes(std::string_view text) {
+  hex_bytes found;
   const auto is_mask = [](char c) { return c == 'x' || c == 'X' || c == '*' || c == '?' || c == '#'; };
   for (std::size_t i = 0; i < text.size();) {
     if (is_blank(text[i]) || text[i] == ':') {
       ++i;
       continue;
     }
-    if (i + 1 >= text.size()) return false;
+    if (i + 1 >= text.size()) return std::nullopt;
     const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
     if (high >= 0 && low >= 0) {
-      bytes += static_cast<char>(high * 16 + low);
+      found.bytes += static_cast<char>(high * 16 + low);
     } else if (is_mask(text[i]) && is_mask(text[i + 1])) {
-      partial = true;
+      found.partial = true;
     } else {
-      return false;
+      return std::nullopt;
     }
     i += 2;
   }
-  return true;
+  return found;
 }
 
 }  // namespace p11tape::import

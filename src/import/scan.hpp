@@ -5,8 +5,11 @@
 
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "import/call.hpp"
 
 namespace p11tape::import {
 
@@ -59,63 +62,69 @@ class scanner {
     rest.remove_prefix(n);
     return word;
   }
-  /// Everything up to `c`, which is taken too; false where there is no `c`.
-  bool until(char c, std::string_view& out) noexcept {
+  /// Everything up to `c`, which is taken too; nullopt if there is no `c`.
+  std::optional<std::string_view> until(char c) noexcept {
     const auto at = rest.find(c);
-    if (at == std::string_view::npos) return false;
-    out = rest.substr(0, at);
+    if (at == std::string_view::npos) return std::nullopt;
+    const auto before = rest.substr(0, at);
     rest.remove_prefix(at + 1);
-    return true;
+    return before;
   }
   /// Digits only. A number beyond 64 bits is refused.
-  bool decimal(std::uint64_t& n) noexcept { return integer(n, 10); }
+  std::optional<std::uint64_t> decimal() noexcept { return integer(10); }
   /// With an optional minus sign, as %ld prints an unsigned long.
-  bool signed_decimal(std::uint64_t& n) noexcept {
+  std::optional<std::uint64_t> signed_decimal() noexcept {
     const auto before = rest;
     const bool minus = character('-');
-    if (!integer(n, 10)) {
+    const auto n = integer(10);
+    if (!n) {
       rest = before;
-      return false;
+      return std::nullopt;
     }
-    if (minus) n = ~n + 1;
-    return true;
+    return minus ? ~*n + 1 : *n;
   }
   /// Hexadecimal digits, with or without 0x.
-  bool hex(std::uint64_t& n) noexcept {
+  std::optional<std::uint64_t> hex() noexcept {
     const auto before = rest;
     if (!literal("0x")) literal("0X");
-    if (integer(n, 16)) return true;
-    rest = before;
-    return false;
+    const auto n = integer(16);
+    if (!n) rest = before;
+    return n;
   }
   /// "0x1f" or "31".
-  bool number(std::uint64_t& n) noexcept {
-    return rest.starts_with("0x") || rest.starts_with("0X") ? hex(n) : signed_decimal(n);
+  std::optional<std::uint64_t> number() noexcept {
+    return rest.starts_with("0x") || rest.starts_with("0X") ? hex() : signed_decimal();
   }
   bool at_end() noexcept { return trimmed(rest).empty(); }
 
  private:
-  bool integer(std::uint64_t& n, int base) noexcept {
+  std::optional<std::uint64_t> integer(int base) noexcept {
+    std::uint64_t n = 0;
     const auto r = std::from_chars(rest.data(), rest.data() + rest.size(), n, base);
-    if (r.ec != std::errc{} || r.ptr == rest.data()) return false;
+    if (r.ec != std::errc{} || r.ptr == rest.data()) return std::nullopt;
     rest.remove_prefix(static_cast<std::size_t>(r.ptr - rest.data()));
-    return true;
+    return n;
   }
 };
 
-/// The pointer formats of C libraries: (nil), (null), NULL, 0x0, 00000000 and addresses. False where it is none of
-/// them.
-bool scan_pointer(scanner& s, bool& null) noexcept;
+/// The pointer formats of C libraries: (nil), (null), NULL, 0x0, 00000000 and addresses. Returns kind::null or
+/// kind::pointer; nullopt if it is none of them.
+std::optional<value::kind> scan_pointer(scanner& s) noexcept;
 
 /// "2026-11-28 17:40:01.123456" with 0 to 9 digits of a second's fraction (or none), T or a blank between, as ns since
 /// 1970 of a clock without a time zone. Years may have fewer digits padded.
-bool scan_date_time(scanner& s, std::uint64_t& ns) noexcept;
+std::optional<std::uint64_t> scan_date_time(scanner& s) noexcept;
 
 /// "17:40:01.123" as ns since midnight.
-bool scan_time(scanner& s, std::uint64_t& ns) noexcept;
+std::optional<std::uint64_t> scan_time(scanner& s) noexcept;
 
-/// The bytes of hexadecimal digits, with or without blanks or colons between the pairs. Masked digits (x, X, *, ?) make
-/// the byte unknown: it is left out and `partial` is set. False where anything else stands there.
-bool scan_hex_bytes(std::string_view text, std::string& bytes, bool& partial);
+struct hex_bytes {
+  std::string bytes;
+  bool partial = false;  ///< some were masked, and are left out
+};
+
+/// The bytes of hexadecimal digits, with or without blanks or colons between the pairs. Digits may be masked (x, X, *,
+/// ?). Returns nullopt if the text contains anything else.
+std::optional<hex_bytes> scan_hex_bytes(std::string_view text);
 
 }  // namespace p11tape::import

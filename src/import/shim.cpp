@@ -34,23 +34,23 @@ class shim_reader final : public reader {
     if (s.at_end() || s.rest.starts_with("***")) return line_use::used;
     if (s.literal("[cnt] ")) return begin(s, l.number);
     auto* e = open_.current();
-    u64 n = 0;
-    if (s.literal("[pid] ")) return number_for(e, s, e != nullptr ? &e->c.process : nullptr, facts_.processes);
-    if (s.literal("[tid] ")) return number_for(e, s, e != nullptr ? &e->c.thread : nullptr, facts_.threads);
+    if (s.literal("[pid] ")) return number_for(e, s, &call::process, &log_facts::processes);
+    if (s.literal("[tid] ")) return number_for(e, s, &call::thread, &log_facts::threads);
     if (s.literal("[ppd] ") || s.literal("[lap] ")) return line_use::used;
-    if (s.literal("[tic] ")) return number_for(e, s, e != nullptr ? &e->c.start : nullptr, facts_.times);
-    if (s.literal("[toc] ")) return number_for(e, s, e != nullptr ? &e->c.end : nullptr, facts_.end_times);
+    if (s.literal("[tic] ")) return number_for(e, s, &call::start, &log_facts::times);
+    if (s.literal("[toc] ")) return number_for(e, s, &call::end, &log_facts::end_times);
     if (s.literal("[ret] ")) {
       if (skipping_) {
         skipping_ = false;
         return line_use::used;
       }
-      if (!s.signed_decimal(n)) return line_use::unknown;
+      const auto result = s.signed_decimal();
+      if (!result) return line_use::unknown;
       if (e == nullptr) {
         facts_.gaps = true;
         return line_use::used;
       }
-      open_.end_current(n, l.number);
+      open_.end_current(*result, l.number);
       return line_use::used;
     }
     if (e == nullptr || skipping_) return header(l.text);
@@ -72,26 +72,27 @@ class shim_reader final : public reader {
 
  private:
   line_use begin(scanner& s, u64 at) {
-    u64 number = 0;
-    cryptoki::function f{};
-    if (!s.decimal(number) || !s.literal(" - ")) return line_use::unknown;
-    const auto name = s.name();
-    if (last_ != none && number > last_ + 1) facts_.gaps = true;
-    if (last_ == none && number > 0) facts_.gaps = true;
-    last_ = number;
-    skipping_ = !find_function(name, f);
-    if (skipping_) return line_use::unknown;
-    open_.begin(f, at);
+    const auto number = s.decimal();
+    if (!number || !s.literal(" - ")) return line_use::unknown;
+    if (last_ != none && *number > last_ + 1) facts_.gaps = true;
+    if (last_ == none && *number > 0) facts_.gaps = true;
+    last_ = *number;
+    const auto f = find_function(s.name());
+    skipping_ = !f;
+    if (!f) return line_use::unknown;
+    open_.begin(*f, at);
     return line_use::used;
   }
 
+  // A time or a number, for one member of the call; the log has shown it then.
   template <class Entry>
-  line_use number_for(Entry* e, scanner& s, std::optional<u64>* into, bool& fact) {
-    u64 n = 0;
-    if (!scan_date_time(s, n) && !s.decimal(n)) return line_use::unknown;
+  line_use number_for(Entry* e, scanner& s, std::optional<u64> call::*member, bool log_facts::*fact) {
+    auto n = scan_date_time(s);
+    if (!n) n = s.decimal();
+    if (!n) return line_use::unknown;
     if (e == nullptr) return line_use::used;
-    *into = n;
-    fact = true;
+    e->c.*member = n;
+    facts_.*fact = true;
     return line_use::used;
   }
 

@@ -25,25 +25,49 @@ namespace {
 constexpr std::string_view banner = "OpenSC PKCS#11 spy";
 constexpr u64 none = ~u64{0};
 
+struct call_header {
+  u64 number = 0;
+  std::string_view name;
+};
+
 // "12: C_Login"
-bool header(std::string_view text, u64& number, std::string_view& name) noexcept {
+std::optional<call_header> header(std::string_view text) noexcept {
   scanner s(text);
   s.blanks();
-  if (!s.decimal(number) || !s.literal(": ")) return false;
-  name = s.name();
-  return (name.starts_with("C_") || name == "SetOperationState") && s.at_end();
+  const auto number = s.decimal();
+  if (!number || !s.literal(": ")) return std::nullopt;
+  const auto name = s.name();
+  if ((!name.starts_with("C_") && name != "SetOperationState") || !s.at_end()) return std::nullopt;
+  return call_header{*number, name};
 }
 
 // "Returned:  160 CKR_PIN_INCORRECT"
-bool returned(std::string_view text, u64& result) noexcept {
+std::optional<u64> returned(std::string_view text) noexcept {
   scanner s(text);
   s.blanks();
-  if (!s.literal("Returned:")) return false;
+  if (!s.literal("Returned:")) return std::nullopt;
   s.blanks();
-  if (!s.signed_decimal(result)) return false;
+  const auto result = s.signed_decimal();
+  if (!result) return std::nullopt;
   s.blanks();
   if (!s.literal("(null)")) s.name();
-  return s.at_end();
+  return s.at_end() ? result : std::nullopt;
+}
+
+struct caller {
+  u64 process = 0, thread = 0;
+};
+
+// "P:4711; T:0x139872650110592 ", in front of the time.
+std::optional<caller> take_caller(scanner& s) noexcept {
+  if (!s.literal("P:")) return std::nullopt;
+  const auto process = s.decimal();
+  if (!process || !s.literal("; T:")) return std::nullopt;
+  s.literal("0x");
+  const auto thread = s.decimal();
+  if (!thread) return std::nullopt;
+  s.blanks();
+  return caller{*process, *thread};
 }
 
 struct call_lines {
@@ -57,11 +81,9 @@ class spy_reader final : public reader {
 
   line_use take(const line& l) override {
     const auto text = l.text;
-    u64 n = 0;
-    std::string_view name;
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) return line_use::used;
-    if (header(text, n, name)) return begin(n, name, l.number);
-    if (returned(text, n)) {
+    if (const auto h = header(text)) return begin(h->number, h->name, l.number);
+    if (const auto result = returned(text)) {
       if (skipping_) {
         skipping_ = false;
         return line_use::used;
@@ -71,7 +93,7 @@ class spy_reader final : public reader {
         return line_use::unknown;
       }
       open_.current()->state.lines.reset();
-      open_.end_current(n, l.number);
+      open_.end_current(*result, l.number);
       return line_use::used;
     }
     if (text.find(banner) != std::string_view::npos) {
@@ -136,10 +158,10 @@ class spy_reader final : public reader {
       start_.line = start_.line == 0 ? at : start_.line;
       to_.begin_process(start_);
     }
-    cryptoki::function f{};
-    skipping_ = !find_function(name, f);
-    if (skipping_) return line_use::unknown;
-    open_.begin(f, at).number = number;
+    const auto f = find_function(name);
+    skipping_ = !f;
+    if (!f) return line_use::unknown;
+    open_.begin(*f, at).number = number;
     return line_use::used;
   }
 
@@ -153,9 +175,8 @@ class spy_reader final : public reader {
   bool loaded(std::string_view text) {
     scanner s(text);
     s.blanks();
-    std::string_view path;
-    if (s.literal("Loaded: \"") && s.until('"', path)) {
-      start_.module = path;
+    if (const auto path = s.literal("Loaded: \"") ? s.until('"') : std::nullopt) {
+      start_.module = *path;
       return true;
     }
     if (!s.literal("Error: ")) return false;
@@ -163,8 +184,7 @@ class spy_reader final : public reader {
       start_.error = "no module is configured: the environment variable PKCS11SPY is not set";
     } else if (s.rest.starts_with("Could not load")) {
       start_.error = "pkcs11-spy could not load the module";
-      std::string_view ignored;
-      if (s.until('"', ignored) && s.until('"', path)) start_.module = path;
+      if (const auto path = s.until('"') ? s.until('"') : std::nullopt) start_.module = *path;
     } else {
       return false;
     }
@@ -176,16 +196,15 @@ class spy_reader final : public reader {
   bool time_line(call& c, std::string_view text) {
     scanner s(text);
     s.blanks();
-    u64 process = 0, thread = 0, ns = 0;
-    const bool both = s.literal("P:") && s.decimal(process) && s.literal("; T:") &&
-                      (s.literal("0x"), s.decimal(thread)) && (s.blanks(), true);
-    if (!both) s = scanner(trimmed(text));
-    if (!scan_date_time(s, ns) || !s.at_end()) return false;
-    c.start = ns;
+    const auto from = take_caller(s);
+    if (!from) s = scanner(trimmed(text));
+    const auto time = scan_date_time(s);
+    if (!time || !s.at_end()) return false;
+    c.start = time;
     facts_.times = true;
-    if (both) {
-      c.process = process;
-      c.thread = thread;
+    if (from) {
+      c.process = from->process;
+      c.thread = from->thread;
       facts_.processes = facts_.threads = true;
     }
     return true;
@@ -209,11 +228,8 @@ class spy_reader final : public reader {
 };
 
 int recognise(std::string_view text) {
-  u64 n = 0;
-  std::string_view name;
   if (text.find(banner) != std::string_view::npos) return 3;
-  if (header(text, n, name)) return 2;
-  if (returned(text, n)) return 2;
+  if (header(text) || returned(text)) return 2;
   return text.starts_with("[in] ") || text.starts_with("[out] ") ? 1 : 0;
 }
 

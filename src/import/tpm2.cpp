@@ -19,8 +19,9 @@ step parse(std::string_view text) {
   const auto at = std::min(enter, leave);
   if (at == std::string_view::npos) return s;
   scanner rest(text.substr(text.find('"', at) + 1));
-  const auto name = rest.name();
-  if (!rest.character('"') || !find_function(name, s.function)) return s;
+  const auto function = find_function(rest.name());
+  if (!rest.character('"') || !function) return s;
+  s.function = *function;
   const auto from = std::min(text.find_first_not_of(" \t"), on);
   const bool plain = text.substr(from, on - from).find_first_of(" =:\"'") == std::string_view::npos;  // the level alone
   const auto shown = [&] { return text.substr(plain ? 0 : on, text.size() - rest.rest.size() - (plain ? 0 : on)); };
@@ -29,10 +30,10 @@ step parse(std::string_view text) {
     s.shown = shown();
     return s;
   }
-  u64 result = 0;
-  if (!rest.literal(" value: ") || !rest.number(result)) return s;
+  if (!rest.literal(" value: ")) return s;
+  s.result = rest.number();
+  if (!s.result) return s;
   s.what = step::kind::returns;
-  s.result = result;
   s.shown = shown();
   return s;
 }

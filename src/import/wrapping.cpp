@@ -14,12 +14,12 @@ std::size_t syslog_prefix(std::string_view line) noexcept {
   const auto month = months.find(line.substr(0, 3));
   if (month == std::string_view::npos || month % 3 != 0) return 0;
   scanner s(line.substr(7));
-  std::uint64_t ns = 0;
-  std::string_view host, program;
-  if (!scan_time(s, ns) || !s.character(' ') || !s.until(' ', host) || host.empty()) return 0;
+  if (!scan_time(s) || !s.character(' ')) return 0;
+  const auto host = s.until(' ');
+  if (!host || host->empty()) return 0;
   const auto end = s.rest.find(": ");
   if (end == std::string_view::npos) return 0;
-  program = s.rest.substr(0, end);
+  const auto program = s.rest.substr(0, end);
   if (program.empty() || program.find_first_of(" \t") != std::string_view::npos) return 0;
   return line.size() - s.rest.size() + end + 2;
 }
@@ -28,8 +28,7 @@ std::size_t syslog_prefix(std::string_view line) noexcept {
 std::size_t container_prefix(std::string_view line) noexcept {
   if (line.size() < 20 || line[10] != 'T') return 0;
   scanner s(line);
-  std::uint64_t ns = 0;
-  if (!scan_date_time(s, ns)) return 0;
+  if (!scan_date_time(s)) return 0;
   while (!s.rest.empty() && s.rest.front() != ' ') s.rest.remove_prefix(1);
   if (!s.character(' ')) return 0;
   if (s.literal("stdout ") || s.literal("stderr ")) {

@@ -18,11 +18,10 @@ step parse(std::string_view text) {
   step s;
   scanner at(text);
   at.blanks();
-  u64 time = 0;
   if (at.literal("[P11 - ")) {
     at.name();
     at.blanks();
-    if (scan_time(at, time)) s.time = time;
+    s.time = scan_time(at);
   } else if (!at.literal("DBG ") && !at.literal("debug: ") && !at.literal("ERR ") && !at.literal("INF ")) {
     return s;
   }
@@ -33,8 +32,9 @@ step parse(std::string_view text) {
   if (place.starts_with("] ")) place.remove_prefix(2);
   if (place.find_first_of(" \t=\"'") != std::string_view::npos) return s;
   at.rest.remove_prefix(open + 2);
-  const auto name = at.name();
-  if (!at.literal("): ") || !find_function(name, s.function)) return s;
+  const auto function = find_function(at.name());
+  if (!at.literal("): ") || !function) return s;
+  s.function = *function;
   const auto rest = trimmed(at.rest);
   if (rest == "In") s.what = step::kind::begins;
   if (rest == "Out") s.what = step::kind::returns;

@@ -247,8 +247,7 @@ TEST_CASE("a text that is no log is none") {
 TEST_CASE("times of logs") {
   const auto parse = [](std::string_view text) {
     scanner s(text);
-    std::uint64_t ns = 0;
-    return scan_date_time(s, ns) ? ns : 0;
+    return scan_date_time(s).value_or(0);
   };
   CHECK(parse("1970-01-02 00:00:01") == 86401'000'000'000);
   CHECK(parse("2026-11-28 17:40:01.5") == 1795887601'500'000'000);
