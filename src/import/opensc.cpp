@@ -216,7 +216,9 @@ class opensc_reader final : public reader {
     scanner s(text);
     if (const auto at = text.find(": CKA_"); at != std::string_view::npos) return attribute(e, text.substr(at + 2));
     if (const auto handle = s.literal("C_OpenSession handle: ") ? s.number() : std::nullopt) {
-      c.out[4].set_number(*handle);
+      const int session = find_argument(c.row(), "phSession");
+      if (session < 0) return line_use::unknown;  // a line of another call
+      c.out[static_cast<std::size_t>(session)].set_number(*handle);
       return line_use::used;
     }
     s = scanner(text);

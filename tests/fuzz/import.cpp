@@ -33,7 +33,16 @@ std::vector<std::string> lines_of(const std::string& log) {
   return lines;
 }
 
-// Lines leave, come twice, come from another log, are cut in two; then bytes change.
+// The beginning of one line with the end of another: what one call says is said in another one.
+std::string spliced(const std::string& beginning, const std::string& end, std::mt19937_64& random) {
+  const std::string between[] = {": ", " ", "=", "] "};
+  const auto& mark = between[random() % std::size(between)];
+  const auto head = beginning.find(mark, random() % (beginning.size() + 1)), tail = end.rfind(mark);
+  if (head == std::string::npos || tail == std::string::npos) return beginning;
+  return beginning.substr(0, head) + end.substr(tail);
+}
+
+// Lines leave, come twice, come from another log, are cut in two or put together; then bytes change.
 std::string damaged(const std::vector<std::string>& corpus, std::mt19937_64& random) {
   const auto any = [&](std::size_t n) { return n == 0 ? 0 : random() % n; };
   auto lines = lines_of(corpus[any(corpus.size())]);
@@ -41,7 +50,7 @@ std::string damaged(const std::vector<std::string>& corpus, std::mt19937_64& ran
   for (auto changes = 1 + any(12); changes > 0 && !lines.empty(); --changes) {
     const auto at = any(lines.size());
     const auto place = lines.begin() + static_cast<std::ptrdiff_t>(at);
-    switch (random() % 7) {
+    switch (random() % 8) {
       case 0:
         lines.erase(place);
         break;
@@ -58,6 +67,9 @@ std::string damaged(const std::vector<std::string>& corpus, std::mt19937_64& ran
         place->resize(any(place->size() + 1));
         break;
       case 5:
+        *place = spliced(*place, lines[any(lines.size())], random);
+        break;
+      case 6:
         place->insert(any(place->size() + 1), std::to_string(random()));
         break;
       default:

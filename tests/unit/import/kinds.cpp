@@ -409,3 +409,15 @@ TEST_CASE("structs as parameters of mechanisms in XML") {
   CHECK(part(gcm, "ulTagBits").number == 128);
   CHECK(in(log.at("C_EncryptInit", 1), "pMechanism").parts.at(0).length == 16);
 }
+
+TEST_CASE("what OpenSC says of one call says nothing in another that has no place for it") {
+  const collected log(R"(P:1; T:0x2 17:40:01.123 [opensc-pkcs11] pkcs11-session.c:347:C_Finalize: C_Finalize()
+P:1; T:0x2 17:40:01.123 [opensc-pkcs11] pkcs11-session.c:347:C_Finalize: C_OpenSession handle: 5
+P:1; T:0x2 17:40:01.124 [opensc-pkcs11] pkcs11-session.c:347:C_Finalize: returned 3
+P:1; T:0x2 17:40:01.125 [opensc-pkcs11] pkcs11-session.c:347:C_OpenSession: C_OpenSession handle: 5
+)");
+  CHECK(log.result.kind->name == "opensc-debug");
+  CHECK(log.result.unknown_lines == 2);
+  CHECK(log.at("C_Finalize").out.size() == 1);
+  CHECK(out(log.at("C_OpenSession"), "phSession").number == 5);
+}
