@@ -10,7 +10,7 @@ tapes=$work/tapes
 mkdir "$tapes" "$work/tmp"
 export P11TAPE_DIR=$tapes P11TAPE_MODULE=$real TMPDIR=$work/tmp
 for given in "$pin" "$wrong_pin"; do
-  pkcs11-tool --module "$shim" --token-label "$token_label" --login --pin "$given" --list-objects >/dev/null 2>&1 </dev/null || true
+  "${instrumented[@]}" pkcs11-tool --module "$shim" --token-label "$token_label" --login --pin "$given" --list-objects >/dev/null 2>&1 </dev/null || true
 done
 printf '%s\n' "$pin" >"$work/pin"
 cat >"$work/AMQERR01.LOG" <<LOG

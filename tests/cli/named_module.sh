@@ -8,8 +8,7 @@ need pkcs11-tool
 front=$(realpath "$3")
 make_token
 export FRONT_MODULE=$real FRONT_WHO=$work/who
-env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" ${P11TAPE_TEST_PRELOAD:+"LD_PRELOAD=$P11TAPE_TEST_PRELOAD"} \
-  P11TAPE_MODULE="$front" P11TAPE_DIR="$work/tapes" \
+"${instrumented[@]}" P11TAPE_MODULE="$front" P11TAPE_DIR="$work/tapes" \
   pkcs11-tool --module "$shim" --list-slots >/dev/null 2>&1 </dev/null || fail "pkcs11-tool ended with $?"
 [[ -s $FRONT_WHO ]] || fail 'the module does not say that it is loaded'
 tape=$(echo "$work"/tapes/*.p11tape)

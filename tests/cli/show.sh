@@ -10,7 +10,7 @@ make_token
 tapes=$work/tapes
 export P11TAPE_DIR=$tapes P11TAPE_MODULE=$real
 mkdir "$tapes"
-tool() { pkcs11-tool --module "$shim" --token-label "$token_label" "$@" >/dev/null 2>&1 </dev/null || true; }
+tool() { "${instrumented[@]}" pkcs11-tool --module "$shim" --token-label "$token_label" "$@" >/dev/null 2>&1 </dev/null || true; }
 tool --login --pin "$pin" --list-objects
 sleep 0.01
 tool --login --pin "$wrong_pin" --list-objects

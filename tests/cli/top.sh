@@ -24,7 +24,7 @@ sys.stdin.read()
 PYTHON
 mkfifo "$work/in"
 exec 7<>"$work/in"
-python3 "$work/client.py" "$shim" <"$work/in" 7>&- >"$work/client" &
+"${instrumented[@]}" python3 "$work/client.py" "$shim" <"$work/in" 7>&- >"$work/client" &
 client=$!
 session=p11tape-top-$$
 trap 'exec 7>&-; kill $client 2>/dev/null || true; tmux -L "$session" kill-server 2>/dev/null || true; rm -rf "$work"' EXIT

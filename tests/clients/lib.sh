@@ -40,6 +40,11 @@ fail() {
 # shellcheck source=tests/clients/token.sh
 source "$here/token.sh"
 
+# In front of a client that is started without run: what a p11tape.so that a sanitizer looks at needs, if it is one. Leaks are
+# looked for in our own programs; clients have leaks of their own.
+# shellcheck disable=SC2034 # for those who source this
+instrumented=(env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" ${P11TAPE_TEST_PRELOAD:+"LD_PRELOAD=$P11TAPE_TEST_PRELOAD"})
+
 # run CLIENT [ARGUMENT...]: for use in a scenario. Says the client's exit status.
 run() {
   # Leaks are looked for in our own programs; clients have leaks of their own.
