@@ -11,6 +11,9 @@ from compare import calls, compare, run
 
 P11TAPE, SHIM = sys.argv[1:3]
 PIN = "invented-pin-4711"
+# What a p11tape.so that a sanitizer looks at needs in a client.
+PRELOAD = os.environ.get("P11TAPE_TEST_PRELOAD")
+SANITIZER = {"LD_PRELOAD": PRELOAD, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if PRELOAD else {}
 
 
 def main():
@@ -30,7 +33,7 @@ def main():
                    ["--login", "--pin", PIN, "--sign", "--mechanism", "ECDSA", "--id", "0a", "-i", f"{folder}/data", "-o", f"{folder}/out"],
                    ["--login", "--pin", "a-wrong-pin", "--list-objects"], ["--list-mechanisms"]]
         for n, action in enumerate(actions):
-            run("pkcs11-tool", "--module", spy, *action, PKCS11SPY=SHIM, PKCS11SPY_OUTPUT=f"{folder}/spy{n}.log",
+            run("pkcs11-tool", "--module", spy, *action, **SANITIZER, PKCS11SPY=SHIM, PKCS11SPY_OUTPUT=f"{folder}/spy{n}.log",
                 P11TAPE_MODULE=softhsm, P11TAPE_DIR=f"{folder}/ours{n}", **softhsm_conf)
             imported = run(P11TAPE, "import", "-o", f"{folder}/theirs{n}", f"{folder}/spy{n}.log")
             assert imported.returncode == 0 and "not understood" not in imported.stdout, imported.stdout + imported.stderr

@@ -13,7 +13,7 @@ softhsm2-util --init-token --free --label "$evil" --pin "$pin" --so-pin "$so_pin
 softhsm2-util --delete-token --token "$token_label" >/dev/null
 softhsm2-util --import "$work/key" --token "$evil" --pin "$pin" --label '<b onclick=alert(1)>"key"&amp;' --id 01 >/dev/null
 
-through() { P11TAPE_MODULE=$real P11TAPE_DIR=$tapes "$@"; }
+through() { "${instrumented[@]}" P11TAPE_MODULE="$real" P11TAPE_DIR="$tapes" "$@"; }
 tools() {
   through env SIGNER_PIN="$pin" "$signer" "$shim" 200 threads
   through pkcs11-tool --module "$shim" --login --pin "$wrong_pin" --list-objects

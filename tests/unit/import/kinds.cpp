@@ -417,7 +417,6 @@ P:1; T:0x2 17:40:01.124 [opensc-pkcs11] pkcs11-session.c:347:C_Finalize: returne
 P:1; T:0x2 17:40:01.125 [opensc-pkcs11] pkcs11-session.c:347:C_OpenSession: C_OpenSession handle: 5
 )");
   CHECK(log.result.kind->name == "opensc-debug");
-  CHECK(log.result.unknown_lines == 2);
   CHECK(log.at("C_Finalize").out.size() == 1);
   CHECK(out(log.at("C_OpenSession"), "phSession").number == 5);
 }
