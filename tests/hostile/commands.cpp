@@ -14,7 +14,7 @@ using namespace p11tape::test;
 
 namespace {
 
-#if defined(P11TAPE_SANITIZED)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr double most_seconds = 30;
 constexpr std::uint64_t most_memory = std::uint64_t{2} << 30;
 #else
