@@ -128,6 +128,19 @@ void make_structure(value& v, u16 structure) {
   v.parts.resize(cryptoki::records[structure].fields.size());
 }
 
+std::optional<value> scan_version(std::string_view text) {
+  scanner s(text);
+  const auto major = s.decimal();
+  if (!major || !s.character('.')) return std::nullopt;
+  const auto minor = s.decimal();
+  if (!minor) return std::nullopt;
+  value version;
+  make_structure(version, static_cast<u16>(cryptoki::record_named("CK_VERSION")));
+  version.parts[0].set_number(*major & 0xff);
+  version.parts[1].set_number(*minor & 0xff);
+  return version;
+}
+
 void set_count(std::span<const cryptoki::field> row, std::vector<value>& values, std::size_t index, u64 n) {
   if (index >= row.size() || row[index].count < 0) return;
   const auto counter = static_cast<std::size_t>(row[index].count);

@@ -31,6 +31,9 @@ void make_structure(value& v, u16 structure);
 /// Makes the argument or field that counts the elements of `index` hold `n`: `values` are those of the row's fields.
 void set_count(std::span<const cryptoki::field> row, std::vector<value>& values, std::size_t index, u64 n);
 
+/// "3.0" as a CK_VERSION, whatever stands behind it; nullopt if there is none.
+std::optional<value> scan_version(std::string_view text);
+
 /// The struct among the layouts of a mechanism's parameter that has a field of that name, or cryptoki::record_count.
 std::size_t parameter_struct(u64 mechanism, std::string_view field) noexcept;
 

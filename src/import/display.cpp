@@ -13,8 +13,6 @@ using kind = value::kind;
 
 namespace {
 
-constexpr u64 most_bytes = 1 << 20;  // of one dump that is kept
-
 u64 length_of(scanner& s) noexcept {
   const auto n = s.signed_decimal();
   return !n || *n == 0xffffffffu ? unavailable : *n;
@@ -52,68 +50,6 @@ std::optional<address_and_length> scan_address_and_length(std::string_view text)
   return found;
 }
 
-struct dump_row {
-  std::string bytes;
-  bool masked = false;  ///< some of them are not shown
-  bool whole = false;   ///< there is one at least, and a blank behind each
-};
-
-// Up to `most` pairs of digits, each followed by one blank. What is behind them shows the same as characters.
-dump_row scan_dump_row(scanner& s, std::size_t most) {
-  dump_row row;
-  std::size_t n = 0;
-  const auto is_mask = [](char c) { return c == 'x' || c == 'X' || c == '*' || c == '?' || c == '.'; };
-  for (; n < most && s.rest.size() >= 2; ++n) {
-    const int high = hex_digit(s.rest[0]), low = hex_digit(s.rest[1]);
-    if (high >= 0 && low >= 0) {
-      row.bytes += static_cast<char>(high * 16 + low);
-    } else if (is_mask(s.rest[0]) && s.rest[1] == s.rest[0]) {
-      row.masked = true;
-    } else {
-      break;
-    }
-    s.rest.remove_prefix(2);
-    if (!s.rest.empty() && s.rest.front() != ' ') return row;
-    if (!s.rest.empty()) s.rest.remove_prefix(1);
-  }
-  row.whole = n > 0;
-  return row;
-}
-
-// Text in single quotes, with its padding. A text that ends in NUL before the field does is printed right-aligned.
-std::string quoted(std::string_view text, std::size_t size) {
-  text = trimmed(text);
-  if (text.size() < 2 || text.front() != '\'') return {};
-  text.remove_prefix(1);
-  if (text.back() == '\'') text.remove_suffix(1);
-  std::string s(text);
-  if (const auto start = s.find_first_not_of(' '); start != std::string::npos && start > 0 && s.back() != ' ') {
-    s.erase(0, start);
-    s.resize(size, '\0');
-  }
-  s.resize(size, ' ');
-  return s;
-}
-
-struct version {
-  u64 major = 0, minor = 0;
-};
-
-std::optional<version> scan_version(std::string_view text) noexcept {
-  scanner s(text);
-  const auto major = s.decimal();
-  if (!major || !s.character('.')) return std::nullopt;
-  const auto minor = s.decimal();
-  if (!minor) return std::nullopt;
-  return version{*major, *minor};
-}
-
-void set_version(value& v, const version& n) {
-  make_structure(v, static_cast<u16>(cryptoki::record_named("CK_VERSION")));
-  v.parts[0].set_number(n.major & 0xff);
-  v.parts[1].set_number(n.minor & 0xff);
-}
-
 bool is_secret_value(const value& list, const value& attribute, bool certificate) {
   const bool is_certificate = certificate || std::any_of(list.parts.begin(), list.parts.end(), [](const value& v) {
                                 return v.type == CKA_CLASS && v.what == kind::number && v.number == CKO_CERTIFICATE;
@@ -132,26 +68,6 @@ u64 display_lines::word_size_shown(std::string_view text) noexcept {
   if (!shown) return 0;
   if (shown->digits == 8 || piece.ends_with(" 4294967295")) return 4;
   return shown->digits == 16 ? 8 : 0;
-}
-
-void display_lines::expect_dump(value& v, bool secret) noexcept {
-  last_ = &v;
-  secret_ = secret;
-  characters_follow_ = false;
-  row_missing_ = characters_missing_ = 0;
-}
-
-bool display_lines::awaits_secret() const noexcept {
-  return last_ != nullptr && secret_ && (last_->what == kind::pointer || last_->partial);
-}
-
-line_use display_lines::disown(std::string_view text) {
-  if (last_ != nullptr) {
-    last_->bytes.clear();
-    last_->partial = true;
-  }
-  secret_ = true;
-  return masked(text);
 }
 
 line_use display_lines::masked(std::string_view text) {
@@ -239,8 +155,8 @@ bool display_lines::argument_value(call& c, std::size_t index, bool out, bool st
         return true;
       }
       if (f.kind == shape::records) {  // pVersion = 3.0
-        if (const auto version = scan_version(s.rest)) {
-          set_version(v, *version);
+        if (auto version = scan_version(s.rest)) {
+          v = *std::move(version);
           return true;
         }
       }
@@ -438,198 +354,6 @@ bool display_lines::attribute(std::string_view text) {
   into_->parts.push_back(std::move(a));
   into_->set_length(into_->parts.size());
   if (dump_follows) expect_dump(into_->parts.back(), is_secret_value(*into_, into_->parts.back(), certificate_));
-  return true;
-}
-
-bool display_lines::dump(std::string_view text) {
-  scanner s(text);
-  if (s.rest.starts_with("DN:")) return true;
-  if (s.rest.size() < 10) return false;
-  for (std::size_t i = 0; i < 8; ++i)
-    if (hex_digit(s.rest[i]) < 0) return false;
-  const auto offset = scanner(s.rest.substr(0, 8)).hex();
-  if (!offset || s.rest[8] != ' ') return false;
-  s.rest.remove_prefix(8);
-  s.blanks();
-  auto& v = *last_;
-  if (v.what == kind::pointer || v.what == kind::unknown) {  // an attribute whose value follows after all
-    v.what = kind::bytes;
-    v.bytes.clear();
-  }
-  if (v.what != kind::bytes) return false;
-  const u64 missing = v.length_known && v.length > *offset ? v.length - *offset : 16;
-  const auto row = scan_dump_row(s, static_cast<std::size_t>(std::min<u64>(missing, 16)));
-  if (!row.whole && v.length != 0) return false;
-  if (*offset == v.bytes.size() && !row.masked && v.bytes.size() < most_bytes) {
-    v.bytes += row.bytes;
-  } else {
-    v.partial = true;
-  }
-  v.partial = v.bytes.size() != v.length;
-  const auto shown = std::min<u64>(missing, 16);
-  const bool cut = !row.masked && row.bytes.size() < shown && s.at_end();
-  row_missing_ = cut ? static_cast<std::size_t>(shown) - row.bytes.size() : 0;
-  characters_missing_ = cut ? static_cast<std::size_t>(shown) : s.at_end() ? row.bytes.size() : 0;
-  mask_ = secret_;
-  mask_from_ = 8;
-  return true;
-}
-
-// A mail program has broken a line of the dump in two: the rest of the digits, or the characters alone.
-bool display_lines::wrapped(std::string_view text) {
-  if (characters_missing_ == 0 || text.size() > 3 * row_missing_ + characters_missing_ + 2) return false;
-  const auto digits = row_missing_;
-  row_missing_ = 0;
-  characters_missing_ = 0;
-  auto& v = *last_;
-  scanner s(text);
-  if (digits != 0) {
-    const auto row = scan_dump_row(s, digits);
-    if (!row.whole) return false;
-    v.bytes += row.bytes;
-    v.partial = row.masked || v.bytes.size() != v.length;
-  } else if ((text.size() >= 10 && text[8] == ' ' && hex_digit(text[0]) == 0 && hex_digit(text[7]) == 0) ||
-             text.starts_with('[') || text.starts_with("CKA_") || text.starts_with("CKF_")) {
-    return false;  // the next line of the dump, or of what is around it
-  }
-  mask_ = secret_;
-  mask_from_ = 0;
-  return true;
-}
-
-// Before the offsets came: groups of four bytes, and a line of the characters below.
-bool display_lines::print_dump(std::string_view text) {
-  auto& v = *last_;
-  if (characters_follow_) {
-    characters_follow_ = false;
-    mask_ = secret_;
-    mask_from_ = 0;
-    return true;
-  }
-  if ((v.what != kind::bytes && v.what != kind::pointer) || text.size() < 2) return false;
-  const auto row = scan_hex_bytes(text);
-  if (!row) return false;
-  if (v.what == kind::pointer) {
-    v.what = kind::bytes;
-    v.bytes.clear();
-  }
-  if (v.bytes.size() + row->bytes.size() <= v.length) v.bytes += row->bytes;
-  v.partial = row->partial || v.bytes.size() != v.length;
-  characters_follow_ = true;
-  mask_ = secret_;
-  mask_from_ = 0;
-  return true;
-}
-
-bool display_lines::initialize_flags(call& c, std::string_view text) {
-  scanner s(text);
-  s.blanks();
-  const auto flags = s.number();
-  if (!flags) return false;
-  make_structure(c.in[0], static_cast<u16>(cryptoki::record_named("CK_C_INITIALIZE_ARGS")));
-  c.in[0].parts[static_cast<std::size_t>(find_field(c.in[0].id, "flags"))].set_number(*flags);
-  return true;
-}
-
-bool display_lines::list_line(call& c, std::string_view text) {
-  if (text.starts_with("DN:") || text.starts_with("(unknown type --") || text == "[compat]") return true;
-  if (text.starts_with("CKF_")) return text.find(' ') == std::string_view::npos;
-  scanner s(text);
-  if (c.function == cryptoki::function::C_Initialize && s.literal("flags:")) return initialize_flags(c, s.rest);
-  if (s.literal("Object ")) {
-    const auto object = s.number();
-    if (!object || !s.literal(" matches")) return false;
-    const int i = find_argument(c.row(), "phObject");
-    if (i < 0) return false;
-    auto& v = c.out[static_cast<std::size_t>(i)];
-    v.what = kind::numbers;
-    if (v.numbers.size() < most_elements) v.numbers.push_back(*object);
-    return true;
-  }
-  if (open_ == list::structure && c.function == cryptoki::function::C_GetMechanismInfo) return mechanism_info(c, text);
-  if (open_ == list::structure) return structure_field(text);
-  const bool slots = open_ == list::slots && s.literal("Slot ");
-  const bool counted = !slots && open_ != list::none && s.literal("Count is ");
-  if (slots || counted) {
-    const auto n = s.signed_decimal();
-    if (!n || !s.at_end()) return false;
-    if (slots) {
-      if (into_->numbers.size() < most_elements) into_->numbers.push_back(*n);
-    } else {  // a NULL buffer: only the number was asked for
-      into_->what = kind::null;
-      for (std::size_t i = 0; i < c.out.size(); ++i)
-        if (&c.out[i] == into_) set_count(c.row().arguments, c.out, i, *n);
-    }
-    return true;
-  }
-  const bool request = c.function == cryptoki::function::C_GetMechanismInfo && open_ == list::none;
-  if (open_ != list::mechanisms && !request) return open_ == list::interfaces && text.starts_with("Interface '");
-  const auto type = s.literal("Unknown Mechanism (") ? s.hex() : find_constant(text);
-  if (!type) return false;
-  if (request) {
-    c.in[1].set_number(*type);
-  } else {
-    if (into_->numbers.size() < most_elements) into_->numbers.push_back(*type);
-  }
-  return true;
-}
-
-// "CKM_RSA_PKCS : min:512 max:4096 flags:0x801 ( Hardware Sign )"
-bool display_lines::mechanism_info(call&, std::string_view text) {
-  const auto at = text.find(" : min:");
-  if (at == std::string_view::npos) return false;
-  scanner s(text.substr(at + 7));
-  const auto least = s.signed_decimal();
-  if (!least || !s.literal(" max:")) return false;
-  const auto most = s.signed_decimal();
-  if (!most || !s.literal(" flags:")) return false;
-  const auto flags = s.number();
-  if (!flags) return false;
-  into_->parts[0].set_number(*least);
-  into_->parts[1].set_number(*most);
-  into_->parts[2].set_number(*flags);
-  return true;
-}
-
-bool display_lines::structure_field(std::string_view text) {
-  scanner s(text);
-  if (half_ != nullptr && s.rest.starts_with('\'')) {  // the second half of slotDescription
-    half_->bytes.resize(32, ' ');
-    half_->set_bytes(half_->bytes + quoted(s.rest, 32));
-    half_ = nullptr;
-    return true;
-  }
-  half_ = nullptr;
-  const auto name = s.until(':');
-  if (!name) return false;
-  const int i = find_field(into_->id, *name == "time" ? "utcTime" : *name);
-  if (i < 0) return false;
-  auto& v = into_->parts[static_cast<std::size_t>(i)];
-  const auto& f = cryptoki::records[into_->id].fields[static_cast<std::size_t>(i)];
-  const auto rest = trimmed(s.rest);
-  if (f.kind == shape::record) {
-    const auto version = scan_version(rest);
-    if (version) set_version(v, *version);
-    return version.has_value();
-  }
-  if (f.fixed != 0) {
-    const bool halves = f.fixed == 64;
-    v.set_bytes(quoted(rest, halves ? 32 : f.fixed));
-    if (halves) half_ = &v;
-    return !v.bytes.empty();
-  }
-  if (f.name == "state") {  // 'CKS_...' up to 0.22, then 3 (CKS_...)
-    const auto at = rest.find("CKS_");
-    if (at != std::string_view::npos) {
-      if (const auto state = find_constant(scanner(rest.substr(at)).name())) v.set_number(*state);
-      return true;
-    }
-  }
-  const bool hexadecimal = f.name == "flags" || f.name == "ulDeviceError" || f.name == "state";
-  scanner r(rest);
-  const auto n = hexadecimal ? r.hex() : r.number();
-  if (!n || !r.at_end()) return f.name == "state";
-  v.set_number(*n);
   return true;
 }
 
