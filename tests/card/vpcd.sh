@@ -9,6 +9,8 @@ export LC_ALL=C.UTF-8
 
 shim=$(realpath "$1")
 program=$(realpath "$2")
+# shellcheck source=tests/instrumented.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../instrumented.sh"
 card=$(realpath "$3")
 
 skip() {
@@ -71,8 +73,7 @@ wait_for "the card" has_card
 
 # tool MODULE TAPES ARGUMENT...: pkcs11-tool with the shim, and in front of it the runtime of a sanitizer if there is one.
 tool() {
-  P11TAPE_MODULE=$1 P11TAPE_DIR=$2 ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" \
-    exec env ${P11TAPE_TEST_PRELOAD:+LD_PRELOAD="$P11TAPE_TEST_PRELOAD"} pkcs11-tool --module "$shim" "${@:3}"
+  exec "${instrumented[@]}" P11TAPE_MODULE="$1" P11TAPE_DIR="$2" pkcs11-tool --module "$shim" "${@:3}"
 }
 
 # with MODULE PIN: logs in with pkcs11-tool, and shows the login as JSON on stdout.

@@ -2,9 +2,6 @@
 # What the tests of this folder share. Each runs a real client twice, straight on the real module and through p11tape.so,
 # on two copies of the same token, and fails where the two can be told apart: output, errors, exit status, files written.
 # Then it looks at the tape. Usage of a test: NAME.sh SHIM PROGRAM, the paths of p11tape.so and of the program p11tape.
-#
-# A client that does not know about sanitizers can load an instrumented p11tape.so only with the sanitizer's runtime
-# loaded first: P11TAPE_TEST_PRELOAD names it (tools/check sets it), and is preloaded into the clients alone.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -40,21 +37,15 @@ fail() {
 # shellcheck source=tests/clients/token.sh
 source "$here/token.sh"
 
-# In front of a client that is started without run: what a p11tape.so that a sanitizer looks at needs, if it is one. Leaks are
-# looked for in our own programs; clients have leaks of their own.
-# shellcheck disable=SC2034 # for those who source this
-instrumented=(env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" ${P11TAPE_TEST_PRELOAD:+"LD_PRELOAD=$P11TAPE_TEST_PRELOAD"})
+# shellcheck source=tests/instrumented.sh
+source "$here/../instrumented.sh"
 
 # run CLIENT [ARGUMENT...]: for use in a scenario. Says the client's exit status.
 run() {
-  # Leaks are looked for in our own programs; clients have leaks of their own.
-  local status=0 settings=("ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0")
-  if [[ $way == through ]]; then
-    settings+=("P11TAPE_MODULE=$real" "P11TAPE_DIR=$tapes")
-    [[ -z ${P11TAPE_TEST_PRELOAD-} ]] || settings+=("LD_PRELOAD=$P11TAPE_TEST_PRELOAD")
-  fi
+  local status=0 command=(env "$no_leaks")
+  [[ $way != through ]] || command=("${instrumented[@]}" "P11TAPE_MODULE=$real" "P11TAPE_DIR=$tapes")
   # The shell's own word about a client that a signal ended would carry the process id: it goes nowhere.
-  { env "${settings[@]}" "$@" </dev/null 2>&3 || status=$?; } 3>&2 2>/dev/null
+  { "${command[@]}" "$@" </dev/null 2>&3 || status=$?; } 3>&2 2>/dev/null
   echo "[$1: exit status $status]"
 }
 

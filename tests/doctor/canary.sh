@@ -25,7 +25,7 @@ quiet() {
 if objcopy --strip-debug "$shim" recorder.so 2>/dev/null; then shim=$work/recorder.so; fi
 
 # A tape for diagnose to compare the configurations with.
-P11TAPE_MODULE=$module P11TAPE_DIR=$work/tapes client pkcs11-tool --module "$shim" --list-token-slots >/dev/null
+P11TAPE_MODULE=$module P11TAPE_DIR=$work/tapes "${instrumented[@]}" pkcs11-tool --module "$shim" --list-token-slots >/dev/null
 
 for file in "$corpus"/*/*; do
   kind=$(basename "$(dirname "$file")")

@@ -4,7 +4,7 @@
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-P11TAPE_MODULE=$module P11TAPE_DIR=$work/tapes client pkcs11-tool --module "$shim" --list-token-slots >/dev/null
+P11TAPE_MODULE=$module P11TAPE_DIR=$work/tapes "${instrumented[@]}" pkcs11-tool --module "$shim" --list-token-slots >/dev/null
 
 # exchanged LABEL PASSWORD: the string with both in the wrong order, in each place that swap changes.
 exchanged() {

@@ -9,6 +9,8 @@ module=/usr/lib/softhsm/libsofthsm2.so
 pin='pin-Ohlo7-voqu4'
 work=$(mktemp -d "${TMPDIR:-/tmp}/p11tape-doctor.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/instrumented.sh
+source "$(realpath "$(dirname "${BASH_SOURCE[0]}")/../instrumented.sh")"
 cd "$work"
 mkdir home tokens
 export HOME=$work/home SOFTHSM2_CONF=$work/softhsm2.conf
@@ -31,11 +33,6 @@ expect() {
   "$program" "$@" > output 2>&1 || status=$?
   [[ $status == "$wanted" ]] || fail "p11tape $* ended with $status instead of $wanted"
   ! grep -qF -- "$pin" output || fail "p11tape $* shows the PIN"
-}
-
-# client COMMAND...: one that loads the recorder, and knows nothing of the sanitizer that may be in it.
-client() {
-  env "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" ${P11TAPE_TEST_PRELOAD:+"LD_PRELOAD=$P11TAPE_TEST_PRELOAD"} "$@"
 }
 
 says() { grep -qF -- "$1" output || fail "it does not say: $1"; }

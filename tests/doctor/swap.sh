@@ -19,7 +19,7 @@ expect 1 swap --mq-ini mqclient.ini --shim "$shim" --into "$work/d"
 says 'restore first'
 expect 0 doctor --mq-ini mqclient.ini
 says 'The recorder is in place'
-client pkcs11-tool --module "$work/c/p11mq.so" --list-token-slots > listed
+"${instrumented[@]}" pkcs11-tool --module "$work/c/p11mq.so" --list-token-slots > listed
 grep -q 'mytoken (UserPIN)' listed || fail 'the client does not see the token through the copy'
 expect 0 show tapes
 says 'C_GetTokenInfo'

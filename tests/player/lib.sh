@@ -41,10 +41,9 @@ play() {
   finish_run "$folder" "$module" "$status"
 }
 
-# Leaks are looked for in our own programs; clients have leaks of their own.
+# A client, or a function that runs one.
 with_runtime() {
-  export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
-  if [[ -n ${P11TAPE_TEST_PRELOAD-} ]]; then export LD_PRELOAD=$P11TAPE_TEST_PRELOAD; fi
+  export "${instrumented[@]:1}"
   "$@"
 }
 

@@ -6,11 +6,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../clients/lib.sh"
 export PIN=$pin WRONG=$wrong_pin
 
-# preloaded COMMAND...: a sanitizer's runtime comes first where the shim is built with one.
-preloaded() {
-  env ${P11TAPE_TEST_PRELOAD:+LD_PRELOAD="$P11TAPE_TEST_PRELOAD"} ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" "$@"
-}
-
 # another_token FOLDER LABEL [empty]: a token of its own, so with another serial number and in another slot, with the key
 # and the certificate of make_token unless it is to be empty. SoftHSM uses it from now on.
 another_token() {
@@ -29,7 +24,7 @@ record() {
   local name=$1
   shift
   mkdir -p "$work/$name.tapes"
-  P11TAPE_MODULE=$real P11TAPE_DIR=$work/$name.tapes preloaded "$@" >"$work/$name.out" 2>&1 || true
+  P11TAPE_MODULE=$real P11TAPE_DIR=$work/$name.tapes "${instrumented[@]}" "$@" >"$work/$name.out" 2>&1 || true
   tape=$(compgen -G "$work/$name.tapes/*.p11tape" | head -n 1) || fail "$name left no tape: $(cat "$work/$name.out")"
 }
 

@@ -11,7 +11,7 @@ self_test=$tape
 
 # The recording of the replay is that of the client, but for the replay's own look-ups, which `diff` leaves out, and one
 # check of a raw RSA signature: such a "signature" may be decrypted data, so that no tape has it.
-P11TAPE_MODULE=$real P11TAPE_DIR=$work/again preloaded "$program" replay --module "$shim" --pin user=env:PIN "$self_test" \
+P11TAPE_MODULE=$real P11TAPE_DIR=$work/again "${instrumented[@]}" "$program" replay --module "$shim" --pin user=env:PIN "$self_test" \
   >"$work/again.report" || fail "the replay to be recorded: $(cat "$work/again.report")"
 again=$(compgen -G "$work/again/*.p11tape") || fail 'the replay left no tape'
 "$program" diff "$self_test" "$again" >"$work/difference" && fail "the raw signature was recorded"
