@@ -38,8 +38,7 @@ void add_times(diagnosis& d, std::span<const process_facts> all) {
     if (last == none) continue;
     model::call_stream stream(*all[i].tape, tape::record_bodies::left_out);
     while (const auto* call = stream.next()) {
-      if (const auto at = calls[i].find(call->number); at != calls[i].end())
-        at->second = call->has_start() ? call->start_wall() : 0;
+      if (const auto at = calls[i].find(call->number); at != calls[i].end()) at->second = call->shown_start_wall();
       if (call->number >= last) break;
     }
   }

@@ -32,6 +32,8 @@ struct call {
   tape::u64 start() const noexcept { return begun() ? enter.time : leave.time; }
   /// ns since 1970.
   tape::u64 start_wall() const noexcept { return begun() ? enter.wall : leave.wall; }
+  /// The same; 0 if the log that an imported tape was made from does not show it.
+  tape::u64 shown_start_wall() const noexcept { return has_start() ? start_wall() : 0; }
   /// False if the log that an imported tape was made from does not show when the call began.
   bool has_start() const noexcept {
     return (begun() ? enter.flags & tape::record_no_start : leave.flags & tape::record_no_end) == 0;

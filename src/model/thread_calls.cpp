@@ -14,33 +14,25 @@ thread_calls::thread_calls(const tape::reader& tape, std::size_t tape_index, std
       thread_{thread_number(tape.threads()[thread].number), tape.threads()[thread].id},
       cursor_(tape.records(thread, bodies)) {}
 
-// The next ENTER or LEAVE. What else the thread recorded between them belongs to no call's beginning or end.
-bool thread_calls::read(tape::cursor& from, record_view& out) {
+// The next ENTER or LEAVE. What else the thread recorded between them belongs to no call's beginning or end. With `end`, of a
+// call whose halves are one record, both. How many there were.
+int thread_calls::read(tape::cursor& from, record_view& out, record_view* end) {
   bool gap = false;
-  while (from.next(out)) {
+  while (const int count = end != nullptr ? from.next(out, *end) : from.next(out)) {
     gap |= out.gap;
     if (out.kind != record_kind::enter && out.kind != record_kind::leave) continue;
     out.gap = gap;
-    return true;
-  }
-  return from.next_in_flight(out);
-}
-
-// The same, and of a call whose both ends are one record both. How many there were.
-int thread_calls::read_both(record_view& enter, record_view& leave) {
-  if (has_ahead_) {
-    std::swap(enter, ahead_);
-    has_ahead_ = false;
-    return 1;
-  }
-  bool gap = false;
-  while (const int count = cursor_.next(enter, leave)) {
-    gap |= enter.gap;
-    if (enter.kind != record_kind::enter && enter.kind != record_kind::leave) continue;
-    enter.gap = gap;
     return count;
   }
-  return cursor_.next_in_flight(enter) ? 1 : 0;
+  return from.next_in_flight(out) ? 1 : 0;
+}
+
+// The next record in out.enter, whatever it is; the LEAVE of the same record in out.leave. How many there were.
+int thread_calls::next_record(call& out) {
+  if (!has_ahead_) return read(cursor_, out.enter, &out.leave);
+  std::swap(out.enter, ahead_);
+  has_ahead_ = false;
+  return 1;
 }
 
 namespace {
@@ -54,7 +46,7 @@ call_state state_by(const record_view& leave) noexcept {
 
 bool thread_calls::next(call& out) {
   opened_ = false;
-  while (const int count = read_both(out.enter, out.leave)) {
+  while (const int count = next_record(out)) {
     const auto& r = out.enter;
     if (r.kind == record_kind::leave && ends_open_call(r)) continue;
 
@@ -82,7 +74,7 @@ bool thread_calls::next(call& out) {
 // Looks for the LEAVE of out.enter, in the next record and, where calls are nested, further on.
 void thread_calls::find_end(call& out) {
   out.state = call_state::in_flight;
-  if (!read(cursor_, out.leave)) return;
+  if (read(cursor_, out.leave) == 0) return;
   if (out.leave.kind == record_kind::leave && out.leave.call == out.enter.call) {
     out.state = state_by(out.leave);
     return;
@@ -100,7 +92,7 @@ void thread_calls::find_end(call& out) {
   if (nested) {
     auto scout = cursor_;
     record_view r;
-    while (out.state == call_state::in_flight && read(scout, r)) {
+    while (out.state == call_state::in_flight && read(scout, r) != 0) {
       gap |= r.gap;
       if (r.kind == record_kind::leave && r.call == out.enter.call) {
         out.leave = r;

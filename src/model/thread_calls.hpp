@@ -32,8 +32,8 @@ class thread_calls {
     call_number number;
   };
 
-  static bool read(tape::cursor& from, tape::record_view& out);
-  int read_both(tape::record_view& enter, tape::record_view& leave);
+  static int read(tape::cursor& from, tape::record_view& out, tape::record_view* end = nullptr);
+  int next_record(call& out);
   void find_end(call& out);
   bool ends_open_call(const tape::record_view& leave);
 

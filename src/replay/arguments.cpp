@@ -139,10 +139,13 @@ class builder {
     return same_fields(on_tape->fields, ours.fields) ? &ours : nullptr;
   }
 
+  // Of a field that nothing counts.
+  static u64 fixed_count(const field& f) noexcept { return f.fixed != 0 ? f.fixed : 1; }
+
   // How many elements the caller had room for, or passed; nothing where the tape does not tell.
   static std::optional<u64> count_of(const fields_view& from, const field& f) {
     const auto index = f.cap >= 0 ? f.cap : f.count;
-    if (index < 0) return u64{f.fixed != 0 ? f.fixed : 1u};
+    if (index < 0) return fixed_count(f);
     const auto counter = static_cast<std::size_t>(index);
     u64 count = 0;
     if (from.row()[counter].kind == shape::numbers) {
@@ -220,7 +223,7 @@ class builder {
     }
     const auto told = count_of(from, f);
     const bool known = told.has_value();
-    const u64 count = told.value_or(f.fixed != 0 ? f.fixed : 1);
+    const u64 count = told.value_or(fixed_count(f));
     // A tag or an IV that the module makes is an output of this call: the tape has nothing, and withholds nothing.
     const bool is_made = f.way == flow::inout && item == nullptr && !(from.word(i) & tape::pointer_withheld);
     if (!is_input(f.way) || is_made) {

@@ -215,11 +215,6 @@ cursor& cursor::operator=(cursor&&) noexcept = default;
 cursor::~cursor() = default;
 
 bool cursor::next(record_view& out) {
-  if (has_second_) {
-    std::swap(out, second_);
-    has_second_ = false;
-    return true;
-  }
   const int count = next(out, second_);
   has_second_ = count == 2;
   return count != 0;
@@ -264,17 +259,15 @@ int cursor::next(record_view& out, record_view& end) {
       case record_kind::call:
         if ((has_parts_ || out.kind == record_kind::part) && !join_parts(out, first_time)) break;
         out.body_lost |= no_bodies_;
+        if (out.kind == record_kind::enter || out.kind == record_kind::call) last_call_ = out.call;
         if (unpack_body(out)) {
-          if (out.kind == record_kind::enter) last_call_ = out.call;
           if (out.kind != record_kind::call) return 1;
-          last_call_ = out.call;
           if (split(out, end)) return 2;
         }
         file_->damage.bad_records += first_time;
         out.gap = out.body_lost = true;
         out.body = {};
         if (out.kind == record_kind::call) out.kind = record_kind::enter;
-        if (out.kind == record_kind::enter) last_call_ = out.call;
         return 1;
       default:  // of a newer version
         break;

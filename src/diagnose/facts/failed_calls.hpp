@@ -138,18 +138,11 @@ class failed_calls {
   template <std::size_t Most>
   struct last_calls {
     std::array<brief_call, Most> at{};
-    std::size_t next = 0;  // where the next one goes
-    bool has_wrapped = false;
-    void add(const brief_call& c) noexcept {
-      at[next] = c;
-      if (++next < Most) return;
-      next = 0;
-      has_wrapped = true;
-    }
+    u64 seen = 0;
+    void add(const brief_call& c) noexcept { at[seen++ % Most] = c; }
     std::vector<brief_call> in_order() const {
       std::vector<brief_call> all;
-      if (has_wrapped) all.assign(at.begin() + static_cast<std::ptrdiff_t>(next), at.end());
-      all.insert(all.end(), at.begin(), at.begin() + static_cast<std::ptrdiff_t>(next));
+      for (auto i = seen > Most ? seen - Most : 0; i < seen; ++i) all.push_back(at[i % Most]);
       return all;
     }
   };

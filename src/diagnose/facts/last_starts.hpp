@@ -13,7 +13,7 @@ class last_starts {
  public:
   void see(const model::call& c) noexcept {
     last_ = c.number;
-    at_[c.number.value() % most] = c.has_start() ? c.start_wall() : 0;
+    at_[c.number.value() % most] = c.shown_start_wall();
   }
 
   /// ns since 1970, 0 if the tape does not show it; nothing for a call that is not one of the last.

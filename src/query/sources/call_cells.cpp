@@ -149,14 +149,15 @@ std::string_view call_cells::pin_anomalies(const model::call& c) {
 cell call_cells::pin(calls_column column, const model::call& c) {
   const auto& r = role(c);
   if (r.pin < 0 || !c.begun()) return column == calls_column::pin_anomalies ? cell::of_symbol({}) : cell{};
-  const auto facts = pin_facts(c);
   switch (column) {
     case calls_column::pin_given:
       return cell::of(c.arguments().given(static_cast<std::size_t>(r.pin)) ? 1 : 0);
     case calls_column::pin_length:
-      return facts ? cell::of(facts->length) : cell{};
+      if (const auto facts = pin_facts(c)) return cell::of(facts->length);
+      return {};
     case calls_column::pin_number:
-      return facts && facts->number != 0 ? cell::of(facts->number) : cell{};
+      if (const auto facts = pin_facts(c); facts && facts->number != 0) return cell::of(facts->number);
+      return {};
     default:
       return cell::of_symbol(pin_anomalies(c));
   }
@@ -235,10 +236,10 @@ cell call_cells::at(calls_column column, const model::call& c, const model::call
       return cell::of(c.thread.number.value());
     case col::time:
       moment_.clear();
-      append_moment(c.has_start() ? c.start_wall() : 0, moment_);
+      append_moment(c.shown_start_wall(), moment_);
       return cell::of_text(moment_);
     case col::time_ns:
-      return cell::of(c.has_start() ? c.start_wall() : 0);
+      return cell::of(c.shown_start_wall());
     case col::function:
       return text_of(function_name(c));
     case col::family:

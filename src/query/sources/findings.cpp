@@ -53,9 +53,9 @@ class flattener {
   /// Looks up the calls that the rows of one tape name.
   void find_calls(const tape::reader& tape) {
     std::map<model::call_number, evidence_call> found;
-    model::call_stream calls(tape);
+    model::call_stream calls(tape, tape::record_bodies::left_out);
     while (const auto* c = wanted_.empty() ? nullptr : calls.next()) {
-      if (wanted_.erase(c->number) != 0) found[c->number] = {id_of(*c), c->has_start() ? c->start_wall() : 0};
+      if (wanted_.erase(c->number) != 0) found[c->number] = {id_of(*c), c->shown_start_wall()};
     }
     for (const auto& [row, number] : rows_) {
       const auto i = found.find(number);
