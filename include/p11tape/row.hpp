@@ -142,6 +142,9 @@ struct field {
   shape kind = shape::number;
   flow way = flow::none;
   redaction_class secret = redaction_class::scalar;
+
+  /// Alike in all that is said of it, and in what that means: its type can mean something else on another tape.
+  friend bool operator==(const field&, const field&) = default;
 };
 
 /// Called where a row makes no sense while the compiler evaluates it: the call is what stops the compilation, with

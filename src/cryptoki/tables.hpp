@@ -69,7 +69,16 @@ inline constexpr function_row functions[] = {
 inline constexpr std::size_t function_count = std::size(functions);
 static_assert(function_count == 104);
 
-constexpr const function_row& row(function f) noexcept { return functions[static_cast<std::size_t>(f)]; }
+/// A number for a function that is none of the standard's: a tape of another version can hold one.
+inline constexpr auto unknown_function = static_cast<function>(function_count);
+
+inline constexpr function_row unknown_function_row = {"an unknown function", version::v2_40, "unknown",
+                                                      effect::none,          "none",         {}};
+
+/// The row of any number: beyond the standard's it is that of an unknown function, which has no arguments.
+constexpr const function_row& row(function f) noexcept {
+  return f < unknown_function ? functions[static_cast<std::size_t>(f)] : unknown_function_row;
+}
 
 /// How many functions a list of each version holds: 68, 92, 104.
 constexpr std::size_t functions_in(version v) noexcept {

@@ -22,9 +22,7 @@ std::string mechanism(u64 type) {
   return name.empty() ? "mechanism " + hex(type) : name;
 }
 
-std::string name_of(cryptoki::function f) {
-  return f == model::unknown_function ? "an unknown function" : std::string(cryptoki::row(f).name);
-}
+std::string name_of(cryptoki::function f) { return std::string(cryptoki::row(f).name); }
 
 std::string user_name(u64 user) {
   switch (user) {

@@ -69,8 +69,10 @@ void place(function_role& r, const field& f, std::int8_t i) noexcept {
       if (f.type == "CK_FLAGS") put_first(r.flags, ignored, i);
       break;
     case shape::numbers:
-      if (comes_out && (f.meaning == "session" || f.meaning == "object" || f.meaning == "slot"))
+      if (comes_out && (f.meaning == "session" || f.meaning == "object" || f.meaning == "slot")) {
+        if (r.result < 0) r.result_count = f.count;
         put_first(r.result, r.more_result, i);
+      }
       break;
     case shape::mechanism:
       put_first(r.mechanism, ignored, i);

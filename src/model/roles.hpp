@@ -30,8 +30,7 @@ inline constexpr std::size_t operations = static_cast<std::size_t>(operation::no
 /// "a search", "signing" ...
 const char* name_of(operation o) noexcept;
 
-/// A number for a function that is none of this program's.
-inline constexpr auto unknown_function = static_cast<cryptoki::function>(cryptoki::function_count);
+using cryptoki::unknown_function;
 
 /// Indexes of arguments; -1 where the function has none of the kind.
 struct function_role {
@@ -54,7 +53,8 @@ struct function_role {
   std::int8_t input_length = -1;  ///< what counts it
   std::int8_t output = -1;        ///< the first byte string that comes out
   std::int8_t output_length = -1;
-  std::int8_t result = -1;  ///< the first handle that comes out: session, object, or several
+  std::int8_t result = -1;        ///< the first handle that comes out: session, object, or several
+  std::int8_t result_count = -1;  ///< what counts them
   std::int8_t more_result = -1;
 };
 

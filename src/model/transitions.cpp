@@ -393,7 +393,7 @@ void state::transitions::search_step(recorded_process& in, session& s, const cal
   s.of(operation::search).touched = true;
   const auto all = output_numbers(c, f.role->result);
   // The count is an output of its own: it stands also where it is not proven that the module wrote the handles.
-  const auto counter = cryptoki::row(f.role->which).arguments[static_cast<std::size_t>(f.role->result)].count;
+  const auto counter = f.role->result_count;
   tape::item_view count;
   const bool counted = counter >= 0 && c.result().find(static_cast<std::size_t>(counter), count);
   const bool proven = counted && !count.is_unproven() && count.form == tape::item_form::number;

@@ -4,18 +4,12 @@
 #include <algorithm>
 
 #include "model/call_stream.hpp"
+#include "model/same_rows.hpp"
 #include "player/recording_index.hpp"
 #include "player/struct_remap.hpp"
 
 namespace p11tape::player {
 namespace {
-
-// True where the tape's row has the arguments that ours has: else its records cannot be read by our rows.
-bool same_row(const tape::function_info& theirs, cryptoki::function f) {
-  const auto ours = cryptoki::row(f).arguments;
-  return std::equal(theirs.arguments.begin(), theirs.arguments.end(), ours.begin(), ours.end(),
-                    [](const auto& a, const auto& b) { return a.name == b.name && a.type == b.type; });
-}
 
 std::string count_of(u64 n, const char* what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
@@ -54,8 +48,7 @@ story::story(const std::string& file) : objects(1), by_function(cryptoki::functi
   while (const auto* c = stream.next()) {
     if (c->depth != 0) continue;  // what the module asked itself is no question of the client's
     const bool known = c->function != nullptr && c->function_number < roles_.size() &&
-                       roles_[c->function_number].which != model::unknown_function &&
-                       same_row(*c->function, roles_[c->function_number].which);
+                       model::same_row(*c->function, roles_[c->function_number].which);
     if (!known || !c->begun() || c->enter.body_lost || c->leave.body_lost) {
       ++strangers;
       continue;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cryptoki/tables.hpp"
+#include "model/same_rows.hpp"
 
 namespace p11tape::player {
 namespace {
@@ -52,11 +53,6 @@ void items(bytes rest, const std::vector<u32>& ours, int depth) {
   }
 }
 
-bool same_fields(std::span<const cryptoki::field> a, std::span<const cryptoki::field> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const auto& x, const auto& y) { return x.name == y.name && x.type == y.type; });
-}
-
 }  // namespace
 
 std::vector<u32> our_numbers(const tape::schema& theirs) {
@@ -64,7 +60,7 @@ std::vector<u32> our_numbers(const tape::schema& theirs) {
   bool differ = false;
   for (const auto& s : theirs.structs()) {
     const auto n = cryptoki::record_named(s.name);
-    const bool known = n != cryptoki::record_count && same_fields(s.fields, cryptoki::records[n].fields);
+    const bool known = n != cryptoki::record_count && model::same_fields(s.fields, cryptoki::records[n].fields);
     differ = differ || !known || n != ours.size();
     ours.push_back(known ? static_cast<u32>(n) : no_struct);
   }

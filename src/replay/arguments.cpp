@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cryptoki/call.hpp"
+#include "model/same_rows.hpp"
 #include "replay/callbacks.hpp"
 
 namespace p11tape::replay {
@@ -24,14 +25,10 @@ using tape::u64;
 
 constexpr unsigned deepest = 8;
 constexpr u64 unavailable = CK_UNAVAILABLE_INFORMATION;
+static_assert(std::ranges::all_of(cryptoki::functions,
+                                  [](const auto& f) { return f.arguments.size() <= most_arguments; }));
 // No PIN of anybody's, it is to be hoped, and no token's default.
 constexpr std::string_view wrong_pin = "7391468250";
-
-bool same_fields(std::span<const field> a, std::span<const field> b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const field& x, const field& y) {
-    return x.name == y.name && x.type == y.type && x.notes == y.notes && !x.broken;
-  });
-}
 
 bool is_input(flow w) noexcept { return w == flow::in || w == flow::inout; }
 
@@ -136,7 +133,7 @@ class builder {
     const auto number = cryptoki::record_named(on_tape->name);
     if (number == cryptoki::record_count) return nullptr;
     const auto& ours = cryptoki::records[number];
-    return same_fields(on_tape->fields, ours.fields) ? &ours : nullptr;
+    return model::same_fields(on_tape->fields, ours.fields) ? &ours : nullptr;
   }
 
   // Of a field that nothing counts.
@@ -464,11 +461,6 @@ class builder {
 };
 
 }  // namespace
-
-bool same_row(const tape::function_info& on_tape, cryptoki::function f) noexcept {
-  const auto& mine = cryptoki::row(f).arguments;
-  return mine.size() <= most_arguments && same_fields(on_tape.arguments, mine);
-}
 
 skip_reason build_arguments(const tape::schema& rows, const tape::fields_view& recorded, std::string_view pin,
                             translator& handles, arena& memory, argument_list& out) {

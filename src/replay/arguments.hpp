@@ -20,9 +20,6 @@ namespace p11tape::replay {
 
 inline constexpr std::size_t most_arguments = 16;
 
-/// True where the tape describes the function as this program does: then it can be called.
-bool same_row(const tape::function_info& on_tape, cryptoki::function f) noexcept;
-
 /// Who knows what a recorded handle is now.
 class translator {
  public:

@@ -41,12 +41,34 @@ void put(std::string& bytes, std::size_t at, std::uint64_t value, std::size_t si
   if (at + size <= bytes.size()) std::memcpy(bytes.data() + at, &value, size);
 }
 
+// Two words of the tape's description of itself change places: it still parses, but a function has another's name, effect
+// or argument.
+void exchange_words(std::string& bytes, std::mt19937_64& random) {
+  const auto is_text = [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); };
+  const auto inside = bytes.find("\nF C_");
+  if (inside == std::string::npos) return;
+  auto first = bytes.begin() + static_cast<std::ptrdiff_t>(inside), last = first;
+  while (first != bytes.begin() && is_text(*(first - 1))) --first;
+  while (last != bytes.end() && is_text(*last)) ++last;
+  const auto word = [&] {
+    auto begin = first + static_cast<std::ptrdiff_t>(below(random, static_cast<std::size_t>(last - first)));
+    while (begin != first && *(begin - 1) > ' ') --begin;
+    return std::pair(begin, std::find_if(begin, last, [](char c) { return c <= ' '; }));
+  };
+  auto a = word(), b = word();
+  if (b.first < a.first) std::swap(a, b);
+  if (a.second > b.first) return;  // the same one
+  const auto exchanged =
+      std::string(b.first, b.second) + std::string(a.second, b.first) + std::string(a.first, a.second);
+  std::copy(exchanged.begin(), exchanged.end(), a.first);
+}
+
 }  // namespace
 
 void mutate(std::string& bytes, std::mt19937_64& random) {
   for (auto changes = 1 + below(random, 8); changes > 0 && !bytes.empty(); --changes) {
     const auto at = somewhere(bytes, random);
-    switch (below(random, 9)) {
+    switch (below(random, 10)) {
       case 0:
         bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(random, 8)));
         break;
@@ -75,6 +97,9 @@ void mutate(std::string& bytes, std::mt19937_64& random) {
         std::memmove(bytes.data() + to, bytes.data() + from, size);
         break;
       }
+      case 8:
+        for (auto times = 1 + below(random, 4); times > 0; --times) exchange_words(bytes, random);
+        break;
       default:
         std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at),
                     std::min<std::size_t>(below(random, 64), bytes.size() - at), static_cast<char>(random()));

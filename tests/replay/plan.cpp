@@ -39,6 +39,36 @@ TEST_CASE("a handle that is used again is another session") {
   }
 }
 
+TEST_CASE("a call is made only if the tape describes its function as this program does") {
+  const auto reason_by = [](std::string_view from, std::string_view to, const replay::choice& how = {}) {
+    tape_builder tape;
+    const auto at = tape.schema.find(from);
+    REQUIRE(at != std::string::npos);
+    tape.schema.replace(at, from.size(), to);
+    auto& c = tape.chunk();
+    initialize(c, 1);
+    open_session(c, 2, 7);
+    c.enter("C_SetPIN", 3).words({7, 0, 4, 0, 4});
+    c.leave("C_SetPIN", 3, CKR_OK);
+    return why(planned(tape, how), 2).what;
+  };
+  replay::choice bold;
+  bold.allow_writes = true;
+  constexpr std::string_view row = "F C_SetPIN v2_40 login set_pin\n";
+  CHECK(reason_by(row, row) == reason::write);
+  CHECK(reason_by(row, row, bold) == reason::none);
+  // Another effect would hide that it writes.
+  CHECK(reason_by(row, "F C_SetPIN v2_40 login none\n", bold) == reason::not_described);
+  CHECK(reason_by(row, "F C_SetPIN v2_40 session set_pin\n", bold) == reason::not_described);
+  CHECK(reason_by(row, "F C_SetNIP v2_40 login set_pin\n", bold) == reason::not_described);
+  const auto with_argument = std::string(row) + " CK_ULONG ulExtra\n";
+  CHECK(reason_by(row, with_argument, bold) == reason::not_described);
+  // A type of the same name that means something else: an address on the tape would be passed to the module.
+  CHECK(reason_by("T CK_UTF8CHAR_PTR bytes ", "T CK_UTF8CHAR_PTR number ", bold) == reason::not_described);
+  CHECK(reason_by("T CK_SESSION_HANDLE number session", "T CK_SESSION_HANDLE number object", bold) ==
+        reason::not_described);
+}
+
 TEST_CASE("logins: refused ones are not repeated, and none is made without a PIN") {
   tape_builder tape;
   auto& c = tape.chunk();

@@ -68,7 +68,6 @@ constexpr use_row function_uses[] = {
 };
 
 const use_row* find_use(function f) noexcept {
-  if (f == model::unknown_function) return nullptr;
   const auto name = cryptoki::row(f).name;
   for (const auto& u : function_uses)
     if (name.find(u.part) != std::string_view::npos) return &u;

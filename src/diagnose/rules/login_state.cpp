@@ -31,10 +31,10 @@ call_number operation_begun_before(const rule_input& s, const failed_call& i) {
   const auto& first = i.samples.front();
   if (first.user == CKU_SO) return none;
   if (first.operation.active) return first.logged_in ? first.operation.begun_in : none;
-  if (first.session_open || !login_must_hold(s, first.call) || i.which == model::unknown_function) return none;
+  if (first.session_open || !login_must_hold(s, first.call)) return none;
   const auto& row = cryptoki::row(i.which);
   for (auto b = first.before.rbegin(); b != first.before.rend(); ++b) {
-    if (b->which == model::unknown_function || !b->ended || b->value != CKR_OK) continue;
+    if (!b->ended || b->value != CKR_OK) continue;
     const auto& other = cryptoki::row(b->which);
     if (other.family == row.family && other.does == cryptoki::effect::begin) return b->call;
   }

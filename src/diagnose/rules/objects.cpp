@@ -85,7 +85,7 @@ void attribute_refused(const rule_input& s, const rule& r, findings& out) {
 
 void template_refused(const rule_input& s, const rule& r, findings& out) {
   for (const auto& i : s.d.failed_calls.all()) {
-    const auto does = i.which == model::unknown_function ? cryptoki::effect::none : cryptoki::row(i.which).does;
+    const auto does = cryptoki::row(i.which).does;
     const bool makes = does == cryptoki::effect::create_object || does == cryptoki::effect::modify_object;
     if (!makes) continue;
     const auto& first = i.samples.front();

@@ -17,7 +17,7 @@ namespace {
 using cryptoki::effect;
 using cryptoki::function;
 
-effect does(function f) noexcept { return f == model::unknown_function ? effect::none : cryptoki::row(f).does; }
+effect does(function f) noexcept { return cryptoki::row(f).does; }
 
 std::string key_of(const sample& s) { return s.key ? s.key_name : std::string("the key"); }
 

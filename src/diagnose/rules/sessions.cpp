@@ -23,7 +23,6 @@ constexpr u64 many_sessions = 64;
 constexpr u64 few_sessions = 8;  // fewer are no reason to run out
 
 bool closes(function f) noexcept {
-  if (f == model::unknown_function) return false;
   const auto does = cryptoki::row(f).does;
   return does == effect::close_session || does == effect::close_all_sessions || does == effect::logout ||
          does == effect::finalize;
