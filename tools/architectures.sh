@@ -131,11 +131,12 @@ shipped_targets() {
   [[ $1 == i386 ]] || printf '%s\n' p11tape_player_module p11tape p11tape-ship
 }
 
-# build_for ARCH BUILD TARGET...: builds them as they are shipped, with names of files that do not tell where that was.
+# build_for ARCH BUILD TARGET...: builds them as they are shipped, with names of files that do not tell where that was. With
+# `optimisation` set, otherwise optimised.
 build_for() {
   local arch=$1 build=$2 flags runner options=()
   shift 2
-  flags="-O2 -g1 -DNDEBUG -ffile-prefix-map=$root=. -ffile-prefix-map=$build=build"
+  flags="${optimisation:--O2 -g1} -DNDEBUG -ffile-prefix-map=$root=. -ffile-prefix-map=$build=build"
   say "Building for $arch"
   # The program of another architecture writes its manual pages when it is built, and tests say then what they are.
   if [[ $arch != "$native" ]]; then

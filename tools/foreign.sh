@@ -122,9 +122,9 @@ try_foreign() {
 }
 
 # quick_foreign ARCH BUILD: what every run of the tests does, with the recorder, the program and unit tests of the table that both
-# are made from. BUILD is this machine's.
+# are made from. BUILD is this machine's. The third argument is where to build.
 quick_foreign() {
-  local arch=$1 here=$2 build=$cache/build-$1 targets=(p11tape_shim unit-cryptoki) runner file
+  local arch=$1 here=$2 build=${3:-$cache/build-$1} targets=(p11tape_shim unit-cryptoki) runner file
   [[ $arch == i386 ]] || targets+=(p11tape)
   build_for "$arch" "$build" "${targets[@]}"
   for file in $(shipped_files "$build"); do meets_floor "$file"; done
