@@ -8,10 +8,10 @@
 #include "capture/host/clock.hpp"
 #include "capture/host/message.hpp"
 #include "capture/host/signals_deferred.hpp"
-#include "capture/live_log.hpp"
 #include "capture/make_tape.hpp"
 #include "capture/plain_call.hpp"
 #include "capture/recorder_state.hpp"
+#include "capture/start_live_log.hpp"
 #include "capture/write_record.hpp"
 
 namespace p11tape::capture {

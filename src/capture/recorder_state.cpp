@@ -11,9 +11,9 @@
 
 #include "capture/host/clock.hpp"
 #include "capture/host/signals_deferred.hpp"
-#include "capture/live_log.hpp"
 #include "capture/make_tape.hpp"
 #include "capture/recorder.hpp"
+#include "capture/start_live_log.hpp"
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::capture {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 #include "clients/secret_buffer.hpp"
 
 namespace p11tape::clients {

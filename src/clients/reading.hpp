@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 #include "clients/password.hpp"
 #include "clients/secret_buffer.hpp"
 #include "label/token_label.hpp"

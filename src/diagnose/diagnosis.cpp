@@ -16,7 +16,7 @@ struct cause_row {
 
 constexpr cause_row causes[] = {
 #define CAUSE(root, consequence) {rule_id::root, rule_id::consequence},
-#include "diagnose/tables/caused_findings.def"
+#include "diagnose/tables/findings_caused_by_others.def"
 #undef CAUSE
 };
 

@@ -30,7 +30,7 @@ void add_times(diagnosis& d, std::span<const process_facts> all) {
     if (all[i].tape == nullptr) continue;
     auto last = model::call_number(none);  // that has to be looked for
     for (auto& [call, wall] : calls[i]) {
-      if (const auto known = all[i].last_starts.of(call))
+      if (const auto known = all[i].start_times_of_last_calls.of(call))
         wall = *known;
       else
         last = call;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row a cause, so that doctor, diagnose and the documentation use the same words.
 #include "label/verdict_text.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "log/write.hpp"
+#include "log/write_quietly.hpp"
 #include "tape/open_directory.hpp"
 #include "tape/raw_syscalls.hpp"
 

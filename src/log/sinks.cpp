@@ -11,7 +11,7 @@
 #include <ctime>
 
 #include "log/file_sink.hpp"
-#include "log/write.hpp"
+#include "log/write_quietly.hpp"
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::log {

@@ -7,7 +7,7 @@
 #include "model/state.hpp"
 #include "text/numbers.hpp"
 #include "text/safe.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::model {
 namespace {

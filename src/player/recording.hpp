@@ -16,7 +16,7 @@
 #include "model/roles.hpp"
 #include "p11tape/tape.hpp"
 #include "player/match_key.hpp"
-#include "reencode/live_call_as_recorded.hpp"
+#include "reencode/encode_as_recorder_would.hpp"
 
 namespace p11tape::player {
 

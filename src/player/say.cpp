@@ -11,7 +11,7 @@
 #include <set>
 #include <string_view>
 
-#include "log/write.hpp"
+#include "log/write_quietly.hpp"
 
 namespace p11tape::player {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "card/description.hpp"
 #include "diagnose/pkcs11_phrases.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::profile {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "render/words.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::render {
 namespace {

@@ -2,7 +2,7 @@
 #include "replay/handles.hpp"
 
 #include "model/extract.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::replay {
 

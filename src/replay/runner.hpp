@@ -3,7 +3,7 @@
 #pragma once
 
 #include "diff/compare.hpp"
-#include "reencode/live_call_as_recorded.hpp"
+#include "reencode/encode_as_recorder_would.hpp"
 #include "replay/order.hpp"
 #include "replay/replay.hpp"
 

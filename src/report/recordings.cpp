@@ -4,7 +4,7 @@
 #include "profile/report.hpp"
 #include "render/words.hpp"
 #include "report/sections.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 #include "view/completeness.hpp"
 
 namespace p11tape::report {

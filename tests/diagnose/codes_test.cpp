@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 #include "cryptoki/tables.hpp"
 #include "diagnose/facts/mq_error_log.hpp"
 #include "diagnose/report/explain.hpp"

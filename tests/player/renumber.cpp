@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "player/struct_remap.hpp"
-#include "reencode/live_call_as_recorded.hpp"
+#include "reencode/encode_as_recorder_would.hpp"
 
 using namespace p11tape;
 

@@ -15,7 +15,7 @@
 
 #include "capture/host/signals_deferred.hpp"
 #include "cryptoki/pin_text.hpp"
-#include "log/write.hpp"
+#include "log/write_quietly.hpp"
 #include "tape/raw_syscalls.hpp"
 
 namespace p11tape::capture {

@@ -211,7 +211,7 @@ void add_show(CLI::App& app, status& result) {
   command->add_option("--color", o->colour, "When to use colour")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->type_name("auto|always|never");
-  command->footer("Fields of an expression (-e):\n" + view::expression::help() +
+  command->footer("Fields of an expression (-e):\n" + call_condition::help() +
                   "Operators: = != < <= > >= and ~ for patterns with * and ?; and, or, not, parentheses.\n"
                   "Examples:\n"
                   "  p11tape show --errors --since 1h\n"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/support/call_condition.hpp"
 #include "cli/support/filter.hpp"
 #include "cli/support/selection.hpp"
-#include "view/expression.hpp"
 
 namespace p11tape::cli {
 
@@ -33,7 +33,7 @@ class show_filter {
   std::string slower_than_, from_, to_;
   selection about_;
   call_filter plain_;
-  view::expression condition_;
+  call_condition condition_;
   std::vector<std::pair<std::size_t, model::call_number>> calls_;  // with the index of the tape
 };
 

@@ -8,7 +8,7 @@
 #include "diagnose/pkcs11_phrases.hpp"
 #include "render/words.hpp"
 #include "text/json_writer.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 #include "text/times.hpp"
 
 namespace p11tape::cli {

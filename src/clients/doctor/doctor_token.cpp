@@ -8,7 +8,7 @@
 #include "clients/label_setting.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "text/nearest.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::clients {
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 
 namespace p11tape::clients {
 

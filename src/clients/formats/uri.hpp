@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 #include "clients/password.hpp"
 
 namespace p11tape::clients {

@@ -118,7 +118,7 @@ process_facts collect(const tape::reader& tape, std::size_t index, std::vector<w
     d.concurrent_calls.see(now);
     d.unreturned.see(now);
     d.pace.see(now);
-    d.last_starts.see(*call);
+    d.start_times_of_last_calls.see(*call);
     if (!d.windows.empty()) filler.see(now);
     bytes += call->enter.stored + call->leave.stored;
     if (watching != nullptr) watching->see(now, card.exchanges());

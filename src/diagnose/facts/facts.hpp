@@ -15,13 +15,13 @@
 #include "diagnose/facts/initialization.hpp"
 #include "diagnose/facts/interleaved_operations.hpp"
 #include "diagnose/facts/key_uses.hpp"
-#include "diagnose/facts/last_starts.hpp"
 #include "diagnose/facts/logins.hpp"
 #include "diagnose/facts/module_conformance.hpp"
 #include "diagnose/facts/objects.hpp"
 #include "diagnose/facts/session_counts.hpp"
 #include "diagnose/facts/session_objects.hpp"
 #include "diagnose/facts/slot_queries.hpp"
+#include "diagnose/facts/start_times_of_last_calls.hpp"
 #include "diagnose/facts/timing.hpp"
 #include "diagnose/facts/unreturned_calls.hpp"
 #include "label/token_label.hpp"
@@ -66,7 +66,7 @@ struct process_facts {
   diagnose::concurrent_calls concurrent_calls;
   diagnose::unreturned_calls unreturned;
   diagnose::pace pace;
-  diagnose::last_starts last_starts;
+  diagnose::start_times_of_last_calls start_times_of_last_calls;
   std::map<slot_id, model::slot> slots;  ///< as last seen
   std::vector<slot_id> listed_slots;     ///< as C_GetSlotList last returned them
   u64 card_resets = 0;                   ///< how often PC/SC said that another program had reset the card

@@ -5,7 +5,7 @@
 
 #include "cryptoki/pkcs11.hpp"
 #include "model/extract.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::diagnose {
 namespace {

@@ -2,7 +2,7 @@
 #include "diagnose/facts/logins.hpp"
 
 #include "cryptoki/pkcs11.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::diagnose {
 

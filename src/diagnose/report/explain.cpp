@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "card/status.hpp"
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 #include "cryptoki/extra_names.hpp"
 #include "cryptoki/pkcs11.hpp"
 #include "diagnose/pkcs11_phrases.hpp"

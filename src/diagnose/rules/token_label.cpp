@@ -8,7 +8,7 @@
 #include "diagnose/rules/module_habits.hpp"
 #include "diagnose/rules/rules.hpp"
 #include "diagnose/suggested_commands.hpp"
-#include "text/slot.hpp"
+#include "text/slot_number.hpp"
 
 namespace p11tape::diagnose::rule_functions {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "view/expression.hpp"
+#include "cli/support/call_condition.hpp"
 
 #include <fnmatch.h>
 
@@ -7,16 +7,16 @@
 #include <charconv>
 #include <vector>
 
+#include "cli/support/call_condition_fields.hpp"
 #include "cryptoki/tables.hpp"
 #include "text/parse_time.hpp"
-#include "view/expression_fields.hpp"
 
-namespace p11tape::view {
+namespace p11tape::cli {
 
 enum class node_kind : std::uint8_t { all, any, negated, condition };
 enum class comparison : std::uint8_t { equal, unequal, less, at_most, more, at_least, like };
 
-struct expression::node {
+struct call_condition::node {
   node_kind kind = node_kind::condition;
   std::vector<std::unique_ptr<node>> parts;
   const call_field* field = nullptr;
@@ -27,7 +27,7 @@ struct expression::node {
 
 namespace {
 
-using node = expression::node;
+using node = call_condition::node;
 
 // An error at a place of the text.
 struct mistake {
@@ -195,8 +195,8 @@ class parser {
     }
     const bool hex = text.starts_with("0x") || text.starts_with("0X");
     const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data() + (hex ? 2 : 0), end, n.number, hex ? 16 : 10);
-    if (error == std::errc() && stop == end) return;
+    const auto [after, error] = std::from_chars(text.data() + (hex ? 2 : 0), end, n.number, hex ? 16 : 10);
+    if (error == std::errc() && after == end) return;
     if (!f.group.empty() && cryptoki::value_of(text, n.number)) return;
     throw mistake{place, "\"" + text + "\" is not a number" + (f.group.empty() ? "" : " or a known name")};
   }
@@ -267,18 +267,18 @@ bool asks_context(const node& n) {
 
 }  // namespace
 
-expression::expression() = default;
-expression::~expression() = default;
-expression::expression(expression&&) noexcept = default;
-expression& expression::operator=(expression&&) noexcept = default;
+call_condition::call_condition() = default;
+call_condition::~call_condition() = default;
+call_condition::call_condition(call_condition&&) noexcept = default;
+call_condition& call_condition::operator=(call_condition&&) noexcept = default;
 
-std::string expression::parse(std::string_view text) {
+std::string call_condition::parse(std::string_view text) {
   root_.reset();
   needs_context_ = false;
   return require(text);
 }
 
-std::string expression::require(std::string_view text) {
+std::string call_condition::require(std::string_view text) {
   try {
     auto more = parser(text).whole();
     needs_context_ |= asks_context(*more);
@@ -297,11 +297,11 @@ std::string expression::require(std::string_view text) {
   }
 }
 
-bool expression::matches(const model::call& call, const model::call_context* now) const {
+bool call_condition::matches(const model::call& call, const model::call_context* now) const {
   return root_ == nullptr || evaluate(*root_, call, now);
 }
 
-std::string expression::help() {
+std::string call_condition::help() {
   std::string out;
   for (const auto& f : call_fields()) {
     out += "  ";
@@ -313,4 +313,4 @@ std::string expression::help() {
   return out;
 }
 
-}  // namespace p11tape::view
+}  // namespace p11tape::cli

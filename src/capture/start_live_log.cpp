@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capture/live_log.hpp"
+#include "capture/start_live_log.hpp"
 
 #include "capture/host/message.hpp"
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "capture/settings/settings.hpp"
-#include "log/log.hpp"
+#include "log/live_log.hpp"
 
 namespace p11tape::capture {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "view/expression_fields.hpp"
+#include "cli/support/call_condition_fields.hpp"
 
 #include "view/completeness.hpp"
 
-namespace p11tape::view {
+namespace p11tape::cli {
 namespace {
 
 using model::call;
@@ -51,7 +51,7 @@ constexpr call_field fields[] = {
     {"pid", field_kind::number, "", false, "Process id",
      [](const call& c, const call_context*) { return number(c.tape->header().pid); }},
     {"program", field_kind::text, "", false, "File name of the program",
-     [](const call& c, const call_context*) { return text(program_of(*c.tape)); }},
+     [](const call& c, const call_context*) { return text(view::program_of(*c.tape)); }},
     {"slot", field_kind::number, "", true, "Slot id",
      [](const call&, const call_context* now) { return known(now->slot_id); }},
     {"token", field_kind::text, "", true, "Label of the token",
@@ -80,4 +80,4 @@ constexpr call_field fields[] = {
 
 std::span<const call_field> call_fields() noexcept { return fields; }
 
-}  // namespace p11tape::view
+}  // namespace p11tape::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "log/write.hpp"
+#include "log/write_quietly.hpp"
 #include "tape/raw_syscalls.hpp"
 
 #include <poll.h>

@@ -10,7 +10,7 @@
 
 #include "model/state.hpp"
 
-namespace p11tape::view {
+namespace p11tape::cli {
 
 enum class field_kind : std::uint8_t {
   number,    ///< decimal, 0x1F, or a name of `group`
@@ -36,4 +36,4 @@ struct call_field {
 
 std::span<const call_field> call_fields() noexcept;
 
-}  // namespace p11tape::view
+}  // namespace p11tape::cli

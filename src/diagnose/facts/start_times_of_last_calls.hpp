@@ -9,7 +9,7 @@
 
 namespace p11tape::diagnose {
 
-class last_starts {
+class start_times_of_last_calls {
  public:
   void see(const model::call& c) noexcept {
     last_ = c.number;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rows of findings.def as a table.
-#include "clients/finding.hpp"
+#include "clients/config_finding.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -13,7 +13,7 @@ enum class on_swap { allows, blocks };
 
 constexpr finding_row rows[] = {
 #define FINDING(id, level, swap, title, advice) {#id, severity::level, on_swap::swap == on_swap::blocks, title, advice},
-#include "clients/findings.def"
+#include "clients/config_findings.def"
 #undef FINDING
 };
 

@@ -17,7 +17,7 @@ std::string_view name_of(severity s) noexcept;
 
 enum class code : std::uint16_t {
 #define FINDING(id, level, swap, title, advice) id,
-#include "clients/findings.def"
+#include "clients/config_findings.def"
 #undef FINDING
 };
 

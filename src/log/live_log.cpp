@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "log/log.hpp"
+#include "log/live_log.hpp"
 
 #include <spdlog/logger.h>
 #include <unistd.h>

@@ -8,7 +8,7 @@
 //
 // `||`, `&&` and `!` mean the same as the words. A value is a word, or a text in single or double quotes; `~` matches a
 // pattern with * and ?. A field that a call does not have (the token of C_Initialize) matches no condition but its
-// negation. expression::help() lists the fields.
+// negation. call_condition::help() lists the fields.
 #pragma once
 
 #include <memory>
@@ -18,14 +18,14 @@
 #include "model/call.hpp"
 #include "model/state.hpp"
 
-namespace p11tape::view {
+namespace p11tape::cli {
 
-class expression {
+class call_condition {
  public:
-  expression();
-  ~expression();
-  expression(expression&&) noexcept;
-  expression& operator=(expression&&) noexcept;
+  call_condition();
+  ~call_condition();
+  call_condition(call_condition&&) noexcept;
+  call_condition& operator=(call_condition&&) noexcept;
 
   /// Replaces the condition by the one that `text` states. Returns "", or what is wrong and where, in two lines: the
   /// second is `text` with a caret under the place.
@@ -52,4 +52,4 @@ class expression {
   bool needs_context_ = false;
 };
 
-}  // namespace p11tape::view
+}  // namespace p11tape::cli
