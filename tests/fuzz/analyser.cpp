@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Damaged tapes through the diagnosis, the profile, the page and the query tables.
+// Damaged tapes through all that analyses tapes: diagnosis, profile, page, query, export, diff and scrub.
 
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "diff/report.hpp"
+#include "export/formats.hpp"
 #include "p11tape/tape.hpp"
 #include "profile/report.hpp"
 #include "query/engine/database.hpp"
 #include "query/model.hpp"
 #include "query/named.hpp"
 #include "report/report.hpp"
+#include "scrub/copy.hpp"
 #include "tapes.hpp"
 
 namespace {
@@ -15,8 +24,8 @@ using namespace p11tape;
 
 constexpr const char* help =
     "Usage: fuzz_analyser [--seconds N] [--seed N | --only N] [TAPE...]\n"
-    "Diagnoses, profiles and queries damaged copies of the tapes; without tapes, of one that holds a call of every\n"
-    "function.\n";
+    "Diagnoses, profiles, queries, exports, compares and scrubs damaged copies of the tapes; without tapes, of one that\n"
+    "holds a call of every function.\n";
 
 // A tape of some hundred calls is worth some hundred KiB of text.
 constexpr std::size_t most_text = std::size_t{64} << 20;
@@ -67,10 +76,67 @@ std::size_t queried(const tape::reader& tape, std::mt19937_64& random) {
   return to.size;
 }
 
+std::size_t exported(const tape::reader& tape, std::mt19937_64& random) {
+  const tape::reader* const tapes[] = {&tape};
+  const auto formats = exporting::formats();
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* const to = open_memstream(&text, &size);
+  try {
+    formats[random() % formats.size()].write(std::span(tapes), {}, to);
+  } catch (...) {
+    std::fclose(to);
+    std::free(text);
+    throw;
+  }
+  std::fclose(to);
+  std::free(text);
+  return size;
+}
+
+// With another copy of it: what is compared must be found in both.
+std::size_t compared(const tape::reader& tape, const std::string& path, std::mt19937_64& random) {
+  const tape::reader again(path);
+  const auto found = diff::compare_tapes(tape, again, 10000, [](tape::u64) {});
+  std::string text;
+  const diff::diff_context around{.a = &tape, .b = &again};
+  random() % 2 == 0 ? diff::append_diff_text(found, around, text) : diff::append_diff_json(found, around, text);
+  return text.size();
+}
+
+// The copy can be read, and its records are whole. Its header and its schema are the damaged ones.
+std::string scrubbed(const tape::reader& tape, std::mt19937_64& random) {
+  const auto to = std::filesystem::temp_directory_path() / ("p11tape-fuzz-" + std::to_string(getpid()));
+  std::string wrong;
+  scrub::write_copy(tape, to, random() % scrub::profiles.size());
+  const tape::reader copy(to);
+  for (std::size_t t = 0; t < copy.threads().size(); ++t)
+    for (auto [records, r] = std::pair(copy.records(t), tape::record_view()); records.next(r);) continue;
+  const auto& d = copy.damage();
+  if ((d.skipped_bytes | d.cut_chunks | d.bad_records | d.lost_parts) != 0) wrong = "the scrubbed copy is damaged";
+  unlink(to.c_str());
+  return wrong;
+}
+
 std::string analyse(const std::string& path, std::mt19937_64& random) {
   try {
     const tape::reader tape(path);
-    const auto size = random() % 3 == 0 ? queried(tape, random) : diagnosed_and_profiled(tape, random);
+    std::size_t size = 0;
+    switch (random() % 8) {
+      case 0:
+        size = queried(tape, random);
+        break;
+      case 1:
+        size = exported(tape, random);
+        break;
+      case 2:
+        size = compared(tape, path, random);
+        break;
+      case 3:
+        return scrubbed(tape, random);
+      default:
+        size = diagnosed_and_profiled(tape, random);
+    }
     return size > most_text ? "the text is far too long" : "";
   } catch (const tape::tape_error&) {
     return {};  // a reason: that is an answer too
