@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of findings.def as a table.
+// The rows of config_findings.def as a table.
 #include "clients/config_finding.hpp"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ constexpr bool ascending() {
     if (!(rows[i - 1].id < rows[i].id)) return false;
   return true;
 }
-static_assert(ascending(), "the rows of findings.def must be sorted by ID, which must be unique");
+static_assert(ascending(), "the rows of config_findings.def must be sorted by ID, which must be unique");
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A finding: one thing about a configuration that its owner should know. The rows of findings.def give its fixed part.
+// A finding: one thing about a configuration that its owner should know. The rows of config_findings.def give its fixed part.
 #pragma once
 
 #include <cstddef>

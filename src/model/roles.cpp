@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/roles.hpp"
 
+#include "model/same_rows.hpp"
+
 namespace p11tape::model {
 namespace {
 
@@ -115,6 +117,7 @@ std::vector<function_role> roles_of(const tape::schema& rows) {
   for (const auto& f : rows.functions()) {
     auto& r = all.emplace_back();
     r.which = function_named(f.name);
+    r.same_row = same_row(f, r.which);
     r.does = f.does;
     r.on = operation_of(f);
     for (std::size_t i = 0; i < f.arguments.size() && i < 127; ++i)

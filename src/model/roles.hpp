@@ -35,6 +35,7 @@ using cryptoki::unknown_function;
 /// Indexes of arguments; -1 where the function has none of the kind.
 struct function_role {
   cryptoki::function which = unknown_function;  ///< by name, whatever its number on the tape
+  bool same_row = false;                        ///< the tape describes it as this program does
   cryptoki::effect does = cryptoki::effect::none;
   operation on = operation::no_operation;  ///< the operation that it begins, continues or ends
   std::int8_t session = -1;

@@ -8,10 +8,11 @@
 
 namespace p11tape::model {
 
-/// True where all fields are the same, in the same order.
-bool same_fields(std::span<const cryptoki::field> a, std::span<const cryptoki::field> b) noexcept;
-
-/// True where the tape's row has our name, effect, family and arguments. False for an unknown function.
+/// True where the tape's row has our name, effect, family and arguments. False for an unknown function. Compares names:
+/// function_role::same_row has the answer for each function of a tape.
 bool same_row(const tape::function_info& on_tape, cryptoki::function f) noexcept;
+
+/// Our number of a struct that the tape describes as we do; cryptoki::record_count if there is none.
+std::size_t same_struct(const tape::struct_info& on_tape) noexcept;
 
 }  // namespace p11tape::model

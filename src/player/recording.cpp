@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "model/call_stream.hpp"
-#include "model/same_rows.hpp"
 #include "player/recording_index.hpp"
 #include "player/struct_remap.hpp"
 
@@ -47,8 +46,7 @@ story::story(const std::string& file) : objects(1), by_function(cryptoki::functi
   u64 strangers = 0;
   while (const auto* c = stream.next()) {
     if (c->depth != 0) continue;  // what the module asked itself is no question of the client's
-    const bool known = c->function != nullptr && c->function_number < roles_.size() &&
-                       model::same_row(*c->function, roles_[c->function_number].which);
+    const bool known = c->function_number < roles_.size() && roles_[c->function_number].same_row;
     if (!known || !c->begun() || c->enter.body_lost || c->leave.body_lost) {
       ++strangers;
       continue;

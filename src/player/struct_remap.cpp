@@ -59,8 +59,8 @@ std::vector<u32> our_numbers(const tape::schema& theirs) {
   std::vector<u32> ours;
   bool differ = false;
   for (const auto& s : theirs.structs()) {
-    const auto n = cryptoki::record_named(s.name);
-    const bool known = n != cryptoki::record_count && model::same_fields(s.fields, cryptoki::records[n].fields);
+    const auto n = model::same_struct(s);
+    const bool known = n != cryptoki::record_count;
     differ = differ || !known || n != ours.size();
     ours.push_back(known ? static_cast<u32>(n) : no_struct);
   }

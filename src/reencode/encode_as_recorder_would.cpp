@@ -40,7 +40,7 @@ encoding_room::encoding_room(const recorder_profile& how)
 encoded_call::encoded_call(const encoding_room& room)
     : how_(room.how()),
       scratch_(std::make_unique<capture::scratch>()),
-      rooms_(std::make_unique<capture::output_buffers>()) {}
+      rooms_(std::make_unique<capture::output_rooms>()) {}
 
 // Into a buffer that grows until the record fits; one that is too large for any is shortened, as the recorder does.
 template <class Body>

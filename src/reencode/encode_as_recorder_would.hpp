@@ -58,7 +58,7 @@ class encoded_call {
 
   const capture::encoding& how_;
   std::unique_ptr<capture::scratch> scratch_;
-  std::unique_ptr<capture::output_buffers> rooms_;
+  std::unique_ptr<capture::output_rooms> rooms_;
   capture::known_pages pages_{};
   capture::capacities caps_{};
   buffer enter_, leave_;

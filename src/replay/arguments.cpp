@@ -130,10 +130,8 @@ class builder {
   const cryptoki::record_row* row_of(const tape::nested_view& n) const {
     const auto* on_tape = rows_.structure(n.record);
     if (on_tape == nullptr) return nullptr;
-    const auto number = cryptoki::record_named(on_tape->name);
-    if (number == cryptoki::record_count) return nullptr;
-    const auto& ours = cryptoki::records[number];
-    return model::same_fields(on_tape->fields, ours.fields) ? &ours : nullptr;
+    const auto number = model::same_struct(*on_tape);
+    return number != cryptoki::record_count ? &cryptoki::records[number] : nullptr;
   }
 
   // Of a field that nothing counts.

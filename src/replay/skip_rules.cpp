@@ -2,7 +2,6 @@
 #include "replay/skip_rules.hpp"
 
 #include "cryptoki/pkcs11.hpp"
-#include "model/same_rows.hpp"
 
 namespace p11tape::replay {
 namespace {
@@ -90,7 +89,7 @@ skip_reason possible(const step& s) {
   if (s.call.depth > 0) return {reason::nested, s.call.outer, {}};
   if (s.call.function == nullptr) return {reason::not_described, model::none, {}};
   if (!s.call.begun() || s.call.enter.body_lost) return {reason::no_arguments, model::none, {}};
-  if (!model::same_row(*s.call.function, s.role.which)) return {reason::not_described, model::none, {}};
+  if (!s.role.same_row) return {reason::not_described, model::none, {}};
   if (s.role.does == effect::wait) return {reason::waits, model::none, {}};
   return {};
 }

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -79,19 +79,9 @@ std::size_t queried(const tape::reader& tape, std::mt19937_64& random) {
 std::size_t exported(const tape::reader& tape, std::mt19937_64& random) {
   const tape::reader* const tapes[] = {&tape};
   const auto formats = exporting::formats();
-  char* text = nullptr;
-  std::size_t size = 0;
-  std::FILE* const to = open_memstream(&text, &size);
-  try {
-    formats[random() % formats.size()].write(std::span(tapes), {}, to);
-  } catch (...) {
-    std::fclose(to);
-    std::free(text);
-    throw;
-  }
-  std::fclose(to);
-  std::free(text);
-  return size;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> to(std::tmpfile(), std::fclose);
+  formats[random() % formats.size()].write(std::span(tapes), {}, to.get());
+  return static_cast<std::size_t>(std::ftell(to.get()));
 }
 
 // With another copy of it: what is compared must be found in both.
@@ -106,16 +96,15 @@ std::size_t compared(const tape::reader& tape, const std::string& path, std::mt1
 
 // The copy can be read, and its records are whole. Its header and its schema are the damaged ones.
 std::string scrubbed(const tape::reader& tape, std::mt19937_64& random) {
-  const auto to = std::filesystem::temp_directory_path() / ("p11tape-fuzz-" + std::to_string(getpid()));
-  std::string wrong;
+  const std::string to = std::filesystem::temp_directory_path() / ("p11tape-fuzz-" + std::to_string(getpid()));
+  const std::unique_ptr<const char, int (*)(const char*)> removed(to.c_str(), unlink);
   scrub::write_copy(tape, to, random() % scrub::profiles.size());
   const tape::reader copy(to);
   for (std::size_t t = 0; t < copy.threads().size(); ++t)
     for (auto [records, r] = std::pair(copy.records(t), tape::record_view()); records.next(r);) continue;
   const auto& d = copy.damage();
-  if ((d.skipped_bytes | d.cut_chunks | d.bad_records | d.lost_parts) != 0) wrong = "the scrubbed copy is damaged";
-  unlink(to.c_str());
-  return wrong;
+  const bool damaged = (d.skipped_bytes | d.cut_chunks | d.bad_records | d.lost_parts) != 0;
+  return damaged ? "the scrubbed copy is damaged" : "";
 }
 
 std::string analyse(const std::string& path, std::mt19937_64& random) {

@@ -11,7 +11,7 @@
 #include <bit>
 
 #include "capture/encode/operations.hpp"
-#include "capture/encode/output_buffers.hpp"
+#include "capture/encode/output_rooms.hpp"
 #include "capture/encode/plan.hpp"
 #include "capture/encode/secrets.hpp"
 #include "capture/encode/sink.hpp"
@@ -53,7 +53,7 @@ struct scratch {
 class encoder {
  public:
   /// `depth`: how many calls of the thread are open around this one.
-  encoder(const encoding& how, known_pages& pages, capacities& caps, output_buffers& rooms, u32 depth,
+  encoder(const encoding& how, known_pages& pages, capacities& caps, output_rooms& rooms, u32 depth,
           scratch* room) noexcept
       : how_(how), pages_(pages), caps_(caps), rooms_(rooms, depth), room_(room) {}
 

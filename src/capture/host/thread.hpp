@@ -74,7 +74,7 @@ struct thread_state {
   log::thread_room* log_room;  ///< the live log's
   written last;                ///< kept up to date where there is a live log
   thread_state* next;
-  output_buffers rooms;
+  output_rooms rooms;
   scratch room;
   alignas(8) u8 results[most_results];  ///< what comes of a call before it is appended: the return value, the outputs
 

@@ -17,8 +17,6 @@ namespace {
 using cryptoki::effect;
 using cryptoki::function;
 
-effect does(function f) noexcept { return cryptoki::row(f).does; }
-
 std::string key_of(const sample& s) { return s.key ? s.key_name : std::string("the key"); }
 
 struct use_row {
@@ -132,7 +130,7 @@ void read_inside_search(const rule_input& s, const rule& r, findings& out) {
   const auto& reads = s.d.objects.reads();
   if (reads.in_searches == 0) return;
   for (const auto& i : s.d.failed_calls.all()) {
-    if (does(i.which) != effect::find_step || i.first < reads.first_in_search) continue;
+    if (cryptoki::row(i.which).does != effect::find_step || i.first < reads.first_in_search) continue;
     auto& f = add(out, s, r);
     f.about = topic::object;
     f.say =
@@ -293,7 +291,7 @@ void data_length(const rule_input& s, const rule& r, findings& out) {
            {CKR_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED})) {
     const auto& first = i->samples.front();
     const bool says_so = i->value == CKR_DATA_LEN_RANGE || i->value == CKR_ENCRYPTED_DATA_LEN_RANGE;
-    if (!says_so && !(does(i->which) == effect::single && proven(first))) continue;
+    if (!says_so && !(cryptoki::row(i->which).does == effect::single && proven(first))) continue;
     if (stage_of(i->which) < 5) continue;  // the length of a PIN, or a code that does not fit the function
     auto& f = add(out, s, r);
     f.about = topic::key_use;
@@ -319,7 +317,7 @@ void function_unsupported(const rule_input& s, const rule& r, findings& out) {
   for (const auto* i : s.d.failed_calls.with({CKR_FUNCTION_NOT_SUPPORTED})) {
     names.push_back(name_of(i->which));
     calls.push_back(i->first);
-    switch (does(i->which)) {
+    switch (cryptoki::row(i->which).does) {
       case effect::login:
       case effect::open_session:
       case effect::find_begin:

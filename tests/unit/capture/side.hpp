@@ -36,7 +36,7 @@ struct side {
   std::unique_ptr<pin_memory> pins = std::make_unique<pin_memory>();
   std::unique_ptr<known_values> numbers = std::make_unique<known_values>(), contents = std::make_unique<known_values>();
   std::unique_ptr<known_pages> pages = std::make_unique<known_pages>();
-  std::unique_ptr<output_buffers> rooms = std::make_unique<output_buffers>();
+  std::unique_ptr<output_rooms> rooms = std::make_unique<output_rooms>();
   std::unique_ptr<scratch> room = std::make_unique<scratch>();
   session_mechanisms operations[operation_count]{};
   encoding how{};

@@ -83,7 +83,7 @@ inline constexpr u64 undefined_room = 1;
 constexpr u64 usable(u64 seen) noexcept { return seen > undefined_room ? seen : undefined_room + 1; }
 
 /// The rooms of all calls of a thread: memory alone. room_cursor knows its way around.
-class output_buffers {
+class output_rooms {
  public:
   static constexpr u32 most = 1024;
   static constexpr u32 deepest = 32;
@@ -98,14 +98,14 @@ class output_buffers {
 class room_cursor {
  public:
   /// For a call inside `depth` others.
-  room_cursor(output_buffers& of, u32 depth) noexcept
-      : of_(&of), depth_(depth < output_buffers::deepest ? depth : output_buffers::deepest) {}
+  room_cursor(output_rooms& of, u32 depth) noexcept
+      : of_(&of), depth_(depth < output_rooms::deepest ? depth : output_rooms::deepest) {}
 
   /// At the ENTER.
   void begin() noexcept {
     resume();
     of_->ends_[depth_] = first_;
-    limit_ = depth_ < output_buffers::deepest ? output_buffers::most : 0;
+    limit_ = depth_ < output_rooms::deepest ? output_rooms::most : 0;
   }
 
   /// At the LEAVE.
@@ -156,7 +156,7 @@ class room_cursor {
     return {nullptr, q.next};
   }
 
-  output_buffers* of_;
+  output_rooms* of_;
   u32 depth_, first_ = 0, next_ = 0, limit_ = 0;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capture/encode/output_buffers.hpp"
+#include "capture/encode/output_rooms.hpp"
 
 namespace p11tape::capture {
 
