@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstring>
+#include <vector>
 
 #include "p11tape/layout.hpp"
 
@@ -185,10 +186,10 @@ std::size_t unpack(const std::byte* from, std::size_t size, std::byte* into, std
 
 namespace detail {
 
-/// Unpacks eight words whose sizes are 0 to 8; may read 64 bytes. Answers where the packed bytes end.
-using group_unpacker = const std::byte* (*)(u32 control, const std::byte* from, std::byte* into) noexcept;
-const std::byte* unpack_by_words(u32 control, const std::byte* from, std::byte* into) noexcept;
-extern group_unpacker unpack_group;  ///< the quickest that this processor has
+/// Ways to do what unpack() does.
+using unpacker = std::size_t (*)(const std::byte* from, std::size_t size, std::byte* into, std::size_t behind) noexcept;
+std::vector<unpacker> unpackers();  ///< that this processor can do, the quickest first
+extern unpacker quickest_unpacker;  ///< the one that unpack() uses
 
 }  // namespace detail
 
