@@ -213,6 +213,16 @@ std::string escape_sequences() {
 
 std::string harmless_tape() { return one_leave("C_GetInfo", {1}, {}); }
 
+std::string plain_tape() {
+  tape_builder tape;
+  auto& c = room(tape);
+  for (u32 i = 1; i <= 40'000; ++i) {
+    c.enter("C_GetSessionInfo", i).words({1, 1});
+    c.leave("C_GetSessionInfo", i, 0);
+  }
+  return finished(tape);
+}
+
 const std::vector<hostile_tape>& hostile_tapes() {
   static const std::vector<hostile_tape> all = {
       {"many items", many_items},

@@ -19,4 +19,7 @@ const std::vector<hostile_tape>& hostile_tapes();
 /// A tape without fault, to compare with.
 std::string harmless_tape();
 
+/// Another one, of 40,000 plain calls, which keeps a command busy as any tape does.
+std::string plain_tape();
+
 }  // namespace p11tape::test
