@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "p11tape/layout.hpp"
 #include "p11tape/row.hpp"
@@ -203,6 +204,32 @@ class result_view {
   byte_view body_;
 };
 
+/// Keeps memory alive that records have their bodies in. Most share a buffer with the record before: what is held already
+/// is not counted again.
+class shared_bytes {
+ public:
+  shared_bytes() = default;
+  shared_bytes(const shared_bytes&) = default;
+  shared_bytes(shared_bytes&&) noexcept = default;
+  ~shared_bytes() = default;
+  shared_bytes& operator=(shared_bytes&&) noexcept = default;
+  shared_bytes& operator=(const shared_bytes& other) noexcept {
+    if (bytes_ != other.bytes_) bytes_ = other.bytes_;
+    return *this;
+  }
+  shared_bytes& operator=(const std::shared_ptr<std::byte[]>& bytes) noexcept {
+    if (bytes_ != bytes) bytes_ = bytes;
+    return *this;
+  }
+  shared_bytes& operator=(std::shared_ptr<std::byte[]>&& bytes) noexcept {
+    bytes_ = std::move(bytes);
+    return *this;
+  }
+
+ private:
+  std::shared_ptr<std::byte[]> bytes_;
+};
+
 /// A whole record. PARTs are joined already, packed bodies unpacked, and a CALL is handed out as an ENTER and a LEAVE.
 /// The body lives as long as the record: it holds the buffer.
 struct record_view {
@@ -218,7 +245,7 @@ struct record_view {
   bool gap = false;        ///< records of the thread are missing before this one: overwritten, damaged or not recorded
   bool body_lost = false;  ///< pieces of a large record are missing; the body is empty
   byte_view body;
-  std::shared_ptr<const std::byte[]> keep;
+  shared_bytes keep;
 };
 
 /// How a call ended, as far as the tape tells.

@@ -43,10 +43,12 @@ class schema {
 
   /// The row with that number in the tape's schema, or nullptr.
   const function_info* function(u64 number) const noexcept {
-    return number < functions().size() ? &functions()[number] : nullptr;
+    const auto all = functions();
+    return number < all.size() ? &all[number] : nullptr;
   }
   const struct_info* structure(u64 number) const noexcept {
-    return number < structs().size() ? &structs()[number] : nullptr;
+    const auto all = structs();
+    return number < all.size() ? &all[number] : nullptr;
   }
 
   /// The number of the function of that name, or functions().size().

@@ -31,12 +31,6 @@ class hash {
   u64 value_ = 0xcbf29ce484222325u;
 };
 
-// A call that asks for the length of its output only, and does nothing.
-bool asks(const model::call_context& now) {
-  const auto output = now.role->output;
-  return output >= 0 && now.call->begun() && !now.call->arguments().given(static_cast<std::size_t>(output));
-}
-
 bool is_query(const model::call_context& now) {
   switch (now.role->does) {
     case effect::none:
@@ -44,9 +38,9 @@ bool is_query(const model::call_context& now) {
     case effect::describe_object:
     case effect::wait:
       // Of the calls that change nothing some nevertheless do work: random numbers, digests, wrapped keys.
-      return now.role->mechanism < 0 && now.role->input < 0 && (now.role->output < 0 || asks(now));
+      return now.role->mechanism < 0 && now.role->input < 0 && (now.role->output < 0 || now.asks);
     default:
-      return asks(now);
+      return now.asks;
   }
 }
 
@@ -63,7 +57,7 @@ element key_of(const model::call_context& now) {
   h.add(now.call->function != nullptr ? now.call->function->name : std::string_view("?"));
   element key;
   key.weak = h.value();
-  h.add(asks(now));
+  h.add(now.asks);
   if (r.mechanism >= 0) h.add(now.mechanism);
   if (r.user >= 0) h.add(now.word(r.user));
   if (r.does == effect::find_begin) {

@@ -188,8 +188,7 @@ class tape_spans {
     }
     if (does != effect::single && does != effect::finish) return;
     // Asking for a length does not end the operation.
-    const bool asks =
-        now.ok && now.role->output >= 0 && !c.arguments().given(static_cast<std::size_t>(now.role->output));
+    const bool asks = now.ok && now.asks;
     if (asks) return;
     const auto i = open_.find(key);
     write_call(scan, session.number,

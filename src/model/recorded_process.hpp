@@ -13,6 +13,8 @@
 
 namespace p11tape::model {
 
+struct call_context;
+
 /// How the process agreed with the module on threads.
 struct locking {
   bool told = false;       ///< C_Initialize is on the tape
@@ -27,6 +29,10 @@ enum class known : std::uint8_t { unsure, yes, no };
 
 /// A call that has begun and not yet ended, at the moment that the model stands at.
 struct flight {
+  flight() = default;
+  /// `copy`: becomes `kept`.
+  flight(const call_context& now, u32 copy) noexcept;
+
   u64 start = 0;      ///< CLOCK_MONOTONIC
   u64 end = unknown;  ///< the same; `unknown`: it never returned
   call_number call;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include "cryptoki/tables.hpp"
@@ -31,6 +32,22 @@ inline constexpr std::size_t operations = static_cast<std::size_t>(operation::no
 const char* name_of(operation o) noexcept;
 
 using cryptoki::unknown_function;
+
+/// Effects of which it takes one step to tell whether a function has one of them: most of what is gathered of calls is
+/// about few of them.
+class effect_set {
+ public:
+  constexpr effect_set(std::initializer_list<cryptoki::effect> all) noexcept {
+    for (const auto e : all) bits_ |= bit_of(e);
+  }
+  constexpr bool has(cryptoki::effect e) const noexcept { return (bits_ & bit_of(e)) != 0; }
+
+ private:
+  static constexpr std::uint64_t bit_of(cryptoki::effect e) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(e);
+  }
+  std::uint64_t bits_ = 0;
+};
 
 /// Indexes of arguments; -1 where the function has none of the kind.
 struct function_role {

@@ -57,7 +57,9 @@ const call_context& state::take(const call& c) {
   now_.ended = c.ended();
   now_.value = now_.ended ? c.return_value() : CKR_OK;
   now_.ok = now_.ended && now_.value == CKR_OK;
+  now_.duration = c.duration();
   const auto& r = *now_.role;
+  now_.asks = r.output >= 0 && c.begun() && !c.arguments().given(static_cast<std::size_t>(r.output));
   if (r.session >= 0 && c.begun()) {
     now_.session_handle = session_handle(now_.word(r.session));
     now_.session = in.find_session(now_.session_handle);

@@ -44,7 +44,9 @@ struct call_context {
   u64 mechanism = unknown;             ///< as passed, or that of the operation that goes on
   u64 value = 0;                       ///< the return value; CKR_OK also where it did not return: see ended
   bool ended = false;
-  bool ok = false;  ///< ended, with CKR_OK
+  bool ok = false;    ///< ended, with CKR_OK
+  bool asks = false;  ///< only for the length of its output
+  u64 duration = 0;   ///< ns in the module; 0 where beginning or end is missing
 
   bool is(cryptoki::function f) const noexcept { return which == f; }
   /// The word of an argument of `role`, 0 where there is none.

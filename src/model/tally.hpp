@@ -28,10 +28,9 @@ class tally {
     auto& f = functions_[static_cast<std::size_t>(now.which)];
     ++f.calls;
     f.last = c.number;
-    const auto duration = c.duration();
-    f.time += duration;
-    if (duration > f.longest) {
-      f.longest = duration;
+    f.time += now.duration;
+    if (now.duration > f.longest) {
+      f.longest = now.duration;
       f.longest_in = c.number;
     }
     if (now.ok) {

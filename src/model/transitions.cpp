@@ -18,24 +18,29 @@ constexpr u64 no_user = unknown;
 // The top of the heap is the flight that ends first.
 bool ends_later(const flight& a, const flight& b) noexcept { return a.end != b.end ? a.end > b.end : a.call > b.call; }
 
-// True for calls whose arguments or results are needed again when they end.
-bool is_needed_again(effect e) noexcept {
-  switch (e) {
-    case effect::initialize:
-    case effect::describe_token:
-    case effect::open_session:
-    case effect::create_object:
-    case effect::modify_object:
-    case effect::describe_object:
-    case effect::find_begin:
-    case effect::find_step:
-      return true;
-    default:
-      return false;
-  }
-}
+// Calls whose arguments or results are needed again when they end.
+constexpr effect_set needed_again{effect::initialize,    effect::describe_token, effect::open_session,
+                                  effect::create_object, effect::modify_object,  effect::describe_object,
+                                  effect::find_begin,    effect::find_step};
 
 }  // namespace
+
+flight::flight(const call_context& now, u32 copy) noexcept
+    : start(now.call->start()),
+      end(now.ended ? now.call->leave.time : unknown),
+      call(now.call->number),
+      thread(now.call->thread.number),
+      session(now.session_handle),
+      role(now.role),
+      depth(now.call->depth),
+      slot(now.slot_id),
+      object(now.object_handle),
+      mechanism(now.mechanism),
+      user(now.word(now.role->user)),
+      value(now.value),
+      ended(now.ended),
+      asks(now.asks),
+      kept(copy) {}
 
 state::transitions::transitions(std::span<const tape::reader* const> tapes) {
   for (std::size_t i = 0; i < tapes.size(); ++i) {
@@ -68,23 +73,8 @@ void state::transitions::settle(recorded_process& in, const call& next) {
 }
 
 void state::transitions::depart(recorded_process& in, const call_context& now) {
-  const auto& c = *now.call;
-  auto& f = in.flights.emplace_back();
-  f.call = c.number;
-  f.start = c.start();
-  f.thread = c.thread.number;
-  f.session = now.session_handle;
-  f.role = now.role;
-  f.depth = c.depth;
-  f.ended = now.ended;
-  if (f.ended) f.end = c.leave.time;
-  f.slot = now.slot_id;
-  f.mechanism = now.mechanism;
-  f.object = now.object_handle;
-  f.user = now.word(now.role->user);
-  f.value = now.value;
-  f.asks = now.role->output >= 0 && c.begun() && !c.arguments().given(static_cast<std::size_t>(now.role->output));
-  if (f.ended && is_needed_again(now.role->does)) f.kept = keep(c);
+  const bool keeps = now.ended && needed_again.has(now.role->does);
+  const auto& f = in.flights.emplace_back(now, keeps ? keep(*now.call) : 0);
   in.unreturned += f.end == unknown;
   if (in.flights.size() > 1) std::push_heap(in.flights.begin(), in.flights.end(), ends_later);
   if (in.flights.size() > most_in_flight) {

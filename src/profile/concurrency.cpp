@@ -38,7 +38,7 @@ void concurrency::see(const call_context& now) {
   auto& level = (*f)[level_of(in_flight)];
   ++level.calls;
   level.in_flight += in_flight;
-  level.durations.add(c.duration());
+  level.durations.add(now.duration);
 }
 
 std::vector<concurrency_finding> concurrency::findings() const {

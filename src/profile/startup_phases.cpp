@@ -31,13 +31,12 @@ bool is_use(const call_context& now) noexcept {
   if (!is_private(now.role->on)) return false;
   const auto does = now.role->does;
   if (does != effect::single && does != effect::finish && does != effect::message) return false;
-  // A call that only asks how long the output will be does not use the key yet.
-  return now.role->output < 0 || now.call->arguments().given(static_cast<std::size_t>(now.role->output));
+  return !now.asks;  // how long the output will be: that does not use the key yet
 }
 
 }  // namespace
 
-void anatomist::see(const call_context& now) {
+void anatomist::take(const call_context& now) {
   if (now.role->does == effect::initialize && now.ok && now.call->state == tape::call_state::returned) {
     conclude();
     begin(now);
@@ -87,7 +86,7 @@ void anatomist::count(const call_context& now) {
   ++f.calls;
   f.failed += now.ended && !now.ok;
   if (now.role->does == effect::wait) return;
-  const auto start = now.call->start(), end = start + now.call->duration();
+  const auto start = now.call->start(), end = start + now.duration;
   f.time += end - start;
   if (end <= busy_until_) return;
   p.in_module += end - std::max(start, busy_until_);

@@ -44,7 +44,9 @@ struct startup_phases {
 
 class anatomist {
  public:
-  void see(const call_context& now);
+  void see(const call_context& now) {
+    if (active_ || now.role->does == cryptoki::effect::initialize) take(now);
+  }
   void finish() { conclude(); }
 
   /// In the order of time. Of many the slowest, and the first.
@@ -61,6 +63,7 @@ class anatomist {
     u64 begin = 0, in_module = 0;
     std::array<phase_calls, cryptoki::function_count + 1> by_function{};
   };
+  void take(const call_context& now);
   void begin(const call_context& now);
   void count(const call_context& now);
   void enter(stage s, u64 at);

@@ -27,7 +27,7 @@ void timeline::see(const call_context& now) {
     const bool fits = threads_.size() < most_threads || threads_.contains(c.thread.number);
     last_ = &threads_[fits ? c.thread.number : none];
   }
-  const auto duration = c.duration();
+  const auto duration = now.duration;
   const stretch s{c.start(), c.start() + duration, 1, now.ended && !now.ok ? u64{1} : u64{0}, duration, now.which,
                   duration};
   if (!last_->empty() && last_->back().start / cell_ == s.start / cell_) return add(last_->back(), s);

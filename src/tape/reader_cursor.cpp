@@ -38,7 +38,7 @@ struct strand {
     out.wall = wall_offset_ + out.time;
     const auto size = size_of(head.size_and_flags);
     out.body = window().subspan(position_ - window_begin_ + sizeof head, size - sizeof head);
-    if ((out.flags & record_packed) == 0 && out.keep != window_) out.keep = window_;  // unpacked, it lies elsewhere
+    if ((out.flags & record_packed) == 0) out.keep = window_;  // unpacked, it lies elsewhere
     out.stored = size;
     position_ += size;
     ready_ = false;
@@ -278,14 +278,18 @@ int cursor::next(record_view& out, record_view& end) {
 // Makes an ENTER of a CALL, and a LEAVE that comes next. False if the body makes no sense.
 bool cursor::split(record_view& out, record_view& end) {
   end.time = out.time;
-  end.body = out.body;
-  if (!out.body_lost) {
-    const auto fields = load<u64>(out.body, offsetof(call_head, fields_size));
-    if (out.body.size() < sizeof(call_head) + 8 || fields > out.body.size() - sizeof(call_head) - 8 || fields % 8 != 0)
-      return false;
-    end.time = std::max(out.time, from_->end_of(load<u64>(out.body, offsetof(call_head, duration)), out.flags));
-    end.body = out.body.subspan(sizeof(call_head) + fields);
-    out.body = out.body.subspan(sizeof(call_head), fields);
+  if (out.body_lost) {
+    end.body = {};
+  } else {
+    // Piece by piece: to copy the view of a body that has just been stored, the processor would have to wait for it.
+    const auto* const bytes = out.body.data();
+    const auto size = out.body.size();
+    if (size < sizeof(call_head) + 8) return false;
+    const auto fields = load<u64>({bytes, size}, offsetof(call_head, fields_size));
+    if (fields > size - sizeof(call_head) - 8 || fields % 8 != 0) return false;
+    end.time = std::max(out.time, from_->end_of(load<u64>({bytes, size}, offsetof(call_head, duration)), out.flags));
+    end.body = {bytes + sizeof(call_head) + fields, size - sizeof(call_head) - fields};
+    out.body = {bytes + sizeof(call_head), static_cast<std::size_t>(fields)};
   }
   out.kind = record_kind::enter;
   end.kind = record_kind::leave;
@@ -298,7 +302,7 @@ bool cursor::split(record_view& out, record_view& end) {
   end.stored = 0;
   end.gap = false;
   end.body_lost = out.body_lost;
-  if (end.keep != out.keep) end.keep = out.keep;
+  end.keep = out.keep;
   return true;
 }
 
@@ -318,7 +322,7 @@ bool cursor::unpack_body(record_view& out) {
   if (size == malformed) return false;
   out.body = {at, size};
   unpacked_used_ = is_large ? room : unpacked_used_ + size;
-  if (out.keep != unpacked_) out.keep = unpacked_;
+  out.keep = unpacked_;
   return true;
 }
 
@@ -387,7 +391,7 @@ bool cursor::join_parts(record_view& out, bool first_time) {
   if (parts_lost_) {
     file_->damage.lost_parts += first_time;
     out.body = {};
-    out.keep.reset();
+    out.keep = shared_bytes();
     return true;
   }
   auto whole = std::make_shared_for_overwrite<std::byte[]>(parts_.size() + behind_body);

@@ -24,11 +24,15 @@ struct seen_certificate {
 
 class certificates {
  public:
-  void see(const model::call_context& now);
+  void see(const model::call_context& now) {
+    if (now.role->does == cryptoki::effect::describe_object && now.ended) take(now);
+  }
   const std::vector<seen_certificate>& all() const noexcept { return all_; }
 
  private:
   static constexpr std::size_t most = 512;
+  void take(const model::call_context& now);
+
   std::vector<seen_certificate> all_;
   std::unordered_set<model::u64> known_;
 };

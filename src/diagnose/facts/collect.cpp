@@ -55,9 +55,8 @@ class card_listener {
 
   /// To be asked for every call, in order. "" where all went well, or nothing is known.
   const std::string& hear(const model::call& call) {
-    line_.clear();
-    found_ = {};
     if (exchanges_.none()) return line_;
+    line_.clear();
     found_ = exchanges_.of(call);
     for (const auto& e : found_) {
       const auto told = narrator_.tell(e);
@@ -151,7 +150,6 @@ std::vector<process_facts> collect_all(std::span<const tape::reader* const> tape
         failure = std::current_exception();
       }
   };
-  // With one tape there is no thread: reference counts are cheaper in a process that has none.
   const auto helpers = std::min<std::size_t>(tapes.size(), std::max(1u, std::thread::hardware_concurrency())) - 1;
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < helpers && tapes.size() > 1; ++i) threads.emplace_back(work);

@@ -72,22 +72,6 @@ void failed_calls::inherit_slots(const std::vector<slot_id>& listed) {
     }
 }
 
-void failed_calls::see(const call_context& now, const std::string& card) {
-  if (!watched_.empty()) note_neighbours(now);
-  if (now.ok)
-    see_success(now);
-  else if (now.ended)
-    see_failure(now, card);
-  else if (unreturned_.size() < most_unreturned)
-    unreturned_.push_back({now.which, CKR_OK, 1, now.call->number, now.call->number, {sample_of(now)}});
-  if (recent_.size() >= most_threads) recent_.clear();
-  const brief_call here{now.call->number, now.value, now.which, now.ended};
-  recent_[now.call->thread.number].add(here);
-  if (now.ended && before_module_failure_.empty() && looks_like_the_module(now.value))
-    before_module_failure_ = last_.in_order();
-  last_.add(here);
-}
-
 // The samples that still take note of what came after them.
 void failed_calls::note_neighbours(const call_context& now) {
   for (auto& w : watched_) {
@@ -102,6 +86,15 @@ void failed_calls::note_neighbours(const call_context& now) {
 }
 
 void failed_calls::see_failure(const call_context& now, const std::string& card) {
+  if (now.ended)
+    take_sample(now, card);
+  else if (unreturned_.size() < most_unreturned)
+    unreturned_.push_back({now.which, CKR_OK, 1, now.call->number, now.call->number, {sample_of(now)}});
+  if (now.ended && before_module_failure_.empty() && looks_like_the_module(now.value))
+    before_module_failure_ = last_.in_order();
+}
+
+void failed_calls::take_sample(const call_context& now, const std::string& card) {
   const auto key = now.value << 8 ^ static_cast<u64>(now.which);
   const auto [at, is_new] = index_.try_emplace(key, all_.size());
   if (is_new) {

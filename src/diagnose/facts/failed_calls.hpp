@@ -117,7 +117,16 @@ struct last_logout {
 class failed_calls {
  public:
   /// To be shown every call; keeps those that failed. `card`: see sample::card.
-  void see(const call_context& now, const std::string& card);
+  void see(const call_context& now, const std::string& card) {
+    if (!watched_.empty()) note_neighbours(now);
+    if (!now.ok)
+      see_failure(now, card);
+    else if (now.role->does == cryptoki::effect::logout)
+      see_logout(now);
+    if (recent_.size() >= most_threads) recent_.clear();
+    recent_[now.call->thread.number].add(now);
+    last_.add(now);
+  }
 
   const std::vector<failed_call>& all() const noexcept { return all_; }
   /// Calls that never returned, with their surroundings; at most a few.
@@ -139,7 +148,13 @@ class failed_calls {
   struct last_calls {
     std::array<brief_call, Most> at{};
     u64 seen = 0;
-    void add(const brief_call& c) noexcept { at[seen++ % Most] = c; }
+    void add(const call_context& now) noexcept {
+      auto& c = at[seen++ % Most];  // member by member: a copy would be read before it is written
+      c.call = now.call->number;
+      c.value = now.value;
+      c.which = now.which;
+      c.ended = now.ended;
+    }
     std::vector<brief_call> in_order() const {
       std::vector<brief_call> all;
       for (auto i = seen > Most ? seen - Most : 0; i < seen; ++i) all.push_back(at[i % Most]);
@@ -154,11 +169,12 @@ class failed_calls {
   static constexpr std::size_t most_watched = 64;
   static constexpr std::size_t most_threads = 1024;
 
-  void see_success(const call_context& now) {
-    if (now.role->does == cryptoki::effect::logout && now.slot != nullptr && logouts_.size() < most)
+  void see_logout(const call_context& now) {
+    if (now.slot != nullptr && logouts_.size() < most)
       logouts_[now.slot_id] = {now.call->number, now.call->thread.number};
   }
   void see_failure(const call_context& now, const std::string& card);
+  void take_sample(const call_context& now, const std::string& card);
   void note_neighbours(const call_context& now);
   sample sample_of(const call_context& now) const;
 

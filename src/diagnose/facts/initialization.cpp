@@ -37,7 +37,7 @@ void initialization::see_turn(const call_context& now) {
   t.wall = c.start_wall();
   t.end_wall = c.ended() ? c.leave.wall : t.wall;
   t.thread = c.thread.number;
-  t.duration = c.duration();
+  t.duration = now.duration;
   t.value = now.value;
   t.ended = now.ended;
   t.finalizes = now.role->does == effect::finalize;

@@ -34,8 +34,7 @@ void interleaving::take(const model::call_context& now) {
   if (!begins && !ends) return;
   if (begins && now.ok) steps = {key, here, {}};
   // A size query ends nothing.
-  if (ends && now.value != CKR_BUFFER_TOO_SMALL &&
-      !(now.ok && now.role->output >= 0 && !now.call->arguments().given(static_cast<std::size_t>(now.role->output))))
+  if (ends && now.value != CKR_BUFFER_TOO_SMALL && !(now.ok && now.asks))
     steps = {key, steps.key == key ? steps.begun : step{}, here};
 }
 

@@ -14,7 +14,7 @@ void logins::take(const call_context& now, const std::string& card) {
   u.call = c.number;
   u.wall = c.start_wall();
   u.thread = c.thread.number;
-  u.duration = c.duration();
+  u.duration = now.duration;
   u.slot = now.slot_id;
   u.slot_name = now.slot != nullptr   ? model::describe(*now.slot)
                 : now.slot_id == none ? "an unknown token"

@@ -111,46 +111,44 @@ oddity* oddities::note(oddity_kind what, const model::call_context& now) {
   return &o;
 }
 
-void oddities::see(const model::call_context& now) {
-  if (!now.ended || now.which == model::unknown_function) return;
+void oddities::see_interface(const model::call_context& now) {
+  tape::item_view item;
   const auto& c = *now.call;
-  const auto& r = *now.role;
-  if (now.ok) {
-    if (now.which == function::C_GetInterface && c.begun() && c.arguments().given(2)) {
-      tape::item_view item;
-      if (!c.result().find(2, item)) note(oddity_kind::null_interface, now);
-      return;
-    }
-    if (now.which == function::C_GetAttributeValue) {
-      tape::item_view answered;
-      if (!c.result().find(static_cast<std::size_t>(r.question), answered)) return;
-      for (const auto& a : tape::sequence<tape::attribute_view>(answered.payload))
-        if (a.length == CK_UNAVAILABLE_INFORMATION) {
-          note(oddity_kind::unavailable_length, now);
-          return;
-        }
-      return;
-    }
-    if (r.output_length < 0 || !c.begun()) return;
-    const auto given = c.arguments().given(static_cast<std::size_t>(r.output));
-    const auto length = written_length(now);
-    if (length == model::unknown) return;
-    if (length == CK_UNAVAILABLE_INFORMATION) {
+  if (c.begun() && c.arguments().given(2) && !c.result().find(2, item)) note(oddity_kind::null_interface, now);
+}
+
+void oddities::see_attributes(const model::call_context& now) {
+  tape::item_view answered;
+  if (!now.call->result().find(static_cast<std::size_t>(now.role->question), answered)) return;
+  for (const auto& a : tape::sequence<tape::attribute_view>(answered.payload))
+    if (a.length == CK_UNAVAILABLE_INFORMATION) {
       note(oddity_kind::unavailable_length, now);
       return;
     }
-    if (!given && asked_.size() < most_asked)
-      asked_[now.session_handle.value() << 8 ^ static_cast<u64>(now.which)] = length;
-    if (given && signs(now) && now.key != nullptr) {
-      const auto wanted = known_signature_size(now.mechanism, *now.key);
-      if (wanted != 0 && length != wanted)
-        if (auto* o = note(oddity_kind::signature_length, now)) {
-          o->given = length;
-          o->wanted = wanted;
-        }
+}
+
+void oddities::see_output(const model::call_context& now) {
+  if (now.which == model::unknown_function || !now.call->begun()) return;
+  const auto length = written_length(now);
+  if (length == model::unknown) return;
+  if (length == CK_UNAVAILABLE_INFORMATION) {
+    note(oddity_kind::unavailable_length, now);
+  } else if (now.asks) {
+    if (asked_.size() < most_asked) asked_[now.session_handle.value() << 8 ^ static_cast<u64>(now.which)] = length;
+  } else if (signs(now) && now.key != nullptr) {
+    const auto wanted = known_signature_size(now.mechanism, *now.key);
+    if (wanted == 0 || length == wanted) return;
+    if (auto* o = note(oddity_kind::signature_length, now)) {
+      o->given = length;
+      o->wanted = wanted;
     }
-    return;
   }
+}
+
+void oddities::see_failure(const model::call_context& now) {
+  if (!now.ended || now.which == model::unknown_function) return;
+  const auto& c = *now.call;
+  const auto& r = *now.role;
   if (now.value == CKR_BUFFER_TOO_SMALL && is_size_query(now)) {
     note(oddity_kind::small_for_query, now);
     return;

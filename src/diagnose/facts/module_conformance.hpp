@@ -31,13 +31,26 @@ struct oddity {
 
 class oddities {
  public:
-  void see(const model::call_context& now);
+  void see(const model::call_context& now) {
+    if (!now.ok)
+      see_failure(now);
+    else if (now.role->output_length >= 0)
+      see_output(now);
+    else if (now.which == cryptoki::function::C_GetAttributeValue)
+      see_attributes(now);
+    else if (now.which == cryptoki::function::C_GetInterface)
+      see_interface(now);
+  }
   const std::vector<oddity>& all() const noexcept { return all_; }
 
  private:
   static constexpr std::size_t most = 64;
   static constexpr std::size_t most_asked = 4096;
 
+  void see_failure(const model::call_context& now);
+  void see_output(const model::call_context& now);
+  void see_attributes(const model::call_context& now);
+  void see_interface(const model::call_context& now);
   oddity* note(oddity_kind what, const model::call_context& now);
 
   std::vector<oddity> all_;

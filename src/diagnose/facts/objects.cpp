@@ -20,7 +20,7 @@ void append(std::string& key, const std::optional<std::string>& text) {
 
 }  // namespace
 
-void objects::see(const call_context& now) {
+void objects::take(const call_context& now) {
   const auto& in = *now.process;
   switch (now.role->does) {
     case effect::find_begin:
@@ -57,15 +57,15 @@ void objects::finish(const model::recorded_process& in) {
   snapshot(in);
 }
 
-// A search has ended, or another takes its place.
-void objects::conclude(const model::recorded_process& in, const model::session& s) {
+// What is gathered of searches like that of the session; nullptr where there are too many. Often the last one is asked for
+// again.
+searched* objects::same_search(const model::session& s) {
   const auto& f = s.find;
-  if (f.steps == 0) return;  // never asked for results: nothing is known
-  if (f.found == 0 && f.unclear) return;
-  if (!f.label && !f.id && !f.withheld && f.found >= many_objects) {
-    ++listed_.times;
-    listed_.objects += f.found;
-    if (listed_.first == none) listed_.first = f.begun_in;
+  if (last_search_ < searches_.size()) {
+    auto& q = searches_[last_search_];
+    if (q.slot == s.slot && q.object_class == f.object_class && q.attributes == f.attributes && q.label == f.label &&
+        q.id == f.id)
+      return &q;
   }
   key_.clear();
   append(key_, s.slot.value());
@@ -77,7 +77,7 @@ void objects::conclude(const model::recorded_process& in, const model::session& 
   if (is_new) {
     if (searches_.size() == most) {
       index_.erase(at);
-      return;
+      return nullptr;
     }
     auto& n = searches_.emplace_back();
     n.slot = s.slot;
@@ -87,7 +87,23 @@ void objects::conclude(const model::recorded_process& in, const model::session& 
     n.attributes = f.attributes;
     n.first = f.begun_in;
   }
-  auto& q = searches_[at->second];
+  last_search_ = at->second;
+  return &searches_[last_search_];
+}
+
+// A search has ended, or another takes its place.
+void objects::conclude(const model::recorded_process& in, const model::session& s) {
+  const auto& f = s.find;
+  if (f.steps == 0) return;  // never asked for results: nothing is known
+  if (f.found == 0 && f.unclear) return;
+  if (!f.label && !f.id && !f.withheld && f.found >= many_objects) {
+    ++listed_.times;
+    listed_.objects += f.found;
+    if (listed_.first == none) listed_.first = f.begun_in;
+  }
+  auto* const found = same_search(s);
+  if (found == nullptr) return;
+  auto& q = *found;
   ++q.times;
   q.found += f.found;
   q.most_found = std::max(q.most_found, f.found);
@@ -154,7 +170,7 @@ void objects::see_reading(const call_context& now) {
     if (search.active && search.touched && ++reads_.in_searches == 1) reads_.first_in_search = c.number;
   }
   ++reads_.calls;
-  reads_.time += c.duration();
+  reads_.time += now.duration;
   const bool refused = now.value == CKR_ATTRIBUTE_SENSITIVE || now.value == CKR_ATTRIBUTE_TYPE_INVALID;
   if (refused) reads_.last_refused = c.number;
   const auto arguments = c.arguments();

@@ -71,7 +71,9 @@ struct open_search {
 
 class objects {
  public:
-  void see(const call_context& now);
+  void see(const call_context& now) {
+    if (of_interest.has(now.role->does)) take(now);
+  }
   void finish(const model::recorded_process& in);
 
   const std::vector<searched>& searches() const noexcept { return searches_; }
@@ -88,7 +90,13 @@ class objects {
  private:
   static constexpr std::size_t most = 4096;
   static constexpr u64 many_objects = 20;
+  static constexpr model::effect_set of_interest{
+      cryptoki::effect::find_begin,         cryptoki::effect::find_end, cryptoki::effect::close_session,
+      cryptoki::effect::close_all_sessions, cryptoki::effect::finalize, cryptoki::effect::create_object,
+      cryptoki::effect::describe_object,    cryptoki::effect::login};
 
+  void take(const call_context& now);
+  searched* same_search(const model::session& s);
   void conclude(const model::recorded_process& in, const model::session& s);
   void see_open_search(const model::recorded_process& in, const model::session& s, const model::slot& slot);
   void snapshot(const model::recorded_process& in);
@@ -96,6 +104,7 @@ class objects {
 
   std::vector<searched> searches_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::size_t last_search_ = 0;  // in searches_
   std::vector<model::object> known_;
   std::unordered_map<std::string, std::size_t> known_index_;
   reading reads_;

@@ -8,9 +8,8 @@ namespace p11tape::diagnose {
 
 using cryptoki::effect;
 
-void session_objects::see(const model::call_context& now) {
+void session_objects::take(const model::call_context& now) {
   const auto does = now.role->does;
-  if (!now.ok) return;
   if (does == effect::create_object && now.session != nullptr) {
     model::object made;
     for (std::size_t which = 0; model::made_by(*now.call, *now.role, *now.process, now.slot_id, which, made); ++which) {

@@ -11,7 +11,9 @@ namespace p11tape::diagnose {
 
 class session_objects {
  public:
-  void see(const model::call_context& now);
+  void see(const model::call_context& now) {
+    if (now.ok && of_interest.has(now.role->does)) take(now);
+  }
 
   model::u64 created = 0, destroyed = 0;  ///< destroyed: one by one, not with their session
   model::call_number first_in, last_in;   ///< that made the first and the last
@@ -20,6 +22,11 @@ class session_objects {
 
  private:
   static constexpr std::size_t most = 65536;
+  static constexpr model::effect_set of_interest{cryptoki::effect::create_object, cryptoki::effect::destroy_object,
+                                                 cryptoki::effect::close_session, cryptoki::effect::close_all_sessions,
+                                                 cryptoki::effect::finalize};
+  void take(const model::call_context& now);
+
   std::unordered_map<model::session_number, model::u64> by_session_;  // how many are alive
 };
 

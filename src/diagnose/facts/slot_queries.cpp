@@ -33,7 +33,7 @@ void slot_queries::see_query(const call_context& now) {
 void slot_queries::see_poll(const call_context& now) {
   const auto& c = *now.call;
   ++polls.count;
-  polls.time += c.duration();
+  polls.time += now.duration;
   polls.last = c.number;
   polls.last_wall = c.start_wall();
   if (polls.first == none) {

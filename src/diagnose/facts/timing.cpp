@@ -13,7 +13,7 @@ using model::operation;
 void pace::see(const call_context& now) {
   const auto& c = *now.call;
   const auto start = c.start();
-  const auto duration = c.duration();
+  const auto duration = now.duration;
   if (first_start == 0) first_start = busy_until_ = start;
   if (start > busy_until_) {
     if (start - busy_until_ > widest_gap) {
@@ -31,9 +31,8 @@ void pace::see(const call_context& now) {
 
   const auto on = now.role->on;
   const bool heavy = now.role->does == effect::single && (on == operation::sign || on == operation::decrypt);
-  if (heavy && now.ok) {
-    const bool asks = now.role->output >= 0 && !c.arguments().given(static_cast<std::size_t>(now.role->output));
-    if (asks) {
+  if (heavy && now.ok && c.state == tape::call_state::returned) {
+    if (now.asks) {
       if (++length_queries == 1) length_queries_in = c.number;
     } else {
       std::size_t others = 0;

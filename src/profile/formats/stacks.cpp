@@ -30,8 +30,8 @@ void stacks::see(const call_context& now) {
     nodes_.push_back({parent, c.thread.id, now.which, now.mechanism, 0, 0});
     at = index_.emplace(k, nodes_.size() - 1).first;
   }
-  nodes_[at->second].time += c.duration();
-  if (parent != 0) nodes_[parent].inside += c.duration();
+  nodes_[at->second].time += now.duration;
+  if (parent != 0) nodes_[parent].inside += now.duration;
   open.push_back({c.depth, at->second});
 }
 
