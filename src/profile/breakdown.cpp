@@ -50,55 +50,57 @@ bool uses_key(const call_context& now) noexcept {
 void breakdown::see(const call_context& now, std::span<const tape::exchange_view> exchanges) {
   const auto& c = *now.call;
   const counted_call seen(now);
-  const auto duration = seen.duration;
   auto& f = functions_[static_cast<std::size_t>(now.which)];
-  f.see(seen);
-  if (now.role->does == effect::wait) return;  // to wait for an event is no work
-  if (c.depth == 0) total_.see(seen);
+  if (now.role->does == effect::wait) return f.see(seen);  // to wait for an event is no work
 
   u64 on_card = 0;
   if (!exchanges.empty() && c.state == tape::call_state::returned) {
     // Exchanges of one call follow each other; should a module's threads talk to two cards at once, no more than the
     // call's own time is the cards'.
     for (const auto& e : exchanges) on_card += time_inside(e, c);
-    on_card = std::min(on_card, duration);
+    on_card = std::min(on_card, seen.duration);
     for (auto* one : {&f, &total_}) {
       one->card_time += on_card;
       one->exchanges += exchanges.size();
     }
     see_card(now, exchanges);
   }
+
+  std::array<call_stats*, 7> rows;  // in which it counts
+  std::size_t n = 0;
+  rows[n++] = &f;
+  if (c.depth == 0) rows[n++] = &total_;
   if (now.mechanism != unknown) {
     auto& m = mechanisms_.of(now.mechanism);
     if (m.version == 0) m.name = diagnose::mechanism(now.mechanism);
     m.version = 1;
-    m.f.see(seen);
+    rows[n++] = &m.f;
   }
-  if (uses_key(now)) see_key(now, seen);
+  if (uses_key(now)) rows[n++] = &row_of_key(now).f;
+  const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
   if (now.slot_id != none) {
     auto& s = slots_.of(now.slot_id.value());
-    const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
     if (s.version != version) s.name = name_of_slot(*now.process, now.slot_id);
     s.version = version;
-    s.f.see(seen);
+    rows[n++] = &s.f;
   }
   if (now.session != nullptr) {
     auto& s = sessions_.of(now.session->number.value());
-    const auto version = now.slot != nullptr ? version_of(*now.slot) : 1;
     if (s.version != version) s.name = model::describe(*now.process, *now.session);
     s.version = version;
-    s.f.see(seen);
+    rows[n++] = &s.f;
   }
   auto& t = threads_.of(c.thread.number.value());
   if (t.version == 0) t.name = diagnose::cat("thread ", c.thread.number, " (", c.thread.id, ")");
   t.version = 1;
-  t.f.see(seen);
+  rows[n++] = &t.f;
+  for (auto* const r : std::span(rows).first(n)) r->see(seen);
 
-  if (slowest_.size() < most_slowest || duration > slowest_.front().duration)
-    see_slow(now, duration, on_card, exchanges.size());
+  if (slowest_.size() < most_slowest || seen.duration > slowest_.front().duration)
+    see_slow(now, on_card, exchanges.size());
 }
 
-void breakdown::see_key(const call_context& now, const counted_call& c) {
+row& breakdown::row_of_key(const call_context& now) {
   auto& k = keys_.of(now.key->number.value());
   if (const auto version = version_of(*now.key); k.version != version) {
     k.name = model::describe(*now.process, *now.key);
@@ -106,7 +108,7 @@ void breakdown::see_key(const call_context& now, const counted_call& c) {
     if (!now.key->label && !now.key->id) k.name += diagnose::cat(", handle ", now.key->handle);
     k.version = version;
   }
-  k.f.see(c);
+  return k;
 }
 
 void breakdown::see_card(const call_context& now, std::span<const tape::exchange_view> exchanges) {
@@ -124,11 +126,11 @@ void breakdown::see_card(const call_context& now, std::span<const tape::exchange
   }
 }
 
-void breakdown::see_slow(const call_context& now, u64 duration, u64 card_time, u64 exchanges) {
+void breakdown::see_slow(const call_context& now, u64 card_time, u64 exchanges) {
   const auto& c = *now.call;
   if (c.state != tape::call_state::returned) return;
-  slow_call s{c.number,  c.start(), c.start_wall(), duration,  c.thread.number, now.which,
-              now.value, {},        now.mechanism,  card_time, exchanges};
+  slow_call s{c.number,  c.start(), c.start_wall(), now.duration, c.thread.number, now.which,
+              now.value, {},        now.mechanism,  card_time,    exchanges};
   if (uses_key(now))
     s.on = model::describe(*now.process, *now.key);
   else if (now.slot_id != none)

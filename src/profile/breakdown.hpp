@@ -54,9 +54,9 @@ class breakdown {
 
  private:
   static constexpr std::size_t most_slowest = 50, most_commands = 1024;
-  void see_key(const call_context& now, const counted_call& c);
+  row& row_of_key(const call_context& now);
   void see_card(const call_context& now, std::span<const tape::exchange_view> exchanges);
-  void see_slow(const call_context& now, u64 duration, u64 card_time, u64 exchanges);
+  void see_slow(const call_context& now, u64 card_time, u64 exchanges);
 
   call_stats total_;
   std::array<call_stats, cryptoki::function_count + 1> functions_;

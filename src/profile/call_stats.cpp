@@ -19,30 +19,58 @@ void call_stats::add(const call_stats& other) {
   durations.add(other.durations);
 }
 
+namespace {
+
+bool longer(const row& a, const row& b) noexcept {
+  return a.f.time != b.f.time ? a.f.time > b.f.time : a.f.calls != b.f.calls ? a.f.calls > b.f.calls : a.id < b.id;
+}
+
+// Makes rows of the same name one.
+void join(std::vector<row>& all) {
+  std::unordered_map<std::string_view, std::size_t> index;  // into the names, which stay where they are meanwhile
+  index.reserve(all.size());
+  std::vector<bool> joined(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto [first, is_new] = index.try_emplace(all[i].name, i);
+    if (is_new) continue;
+    auto& one = all[first->second];
+    one.id = std::max(one.id, all[i].id);  // the younger number is the one that is still in use
+    one.f.add(all[i].f);
+    joined[i] = true;
+  }
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (!joined[i] && used++ != i) all[used - 1] = std::move(all[i]);
+  all.erase(all.begin() + static_cast<std::ptrdiff_t>(used), all.end());
+}
+
+}  // namespace
+
 row& table::find(u64 id) {
   auto i = rows_.find(id);
   if (i == rows_.end()) {
     if (rows_.size() == most) shrink();
-    i = rows_.emplace(id, std::make_unique<row>()).first;
-    i->second->id = id;
+    i = rows_.try_emplace(id).first;
+    i->second.id = id;
   }
-  last_ = i->second.get();
+  last_ = &i->second;
   return *last_;
 }
 
 void table::shrink() {
-  auto all = by_time();
-  const auto keep = std::min(all.size(), most / 2);
-  for (std::size_t i = keep; i < all.size(); ++i) {
-    others_.add(all[i].f);
-    ++others_rows_;
-  }
+  std::vector<row> all;
+  all.reserve(rows_.size());
+  for (auto& [id, r] : rows_) all.push_back(std::move(r));
   rows_.clear();
   last_ = nullptr;
-  for (std::size_t i = 0; i < keep; ++i) {
-    const auto id = all[i].id;
-    rows_.emplace(id, std::make_unique<row>(std::move(all[i])));
+  join(all);
+  const auto keep = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), most / 2));
+  if (keep != all.end()) std::nth_element(all.begin(), keep, all.end(), longer);
+  for (auto i = keep; i != all.end(); ++i) {
+    others_.add(i->f);
+    ++others_rows_;
   }
+  for (auto i = all.begin(); i != keep; ++i) rows_.try_emplace(i->id, std::move(*i));
 }
 
 void table::add(const table& other) {
@@ -57,22 +85,10 @@ void table::add(const table& other) {
 
 std::vector<row> table::by_time() const {
   std::vector<row> all;
-  std::unordered_map<std::string_view, std::size_t> index;
-  all.reserve(rows_.size());  // the index points into the names
-  for (const auto& [id, r] : rows_) {
-    const auto at = index.find(r->name);
-    if (at != index.end()) {
-      // The younger number is the one that is still in use.
-      all[at->second].id = std::max(all[at->second].id, id);
-      all[at->second].f.add(r->f);
-      continue;
-    }
-    index.emplace(r->name, all.size());
-    all.push_back(*r);
-  }
-  std::sort(all.begin(), all.end(), [](const row& a, const row& b) {
-    return a.f.time != b.f.time ? a.f.time > b.f.time : a.f.calls != b.f.calls ? a.f.calls > b.f.calls : a.id < b.id;
-  });
+  all.reserve(rows_.size());
+  for (const auto& [id, r] : rows_) all.push_back(r);
+  join(all);
+  std::sort(all.begin(), all.end(), longer);
   return all;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,7 +23,7 @@ using model::unknown;
 struct counted_call {
   explicit counted_call(const call_context& now) noexcept
       : number(now.call->number),
-        duration(now.call->duration()),
+        duration(now.duration),
         bucket(model::histogram::bucket(duration)),
         failed(now.ended && !now.ok),
         returned(now.call->state == tape::call_state::returned) {}
@@ -80,6 +79,11 @@ class table {
  public:
   static constexpr std::size_t most = 4096;
 
+  table() = default;
+  table(table&&) noexcept = default;
+  table& operator=(table&&) noexcept = default;
+  ~table() = default;
+
   /// The row of that number; made where there is none. Stays where it is until the next call of of().
   row& of(u64 id) {
     if (last_ != nullptr && last_->id == id) return *last_;
@@ -98,7 +102,7 @@ class table {
   row& find(u64 id);
   void shrink();
 
-  std::unordered_map<u64, std::unique_ptr<row>> rows_;
+  std::unordered_map<u64, row> rows_;
   row* last_ = nullptr;
   call_stats others_;
   u64 others_rows_ = 0;
