@@ -214,7 +214,7 @@ class shared_bytes {
   ~shared_bytes() = default;
   shared_bytes& operator=(shared_bytes&&) noexcept = default;
   shared_bytes& operator=(const shared_bytes& other) noexcept {
-    if (bytes_ != other.bytes_) bytes_ = other.bytes_;
+    if (this != &other && bytes_ != other.bytes_) bytes_ = other.bytes_;
     return *this;
   }
   shared_bytes& operator=(const std::shared_ptr<std::byte[]>& bytes) noexcept {
