@@ -188,8 +188,7 @@ class tape_spans {
     }
     if (does != effect::single && does != effect::finish) return;
     // Asking for a length does not end the operation.
-    const bool asks = now.ok && now.asks;
-    if (asks) return;
+    if (now.ok && now.asks) return;
     const auto i = open_.find(key);
     write_call(scan, session.number,
                i != open_.end() ? i->second : open_operation{query::id_of(c), c.number, c.start_wall()});

@@ -29,8 +29,7 @@ enum class known : std::uint8_t { unsure, yes, no };
 
 /// A call that has begun and not yet ended, at the moment that the model stands at.
 struct flight {
-  flight() = default;
-  /// `copy`: becomes `kept`.
+  /// `copy`: 1 + index of the copy of the call, 0 if there is none.
   flight(const call_context& now, u32 copy) noexcept;
 
   u64 start = 0;      ///< CLOCK_MONOTONIC

@@ -43,6 +43,7 @@ class effect_set {
   constexpr bool has(cryptoki::effect e) const noexcept { return (bits_ & bit_of(e)) != 0; }
 
  private:
+  static_assert(static_cast<unsigned>(cryptoki::effect::message_next) < 64, "each effect needs a bit");
   static constexpr std::uint64_t bit_of(cryptoki::effect e) noexcept {
     return std::uint64_t{1} << static_cast<unsigned>(e);
   }

@@ -45,7 +45,7 @@ struct call_context {
   u64 value = 0;                       ///< the return value; CKR_OK also where it did not return: see ended
   bool ended = false;
   bool ok = false;    ///< ended, with CKR_OK
-  bool asks = false;  ///< only for the length of its output
+  bool asks = false;  ///< only for the length of its output; false if its beginning is not on the tape
   u64 duration = 0;   ///< ns in the module; 0 where beginning or end is missing
 
   bool is(cryptoki::function f) const noexcept { return which == f; }

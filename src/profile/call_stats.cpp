@@ -64,8 +64,8 @@ void table::shrink() {
   rows_.clear();
   last_ = nullptr;
   join(all);
+  std::sort(all.begin(), all.end(), longer);
   const auto keep = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), most / 2));
-  if (keep != all.end()) std::nth_element(all.begin(), keep, all.end(), longer);
   for (auto i = keep; i != all.end(); ++i) {
     others_.add(i->f);
     ++others_rows_;

@@ -80,6 +80,7 @@ class table {
   static constexpr std::size_t most = 4096;
 
   table() = default;
+  // Not to be copied: last_ points into rows_.
   table(table&&) noexcept = default;
   table& operator=(table&&) noexcept = default;
   ~table() = default;

@@ -288,7 +288,7 @@ bool cursor::split(record_view& out, record_view& end) {
     const auto fields = load<u64>({bytes, size}, offsetof(call_head, fields_size));
     if (fields > size - sizeof(call_head) - 8 || fields % 8 != 0) return false;
     end.time = std::max(out.time, from_->end_of(load<u64>({bytes, size}, offsetof(call_head, duration)), out.flags));
-    end.body = {bytes + sizeof(call_head) + fields, size - sizeof(call_head) - fields};
+    end.body = {bytes + sizeof(call_head) + fields, size - sizeof(call_head) - static_cast<std::size_t>(fields)};
     out.body = {bytes + sizeof(call_head), static_cast<std::size_t>(fields)};
   }
   out.kind = record_kind::enter;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 
 #include "diff/report.hpp"
 #include "export/formats.hpp"
@@ -80,6 +81,7 @@ std::size_t exported(const tape::reader& tape, std::mt19937_64& random) {
   const tape::reader* const tapes[] = {&tape};
   const auto formats = exporting::formats();
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> to(std::tmpfile(), std::fclose);
+  if (to == nullptr) throw std::runtime_error("no temporary file can be made");
   formats[random() % formats.size()].write(std::span(tapes), {}, to.get());
   return static_cast<std::size_t>(std::ftell(to.get()));
 }

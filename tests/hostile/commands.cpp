@@ -26,7 +26,8 @@ constexpr std::uint64_t most_output = 64 << 20;
 
 enum class text { checked, not_checked };
 
-// A machine that is slow, or slow just now, takes longer for tapes of all kinds: so much is a command granted.
+// How long a command may take. A machine that is slow, or slow just now, takes longer for tapes of all kinds: the dearest of these
+// commands and tapes takes some thirty times what a plain tape does.
 double seconds_granted(temporary_folder& f) {
   const auto plain = f.write(plain_tape(), "plain.p11tape");
   const auto usual = run({P11TAPE_TEST_PROGRAM, "export", "--format", "jsonl", "--table", "all", plain});

@@ -150,9 +150,9 @@ std::vector<process_facts> collect_all(std::span<const tape::reader* const> tape
         failure = std::current_exception();
       }
   };
-  const auto helpers = std::min<std::size_t>(tapes.size(), std::max(1u, std::thread::hardware_concurrency())) - 1;
+  const auto workers = std::min<std::size_t>(tapes.size(), std::max(1u, std::thread::hardware_concurrency()));
   std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < helpers && tapes.size() > 1; ++i) threads.emplace_back(work);
+  for (std::size_t i = 1; i < workers; ++i) threads.emplace_back(work);
   work();
   for (auto& t : threads) t.join();
   if (failure) std::rethrow_exception(failure);

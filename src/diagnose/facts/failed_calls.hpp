@@ -149,7 +149,7 @@ class failed_calls {
     std::array<brief_call, Most> at{};
     u64 seen = 0;
     void add(const call_context& now) noexcept {
-      auto& c = at[seen++ % Most];  // member by member: a copy would be read before it is written
+      auto& c = at[seen++ % Most];  // member by member: a copy at once would wait for members just stored
       c.call = now.call->number;
       c.value = now.value;
       c.which = now.which;

@@ -34,12 +34,12 @@ class oddities {
   void see(const model::call_context& now) {
     if (!now.ok)
       see_failure(now);
-    else if (now.role->output_length >= 0)
-      see_output(now);
     else if (now.which == cryptoki::function::C_GetAttributeValue)
       see_attributes(now);
     else if (now.which == cryptoki::function::C_GetInterface)
       see_interface(now);
+    else if (now.role->output_length >= 0)
+      see_output(now);
   }
   const std::vector<oddity>& all() const noexcept { return all_; }
 

@@ -90,6 +90,7 @@ class objects {
  private:
   static constexpr std::size_t most = 4096;
   static constexpr u64 many_objects = 20;
+  // The effects that take() tells apart.
   static constexpr model::effect_set of_interest{
       cryptoki::effect::find_begin,         cryptoki::effect::find_end, cryptoki::effect::close_session,
       cryptoki::effect::close_all_sessions, cryptoki::effect::finalize, cryptoki::effect::create_object,

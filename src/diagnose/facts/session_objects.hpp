@@ -22,6 +22,7 @@ class session_objects {
 
  private:
   static constexpr std::size_t most = 65536;
+  // The effects that take() tells apart.
   static constexpr model::effect_set of_interest{cryptoki::effect::create_object, cryptoki::effect::destroy_object,
                                                  cryptoki::effect::close_session, cryptoki::effect::close_all_sessions,
                                                  cryptoki::effect::finalize};

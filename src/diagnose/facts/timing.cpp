@@ -31,7 +31,7 @@ void pace::see(const call_context& now) {
 
   const auto on = now.role->on;
   const bool heavy = now.role->does == effect::single && (on == operation::sign || on == operation::decrypt);
-  if (heavy && now.ok && c.state == tape::call_state::returned) {
+  if (heavy && now.ok && c.begun()) {
     if (now.asks) {
       if (++length_queries == 1) length_queries_in = c.number;
     } else {
