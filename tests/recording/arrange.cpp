@@ -35,9 +35,10 @@ std::vector<std::uint64_t> arranger::addresses() const {
 }
 
 std::string arranger::make_canary() {
-  static constexpr char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+  // No digits: eight of them in a row may stand in a time by chance. So many letters that no two canaries share eight.
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   std::string s(canary_size, ' ');
-  for (char& c : s) c = letters[random_() % 32];
+  for (char& c : s) c = letters[random_() % letters.size()];
   return s;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arguments for any function of the rows, filled with values that can be found again.
 //
-// Every byte buffer holds a canary of its own: 24 random letters and digits that occur nowhere else. What was put
+// Every byte buffer holds a canary of its own: 24 random letters that occur nowhere else. What was put
 // where, and under which redaction class, is kept in a list, so that a test can say of each place what a tape may hold
 // of it.
 #pragma once
