@@ -18,6 +18,15 @@ const diagnose::finding* find_in(const std::vector<diagnose::finding>& all, std:
   return nullptr;
 }
 
+// Evidence is printed behind the numbers of its calls: it need not say them again.
+void check_evidence(const std::vector<diagnose::finding>& all) {
+  for (const auto& f : all) {
+    for (const auto& e : f.shown)
+      if (e.calls.size() == 1) CHECK_FALSE(e.text.starts_with("call " + std::to_string(e.calls[0].value())));
+    check_evidence(f.consequences);
+  }
+}
+
 told diagnose_folder(const contract::scratch& files, diagnose::configured set) {
   std::vector<std::string> paths;
   for (const auto& t : contract::tapes(files / "tapes")) paths.push_back(t.string());
@@ -31,6 +40,7 @@ told::told(const std::vector<std::string>& tapes, diagnose::configured set) : se
   for (const auto& path : tapes) all.push_back(readers_.emplace_back(std::make_unique<tape::reader>(path)).get());
   processes = diagnose::collect_all(all, {});
   answer = diagnose::examine(processes, set_);
+  check_evidence(answer.found);
   if (expect_general::expected()) return;
   for (const auto& f : answer.found)
     if (f.id == "P80" && f.level == diagnose::severity::error) FAIL_CHECK("the general finding: " << f.say);

@@ -233,8 +233,7 @@ void ended_in_call(const rule_input& s, const rule& r, findings& out) {
     f.about = topic::device;
     f.say = cat("The tape ends inside ", name_of(last->which),
                 ": the process crashed, was killed, or is still running there.");
-    f.show({last->call},
-           cat("call ", last->call, ": ", name_of(last->which), " by thread ", last->thread, " never returned"));
+    f.show({last->call}, cat(name_of(last->which), " by thread ", last->thread, " never returned"));
     f.advice =
         "Look for a crash or an out-of-memory kill in the system log, and for a core file. If the process is still "
         "running, gdb shows what the module is waiting for.";
@@ -267,7 +266,7 @@ void call_hangs(const rule_input& s, const rule& r, findings& out) {
     f.about = topic::device;
     f.say = cat(name_of(u.which), " hangs: thread ", u.thread, " has not returned for ", duration(u.others_went_on),
                 ", while the rest of the process continued.");
-    f.show({u.call}, cat("call ", u.call, " has no end on the tape"));
+    f.show({u.call}, cat(name_of(u.which), " by thread ", u.thread, " has no end on the tape"));
     f.advice = "The module is probably waiting for the device, the network, or a lock that is never released.";
     explain_unreturned(f, s, u);
     f.commands = {cat("gdb -p ", s.d.pid, " -batch -ex 'thread apply all bt'")};
