@@ -21,27 +21,26 @@ void call_stats::add(const call_stats& other) {
 
 namespace {
 
-bool longer(const row& a, const row& b) noexcept {
-  return a.f.time != b.f.time ? a.f.time > b.f.time : a.f.calls != b.f.calls ? a.f.calls > b.f.calls : a.id < b.id;
-}
-
-// Makes rows of the same name one.
-void join(std::vector<row>& all) {
-  std::unordered_map<std::string_view, std::size_t> index;  // into the names, which stay where they are meanwhile
-  index.reserve(all.size());
-  std::vector<bool> joined(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto [first, is_new] = index.try_emplace(all[i].name, i);
-    if (is_new) continue;
-    auto& one = all[first->second];
-    one.id = std::max(one.id, all[i].id);  // the younger number is the one that is still in use
-    one.f.add(all[i].f);
-    joined[i] = true;
+// Rows of the same name made one, the longest time first.
+std::vector<row> joined(std::vector<row> all) {
+  std::vector<row> rows;
+  std::unordered_map<std::string_view, std::size_t> index;
+  rows.reserve(all.size());  // the index points into the names
+  for (auto& r : all) {
+    const auto at = index.find(r.name);
+    if (at != index.end()) {
+      auto& one = rows[at->second];
+      one.id = std::max(one.id, r.id);  // the younger number is the one that is still in use
+      one.f.add(r.f);
+      continue;
+    }
+    rows.push_back(std::move(r));
+    index.emplace(rows.back().name, rows.size() - 1);
   }
-  std::size_t used = 0;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (!joined[i] && used++ != i) all[used - 1] = std::move(all[i]);
-  all.erase(all.begin() + static_cast<std::ptrdiff_t>(used), all.end());
+  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) {
+    return a.f.time != b.f.time ? a.f.time > b.f.time : a.f.calls != b.f.calls ? a.f.calls > b.f.calls : a.id < b.id;
+  });
+  return rows;
 }
 
 }  // namespace
@@ -63,8 +62,7 @@ void table::shrink() {
   for (auto& [id, r] : rows_) all.push_back(std::move(r));
   rows_.clear();
   last_ = nullptr;
-  join(all);
-  std::sort(all.begin(), all.end(), longer);
+  all = joined(std::move(all));
   const auto keep = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), most / 2));
   for (auto i = keep; i != all.end(); ++i) {
     others_.add(i->f);
@@ -87,9 +85,7 @@ std::vector<row> table::by_time() const {
   std::vector<row> all;
   all.reserve(rows_.size());
   for (const auto& [id, r] : rows_) all.push_back(r);
-  join(all);
-  std::sort(all.begin(), all.end(), longer);
-  return all;
+  return joined(std::move(all));
 }
 
 }  // namespace p11tape::profile

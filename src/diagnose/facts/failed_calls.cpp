@@ -86,12 +86,13 @@ void failed_calls::note_neighbours(const call_context& now) {
 }
 
 void failed_calls::see_failure(const call_context& now, const std::string& card) {
-  if (now.ended)
-    take_sample(now, card);
-  else if (unreturned_.size() < most_unreturned)
-    unreturned_.push_back({now.which, CKR_OK, 1, now.call->number, now.call->number, {sample_of(now)}});
-  if (now.ended && before_module_failure_.empty() && looks_like_the_module(now.value))
-    before_module_failure_ = last_.in_order();
+  if (!now.ended) {
+    if (unreturned_.size() < most_unreturned)
+      unreturned_.push_back({now.which, CKR_OK, 1, now.call->number, now.call->number, {sample_of(now)}});
+    return;
+  }
+  take_sample(now, card);
+  if (before_module_failure_.empty() && looks_like_the_module(now.value)) before_module_failure_ = last_.in_order();
 }
 
 void failed_calls::take_sample(const call_context& now, const std::string& card) {
