@@ -29,7 +29,14 @@ wrong_pin() {
 }
 
 # Lines of OpenSSL's error queue begin with the thread's address.
-without_addresses() { sed -E 's/^[0-9A-F]{12,}:/ADDRESS:/'; }
+#
+# With libp11 0.4.12 openssl crashes in its exit handlers after a failed login, with us as without us: SoftHSM's handler
+# frees its only object, and then OpenSSL's closes the engine, which calls C_CloseAllSessions. SoftHSM asks the freed object
+# whether it is initialised; malloc has overwritten that byte with a random one, and in one run of 256 it is 0. So neither
+# of the two ends says anything about us.
+comparable_after_failed_login() {
+  sed -E -e 's/^[0-9A-F]{12,}:/ADDRESS:/' -e 's/exit status (1|139)\]$/exit status 1, or a crash]/'
+}
 
 make_token
 compare request
@@ -38,9 +45,8 @@ expect_call request C_Login CKR_OK 1
 expect_call request C_Sign CKR_OK
 expect_spy_agrees request
 
-# libp11 0.4.12 crashes after this, with us as without us: only that the two are the same is asked for. (A sanitizer
-# has words of its own about a crash.)
+# A sanitizer has words of its own about the crash.
 if [[ -z ${P11TAPE_TEST_PRELOAD-} ]]; then
-  compare wrong_pin without_addresses
+  compare wrong_pin comparable_after_failed_login
   expect_call wrong_pin C_Login CKR_PIN_INCORRECT
 fi
