@@ -8,6 +8,7 @@ namespace {
 
 constexpr u64 one_for_one = u64{1} << 48;  // a counter of nanoseconds: for lack of anything better
 constexpr u64 fastest = ~u64{0} >> 1;
+constexpr u64 long_enough = 10000000;  // ns: the readings of two pairs are off by too little for it to count
 
 }  // namespace
 
@@ -20,15 +21,19 @@ void counter_line::finish() {
     if (kept == 0 || (p.counter > pieces_[kept - 1].counter && p.monotonic >= pieces_[kept - 1].monotonic))
       pieces_[kept++] = p;
   pieces_.resize(kept);
+  const auto rate_between = [&](const piece& from, const piece& to) {
+    return std::min(ratio(to.monotonic - from.monotonic, to.counter - from.counter, shift), fastest);
+  };
   for (std::size_t i = 0; i + 1 < kept; ++i) {
-    const auto& next = pieces_[i + 1];
-    const u64 rate = ratio(next.monotonic - pieces_[i].monotonic, next.counter - pieces_[i].counter, shift);
-    pieces_[i].rate = rate < fastest ? rate : fastest;
-    pieces_[i].ticks = next.counter - pieces_[i].counter;
+    pieces_[i].rate = rate_between(pieces_[i], pieces_[i + 1]);
+    pieces_[i].ticks = pieces_[i + 1].counter - pieces_[i].counter;
   }
   if (kept == 0) return;
-  pieces_[kept - 1].rate = kept > 1 ? pieces_[kept - 2].rate : one_for_one;
-  pieces_[kept - 1].ticks = ~u64{0} - pieces_[kept - 1].counter;
+  auto& last = pieces_[kept - 1];
+  auto from = kept - 1;
+  while (from > 0 && last.monotonic - pieces_[from].monotonic < long_enough) --from;
+  last.rate = kept > 1 ? rate_between(pieces_[from], last) : one_for_one;
+  last.ticks = ~u64{0} - last.counter;
 }
 
 u64 counter_line::search(u64 counter, std::size_t& hint) const noexcept {

@@ -8,9 +8,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "tape/cpu_counter.hpp"
+#include "tape/clock_reading.hpp"
 #include "tape/file.hpp"
-#include "tape/kernel_clock.hpp"
 #include "tape/tsan_handover.hpp"
 
 namespace p11tape::tape {
@@ -149,9 +148,9 @@ void file::start_chunk(u8* at, chunk_kind kind, u32 size, u64 thread, u64 thread
   h.thread_number = le<u64>(thread_number);
   h.wall = le<u64>(clock_ns(CLOCK_REALTIME));
   const bool counts = counts_ && !counter_is_forbidden.load(std::memory_order_relaxed);
-  const u64 before = counts ? read_counter() : 0;
-  h.monotonic = le<u64>(clock_ns(CLOCK_MONOTONIC));
-  h.counter = counts ? le<u64>(before + (read_counter() - before) / 2) : 0;
+  const auto now = counts ? read_both_clocks() : clock_reading{0, clock_ns(CLOCK_MONOTONIC)};
+  h.monotonic = le<u64>(now.monotonic);
+  h.counter = le<u64>(now.counter);
   h.flags = 0;
   h.next = 0;
   std::atomic_ref<u32>(h.magic).store(le<u32>(chunk_magic), std::memory_order_release);

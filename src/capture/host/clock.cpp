@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "capture/host/signals_deferred.hpp"
+#include "tape/clock_reading.hpp"
 #include "tape/raw_syscalls.hpp"
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -35,25 +36,6 @@ struct pair_line {
   u64 low, high;  // ns a tick, in 2^-rate_shift
 };
 constinit pair_line line{};
-
-struct reading {
-  u64 counter, monotonic;
-};
-
-// The narrowest of a few tries: an interrupt in between would make it wrong.
-reading read_both() noexcept {
-  reading best{};
-  u64 narrowest = ~u64{0};
-  for (int i = 0; i < 4; ++i) {
-    const u64 before = tape::read_counter();
-    const u64 monotonic = tape::clock_ns(CLOCK_MONOTONIC);
-    const u64 width = tape::read_counter() - before;
-    if (width >= narrowest) continue;
-    narrowest = width;
-    best = {before + width / 2, monotonic};
-  }
-  return best;
-}
 
 bool kernel_uses_counter() noexcept {
   char text[64];
@@ -84,7 +66,7 @@ bool may_read() noexcept {
 #endif
 }
 
-u64 rate_between(u64 counter, u64 monotonic, const reading& later) noexcept {
+u64 rate_between(u64 counter, u64 monotonic, const tape::clock_reading& later) noexcept {
   if (later.counter <= counter || later.monotonic <= monotonic) return u64{1} << rate_shift;
   return tape::ratio(later.monotonic - monotonic, later.counter - counter, rate_shift);
 }
@@ -104,7 +86,7 @@ void anchor_at(u64 counter, u64 monotonic) noexcept {
 }
 
 // Narrows the slopes down to those that pass the reading within the tolerance. False if there is none.
-bool narrow(const reading& r) noexcept {
+bool narrow(const tape::clock_reading& r) noexcept {
   const u64 ticks = r.counter - line.counter, ns = r.monotonic - line.monotonic;
   const u64 low = ns > tolerance ? tape::ratio(ns - tolerance, ticks, rate_shift) : 0;
   const u64 high = tape::ratio(ns + tolerance, ticks, rate_shift);
@@ -116,7 +98,7 @@ bool narrow(const reading& r) noexcept {
   return true;
 }
 
-bool agrees(const reading& r) noexcept {
+bool agrees(const tape::clock_reading& r) noexcept {
   if (r.counter <= line.last_counter || r.monotonic < line.last_monotonic) return false;
   const u64 ticks = r.counter - line.last_counter;
   const u64 expected = duration_ns(ticks, 0), seen = r.monotonic - line.last_monotonic;
@@ -150,13 +132,13 @@ tape::clock_pair start_clock(clock_wish wish, const char*& why) noexcept {
   the_clock.source.store(source);
   if (source != time_source::counter) return {};
   the_clock.kernel_flag.store(tape::record_kernel_time);
-  const auto r = read_both();
+  const auto r = tape::read_both_clocks();
   return {r.counter, r.monotonic, r.counter ^ r.monotonic};
 }
 
 void begin_pairs(tape::file& tape, const tape::clock_pair& first) noexcept {
   if (first.counter == 0) return;
-  const auto r = read_both();
+  const auto r = tape::read_both_clocks();
   the_clock.rate.store(rate_between(first.counter, first.monotonic, r));
   tape.store_pair(first.counter, first.monotonic, false);
   tape.store_pair(r.counter, r.monotonic, false);
@@ -172,7 +154,7 @@ void begin_pairs(tape::file& tape, const tape::clock_pair& first) noexcept {
 bool take_pair(tape::file& tape) noexcept {
   const signals_deferred guard(!tape.is_reserved());
   if (line.busy.exchange(1, std::memory_order_acquire) != 0) return true;
-  const auto r = read_both();
+  const auto r = tape::read_both_clocks();
   const bool good = agrees(r);
   if (good) {
     const u64 elapsed = duration_ns(r.counter - line.last_counter, 0);
@@ -185,7 +167,9 @@ bool take_pair(tape::file& tape) noexcept {
       tape.store_pair(r.counter, r.monotonic, false);
       line.open = true;
     }
-    the_clock.rate.store(rate_between(line.counter, line.monotonic, r), std::memory_order_relaxed);
+    // Of a line that has just bent, what the readings are off by would be too much of the rate.
+    if (duration_ns(r.counter - line.counter, 0) >= first_due)
+      the_clock.rate.store(rate_between(line.counter, line.monotonic, r), std::memory_order_relaxed);
     line.last_counter = r.counter;
     line.last_monotonic = r.monotonic;
     const u64 doubled = elapsed < last_due / 2 ? 2 * elapsed : last_due;

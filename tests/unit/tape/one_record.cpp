@@ -210,6 +210,26 @@ TEST_CASE("one line from the counter to time, which never decreases") {
   }
 }
 
+TEST_CASE("behind the last pair the line goes on at a rate that two close readings do not spoil") {
+  constexpr u64 ms = 1000000, second = 1000 * ms, noise = 150;
+  const auto ticks = [](u64 ns) { return 1000 + 5 * ns / 2; };
+  for (const bool is_late : {false, true})
+    for (const u64 close : {10000u, 60000u, 900000u}) {
+      INFO(close << " ns between the last two pairs, the last one " << (is_late ? "late" : "early"));
+      tape::counter_line line;
+      std::size_t hint = 0;
+      line.add(ticks(0), 0);
+      line.add(ticks(second), second);
+      line.add(ticks(second + close), is_late ? second + close + noise : second + close - noise);
+      line.finish();
+      for (const u64 later : {ms, 10 * ms, 100 * ms}) {
+        const u64 there = second + close + later, found = line.at(ticks(there), hint);
+        CHECK(found + 1000 > there);
+        CHECK(found < there + 1000);
+      }
+    }
+}
+
 TEST_CASE("the line stays exact where counter and time are far apart") {
   tape::counter_line line;
   const u64 hour = 3600000000000, start = 123456789012345;
