@@ -10,6 +10,7 @@
 
 #include "tape/clock_reading.hpp"
 #include "tape/file.hpp"
+#include "tape/kernel_clock.hpp"
 #include "tape/tsan_handover.hpp"
 
 namespace p11tape::tape {
